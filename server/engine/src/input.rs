@@ -1,0 +1,269 @@
+//! What the engine is told.
+//!
+//! Everything here is written to the store's input log before its outcome is committed, so a
+//! snapshot and the inputs since give the same state again.
+//! Invariant: an input is complete; the engine asks nobody for more while it works on one. What
+//! it wants to know next it asks as a [`crate::outcome::Question`], and hears as another input.
+
+use std::collections::BTreeMap;
+
+use protocol::{AnchorId, CardId, CustomerId, OrderId, RadioId, Sku, StaffId, VisitId, ZoneId};
+use serde::{Deserialize, Serialize};
+
+/// One entry of a store's input log; the log adds store, sequence number and time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Input {
+    /// Time passed and something was due (see `StoreEngine::due_at`).
+    Tick,
+    /// The store's zones, anchors and rules, whole; replaces what was known.
+    Layout(Layout),
+    /// What one batch heard of resolved customers.
+    Sightings {
+        /// In the order in which the gateway closed them.
+        sightings: Vec<Observation>,
+    },
+    /// A customer's switches, all of them, as they stand from now on.
+    Consent {
+        /// Whose.
+        customer: CustomerId,
+        /// The switches.
+        consent: Consent,
+    },
+    /// An order at this store as it stands from now on.
+    Order(Order),
+    /// A colleague's tap on a card.
+    Tap(Tap),
+    /// The answer to [`crate::outcome::Question::Match`].
+    Match {
+        /// Whom it is about.
+        customer: CustomerId,
+        /// The visit that asked.
+        visit: VisitId,
+        /// The zone that asked.
+        zone: ZoneId,
+        /// What is known of her now.
+        facts: MatchFacts,
+    },
+    /// The answer to [`crate::outcome::Question::History`].
+    History {
+        /// Whom it is about.
+        customer: CustomerId,
+        /// The late sightings, as asked.
+        late: Vec<Observation>,
+        /// Her visits in this store that overlap or touch them, oldest first.
+        visits: Vec<PastVisit>,
+    },
+    /// Nothing may be known of this customer any longer.
+    Forget {
+        /// Whom.
+        customer: CustomerId,
+    },
+}
+
+/// A sighting whose identity was resolved to a customer who agreed to be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Who.
+    pub customer: CustomerId,
+    /// By which of her radios.
+    pub radio: RadioId,
+    /// Where.
+    pub anchor: AnchorId,
+    /// First advertisement of the window, in the server's time.
+    pub heard_first_ms: u64,
+    /// Last advertisement of the window.
+    pub heard_last_ms: u64,
+    /// Advertisements in the window.
+    pub count: u32,
+    /// Median strength. For a certain sighting: 0, not used.
+    pub rssi_dbm: i8,
+    /// Not a radio: she pressed "Ik ben er" or scanned the code at this anchor.
+    pub certain: bool,
+    /// Too old for the live belief: history only.
+    pub late: bool,
+    /// What she agreed to when this was heard.
+    pub consent: Consent,
+}
+
+/// The four switches. All off is the beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Staff may know that she is here for her order.
+    pub arrival: bool,
+    /// Messages in the shop.
+    pub messages: bool,
+    /// Her wishlist, cart and browsing may choose them.
+    pub browsing: bool,
+    /// Her visits count in figures.
+    pub statistics: bool,
+}
+
+impl Consent {
+    /// Whether a visit may be kept at all; `open_order` since consent for arrival alone makes a
+    /// visit that ends with the order.
+    pub fn allows_visit(self, open_order: bool) -> bool {
+        self.messages || self.statistics || (self.arrival && open_order)
+    }
+}
+
+/// What the store looks like and which rules hold in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Anchor to zone.
+    pub anchors: BTreeMap<AnchorId, Anchor>,
+    /// The store's rules.
+    pub rules: Rules,
+}
+
+/// A radio at a known place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The zone that it stands in.
+    pub zone: ZoneId,
+    /// A visit begins once her smoothed strength at this anchor is at least this.
+    pub enter_rssi_dbm: i8,
+}
+
+/// Limits that the retailer sets per store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Marketing messages to one person in one local day at most.
+    pub messages_per_day_max: u32,
+    /// No marketing from the first to before the second, in minutes after local midnight; may
+    /// wrap around midnight.
+    pub quiet_minutes: Option<(u16, u16)>,
+    /// An offer is worth showing for this long after it was decided.
+    pub offer_relevant_ms: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            messages_per_day_max: 2,
+            quiet_minutes: None,
+            offer_relevant_ms: 120_000,
+        }
+    }
+}
+
+/// An order as far as the shop floor needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Which.
+    pub order: OrderId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// How far it is.
+    pub state: OrderState,
+    /// What the customer says at the desk.
+    pub code: String,
+}
+
+/// How far an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Taken in, not yet set aside.
+    Placed,
+    /// Set aside: she may come.
+    Ready,
+    /// Later than promised.
+    Delayed,
+    /// Will not be.
+    Cancelled,
+    /// Handed over.
+    Completed,
+}
+
+impl OrderState {
+    /// Whether something is still to happen.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Completed)
+    }
+}
+
+/// A colleague's tap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// On which card.
+    pub card: CardId,
+    /// Who tapped.
+    pub staff: StaffId,
+    /// What.
+    pub action: TapAction,
+}
+
+/// What a tap says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TapAction {
+    /// "I go."
+    Take,
+    /// "I do not go after all."
+    Undo,
+    /// "I looked: she is not here."
+    NotHere,
+    /// "She has it", with the code that she said.
+    HandOver {
+        /// As typed.
+        code: String,
+    },
+}
+
+/// All that a match decision may use; kept with the decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MatchFacts {
+    /// Her switches at this moment.
+    pub consent: Consent,
+    /// What she did online, with this store's placement and stock. Bought products are not here.
+    pub candidates: Vec<Candidate>,
+    /// Marketing decided for her today, all stores.
+    pub messages_today: u32,
+    /// Products told in this visit.
+    pub told_this_visit: Vec<Sku>,
+    /// Minutes after midnight in the store's time zone.
+    pub local_minute: u16,
+}
+
+/// One product that she did something with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The product.
+    pub sku: Sku,
+    /// The strongest thing that she did with it.
+    pub intent: IntentKind,
+    /// How often she viewed it.
+    pub views: u32,
+    /// When she last did something with it.
+    pub last_ms: u64,
+    /// Where this store has it; none: not placed here.
+    pub zone: Option<ZoneId>,
+    /// How many this store has.
+    pub stock: u32,
+}
+
+/// What a shopper did online, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentKind {
+    /// Looked at it.
+    Viewed,
+    /// Put it on her wishlist.
+    Wishlisted,
+    /// Put it in her cart.
+    Carted,
+    /// Bought it; never a candidate.
+    Ordered,
+}
+
+/// A visit that the store already knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastVisit {
+    /// Which.
+    pub visit: VisitId,
+    /// When it began.
+    pub entered_ms: u64,
+    /// When it ended; none: she is here now.
+    pub left_ms: Option<u64>,
+}

@@ -1,0 +1,299 @@
+//! What the engine says.
+//!
+//! The server commits an [`Outcome`] in one transaction with the input that caused it. Every row
+//! that must not exist twice has an id that the engine derives from its own state, so a replay
+//! gives the same ids.
+//! Invariant: an outcome speaks of customers who agreed, and of nobody else.
+
+use protocol::{
+    CardId, CustomerId, DecisionId, DeliveryId, OrderId, Sku, StaffId, VisitId, ZoneId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::input::{MatchFacts, Observation};
+
+/// All that one input led to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Changes of visits and zone stays, in order.
+    pub visits: Vec<VisitChange>,
+    /// Cards that changed, each as it now stands.
+    pub cards: Vec<Card>,
+    /// Choices made, notify or not.
+    pub decisions: Vec<Decision>,
+    /// What to tell, one row per recipient and channel.
+    pub deliveries: Vec<Delivery>,
+    /// Orders that were handed over.
+    pub completed: Vec<OrderId>,
+    /// Facts wanted; each comes back as an input.
+    pub questions: Vec<Question>,
+    /// The answer to a tap; none for any other input.
+    pub tap: Option<TapAnswer>,
+    /// Observations that were not used, by reason.
+    pub refused: Refused,
+}
+
+/// Observations that the engine did not use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Anchor that is not in the layout.
+    pub unknown_anchor: u32,
+    /// Customer whose switches allow no visit.
+    pub no_consent: u32,
+    /// Stronger than -20 dBm, or stamped after now: no such thing in a shop.
+    pub implausible: u32,
+}
+
+/// A change in visit history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum VisitChange {
+    /// She came in.
+    Entered {
+        /// The new visit.
+        visit: VisitId,
+        /// Whose.
+        customer: CustomerId,
+        /// When the belief began, not when it was sure.
+        entered_ms: u64,
+        /// Why the row may exist.
+        purpose: Purpose,
+        /// From late sightings: history only.
+        late: bool,
+    },
+    /// She is in a zone from `from_ms` on; any other open zone stay of the visit ends then.
+    ZoneEntered {
+        /// In which visit.
+        visit: VisitId,
+        /// Which zone.
+        zone: ZoneId,
+        /// Since when.
+        from_ms: u64,
+    },
+    /// She left the store; an open zone stay ends then too.
+    Left {
+        /// Which visit.
+        visit: VisitId,
+        /// When she was last heard, not when we were sure.
+        left_ms: u64,
+    },
+    /// Late sightings moved the edges of a visit.
+    Revised {
+        /// Which visit.
+        visit: VisitId,
+        /// The new beginning.
+        entered_ms: u64,
+        /// The new end; none: still here.
+        left_ms: Option<u64>,
+    },
+    /// The visit has no purpose left and its rows go.
+    Erased {
+        /// Which visit.
+        visit: VisitId,
+    },
+}
+
+/// The purpose that a row exists for, the widest that consent gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// For her order alone; ends with it.
+    Arrival,
+    /// For messages in the shop.
+    Messages,
+    /// For figures.
+    Statistics,
+}
+
+/// All that one customer has open in this store, as staff see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Which; a new one for each episode.
+    pub card: CardId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// Her ready orders here, oldest id first.
+    pub orders: Vec<OrderId>,
+    /// How far she is.
+    pub journey: Journey,
+    /// When she came in.
+    pub arrived_ms: u64,
+    /// When the journey last changed.
+    pub since_ms: u64,
+    /// Who goes to her.
+    pub taken_by: Option<StaffId>,
+    /// When that colleague took it.
+    pub taken_ms: Option<u64>,
+    /// Where she probably stands, most likely first, at most two; shares of 1.
+    pub whereabouts: Vec<(ZoneId, f32)>,
+    /// Wrong codes so far.
+    pub wrong_codes: u32,
+    /// A colleague looked and did not find her.
+    pub not_here: bool,
+}
+
+/// The customer's side of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Journey {
+    /// She is here and waits.
+    Arrived,
+    /// She has it.
+    Served,
+    /// She left without it.
+    DepartedUnserved,
+    /// She took back her consent, or the order was cancelled: the card goes.
+    Withdrawn,
+}
+
+/// The answer to a tap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum TapAnswer {
+    /// As asked.
+    Done,
+    /// A colleague was earlier.
+    TakenBy {
+        /// Who.
+        staff: StaffId,
+    },
+    /// Not the code of any order on this card.
+    WrongCode {
+        /// Tries before a pause.
+        tries_left: u32,
+    },
+    /// Too many wrong codes; again from this time.
+    Paused {
+        /// Server time.
+        until_ms: u64,
+    },
+    /// The card is closed.
+    Closed,
+    /// No such card here.
+    Unknown,
+}
+
+/// One choice: tell, or be silent, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Which.
+    pub decision: DecisionId,
+    /// About whom.
+    pub customer: CustomerId,
+    /// In which visit.
+    pub visit: VisitId,
+    /// In which zone; none for late history.
+    pub zone: Option<ZoneId>,
+    /// Tell or not.
+    pub choice: Choice,
+    /// Each candidate with its score or the reason against it, best first.
+    pub considered: Vec<Considered>,
+    /// The facts that it rests on; none for late history.
+    pub facts: Option<MatchFacts>,
+}
+
+/// Tell or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "choice", rename_all = "snake_case")]
+pub enum Choice {
+    /// Tell her about this product.
+    Notify {
+        /// The product.
+        sku: Sku,
+    },
+    /// Be silent.
+    Suppress {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Why the system is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// She did not agree to messages, or to the use of what she did online.
+    NoConsent,
+    /// She did nothing online that is recent enough.
+    NoIntent,
+    /// What she looked at is not in this zone.
+    NotPlacedHere,
+    /// This store has none left.
+    OutOfStock,
+    /// Told in this visit.
+    ToldThisVisit,
+    /// As many today as she may get.
+    FrequencyCap,
+    /// The store's quiet hours.
+    QuietHours,
+    /// Heard too late.
+    Stale,
+    /// She left the zone or the store before the answer came.
+    Departed,
+}
+
+/// One candidate of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Considered {
+    /// The product.
+    pub sku: Sku,
+    /// Its score; see the matching module for the formula.
+    pub score: f64,
+    /// Why it was out, if it was.
+    pub out: Option<Reason>,
+}
+
+/// One thing to tell one recipient over one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// To whom.
+    pub customer: CustomerId,
+    /// What for.
+    pub cause: Cause,
+    /// Pointless from this time on.
+    pub relevant_until_ms: u64,
+}
+
+/// What a delivery is for. Marketing is sent at most once, service at least once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Cause {
+    /// Marketing: a decision to notify.
+    Offer {
+        /// Which decision.
+        decision: DecisionId,
+        /// In which visit.
+        visit: VisitId,
+        /// The product.
+        sku: Sku,
+    },
+    /// Service: "we know that you are here".
+    Arrival {
+        /// Which card.
+        card: CardId,
+    },
+}
+
+/// Facts that the engine wants before it can go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "question", rename_all = "snake_case")]
+pub enum Question {
+    /// She entered a zone: what did she do online?
+    Match {
+        /// Who.
+        customer: CustomerId,
+        /// In which visit.
+        visit: VisitId,
+        /// Which zone.
+        zone: ZoneId,
+    },
+    /// Late sightings: which visits does the store know around them?
+    History {
+        /// Who.
+        customer: CustomerId,
+        /// The late sightings, oldest first.
+        late: Vec<Observation>,
+    },
+}
