@@ -1,1 +1,21 @@
-//! Stub.
+//! Resolves, matches, decides, delivers.
+//!
+//! In: batches of sightings over MQTT, app sightings and shop systems over HTTP.
+//! Out: visits, one well-chosen message, an alert for staff.
+//! The way of one sighting: `ingest` decodes and resolves (`identity`), `pipeline` appends it to
+//! the input log, asks the engine and commits, `ingest` acknowledges, `deliver` sends, `live`
+//! tells open pages.
+//! Invariant: nothing is acknowledged before it is committed.
+
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod deliver;
+pub mod fleet;
+pub mod identity;
+pub mod ingest;
+pub mod live;
+pub mod pipeline;
+pub mod secret;
+pub mod store;
+pub mod tls;

@@ -1,0 +1,201 @@
+//! HTTP: what shop systems, phones and pages ask.
+//!
+//! In: requests. Out: JSON and problems, server-sent events, pages.
+//! Each room below holds the routes of one kind of asker; `access` says who is who.
+//! Invariant: every write goes through the pipeline; every read through `store`.
+
+pub mod access;
+pub mod app;
+pub mod customers;
+pub mod history;
+mod idempotency;
+pub mod orders;
+pub mod problem;
+pub mod shop;
+mod sse;
+
+use std::{net::SocketAddr, ops::Deref, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    broker::Credentials,
+    fleet::Fleet,
+    identity::Identity,
+    live::Live,
+    pipeline::{Counts, Pipeline},
+    secret,
+    store::{Readers, StoreError},
+};
+
+/// Bytes of a body at most; imports may be larger, see [`customers`].
+const BODY_LEN_MAX: usize = 256 * 1024;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of [`App`].
+pub struct Parts {
+    /// Writes.
+    pub pipeline: Pipeline,
+    /// Reads.
+    pub readers: Readers,
+    /// Open pages.
+    pub live: Arc<Live>,
+    /// Who is who over the air.
+    pub identity: Arc<Identity>,
+    /// How gateways do.
+    pub fleet: Arc<Fleet>,
+    /// The broker's list.
+    pub credentials: Arc<Credentials>,
+    /// Counters.
+    pub counts: Arc<Counts>,
+    /// Where gateways find the broker.
+    pub mqtt: SocketAddr,
+    /// Cookies travel over https only.
+    pub secure_cookies: bool,
+    /// Failed log-ins.
+    pub logins: crate::web::logins::Logins,
+    /// Password hashes computed at once: each takes 19 MiB and a core.
+    pub hashing: Semaphore,
+    /// Turns true when open streams must end.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Shares the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Welkom",
+    description = "Stores, customers, orders and the shopper's app. Errors are RFC 9457 problems. \
+                   Times are Unix milliseconds of the server's clock. Lists are pages: ask again \
+                   with `after` = `next`."
+))]
+struct Doc;
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    let (api, doc) = OpenApiRouter::with_openapi(Doc::openapi())
+        .routes(routes!(shop::put_store))
+        .routes(routes!(shop::put_zone))
+        .routes(routes!(shop::put_anchor))
+        .routes(routes!(shop::post_gateway))
+        .routes(routes!(shop::put_staff))
+        .routes(routes!(shop::put_product))
+        .routes(routes!(shop::put_placement))
+        .routes(routes!(customers::post_customer))
+        .routes(routes!(customers::get_customer, customers::delete_customer))
+        .routes(routes!(customers::post_enrolment))
+        .routes(routes!(customers::post_page_link))
+        .routes(routes!(customers::post_intent))
+        .routes(routes!(orders::post_order))
+        .routes(routes!(orders::put_state))
+        .routes(routes!(history::visits))
+        .routes(routes!(history::cards))
+        .routes(routes!(history::decisions))
+        .routes(routes!(history::gateways))
+        .routes(routes!(history::events))
+        .routes(routes!(history::server))
+        .routes(routes!(app::enrol))
+        .routes(routes!(app::rotate_key))
+        .routes(routes!(app::time))
+        .routes(routes!(app::get_consent, app::put_consent))
+        .routes(routes!(app::sightings))
+        .routes(routes!(app::here))
+        .routes(routes!(app::events))
+        .routes(routes!(app::displayed))
+        .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
+        .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(customers::import))
+                .layer(DefaultBodyLimit::max(customers::IMPORT_LEN_MAX)),
+        )
+        .split_for_parts();
+    api.route("/openapi.json", get(move || async move { Json(doc) }))
+        .merge(crate::web::routes::router())
+        .layer(middleware::from_fn(security_headers))
+        .with_state(app)
+}
+
+/// Pages load nothing from elsewhere and are framed by nobody.
+async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+             frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Where a page of a list starts and how long it is.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// At most this many, 1 to 1,000; 200 if it is not said.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    after: Option<uuid::Uuid>,
+}
+
+impl PageQuery {
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(200).clamp(1, 1_000)
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// Oldest first.
+    items: Vec<T>,
+    /// Ask again with `after` = this; none: that was all.
+    next: Option<String>,
+}
+
+impl<T> Page<T> {
+    fn new(items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Self {
+        let full = items.len() >= limit as usize;
+        let next = items.last().filter(|_| full).map(cursor);
+        Self { items, next }
+    }
+}
+
+/// A fresh id of any kind.
+fn fresh<I>(make: impl Fn(u64, [u8; 10]) -> I, now_ms: u64) -> Result<I, StoreError> {
+    Ok(make(now_ms, secret::random()?))
+}

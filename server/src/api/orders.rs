@@ -1,0 +1,140 @@
+//! Click-and-collect orders, as the shop tells them.
+
+use axum::{Json, extract::State, http::StatusCode};
+use engine::input::OrderState;
+use garde::Validate;
+use protocol::{CustomerId, OrderId, Sku, StoreId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    App,
+    access::ShopKey,
+    fresh,
+    problem::{At, Body, Problem},
+};
+use crate::store::orders::{self, OrderRow};
+
+/// An order.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderBody {
+    /// The shop's own number: `1042-7731`.
+    #[garde(length(min = 1, max = 60))]
+    external_id: String,
+    /// Where it is collected.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    store: StoreId,
+    /// Whose.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    customer: CustomerId,
+    /// What is in it.
+    #[garde(length(min = 1, max = 200), dive)]
+    lines: Vec<OrderLine>,
+    /// `placed`, `ready` or `delayed`.
+    #[schema(value_type = String)]
+    #[garde(custom(open_state))]
+    state: OrderState,
+    /// Where it lies: `B12`.
+    #[garde(inner(length(min = 1, max = 20)))]
+    bay: Option<String>,
+    /// What the customer says at the desk: 4 to 8 digits.
+    #[garde(custom(digits))]
+    code: String,
+}
+
+/// One line of an order.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderLine {
+    /// The product.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    sku: Sku,
+    /// Pieces.
+    #[garde(range(min = 1, max = 10_000))]
+    quantity: u32,
+}
+
+fn digits(code: &str, _: &()) -> garde::Result {
+    let fits = (4..=8).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
+    if fits { Ok(()) } else { Err(garde::Error::new("4 to 8 digits")) }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes references")]
+fn open_state(state: &OrderState, _: &()) -> garde::Result {
+    if state.is_open() { Ok(()) } else { Err(garde::Error::new("placed, ready or delayed")) }
+}
+
+/// Its id.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrderMade {
+    #[schema(value_type = String)]
+    order: OrderId,
+}
+
+/// Adds an order; the same external id again gives the same order, unchanged.
+#[utoipa::path(post, path = "/v1/orders", tag = "shop", request_body = OrderBody,
+    responses((status = 201, body = OrderMade), (status = "default", body = Problem)))]
+pub(super) async fn post_order(
+    _: ShopKey,
+    State(app): State<App>,
+    Body(body): Body<OrderBody>,
+) -> Result<(StatusCode, Json<OrderMade>), Problem> {
+    let (order, made) = app
+        .pipeline
+        .write(move |txn| {
+            let row = OrderRow {
+                order: fresh(OrderId::at, txn.now_ms)?,
+                external_id: body.external_id.clone(),
+                store: body.store.clone(),
+                customer: body.customer,
+                state: body.state,
+                bay: body.bay.clone(),
+                code: body.code.clone(),
+                lines: body.lines.iter().map(|l| (l.sku.clone(), l.quantity)).collect(),
+            };
+            let added = orders::add_order(txn.db, txn.now_ms, &row)?;
+            if added.1 {
+                txn.order_changed(&row)?;
+            }
+            Ok(added)
+        })
+        .await?;
+    let status = if made { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(OrderMade { order })))
+}
+
+/// How far an order is.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderStateBody {
+    /// `placed`, `ready`, `delayed`, `cancelled` or `completed`.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    state: OrderState,
+    /// Where it lies, if that is new.
+    #[garde(inner(length(min = 1, max = 20)))]
+    bay: Option<String>,
+}
+
+/// Moves an order on.
+#[utoipa::path(put, path = "/v1/orders/{order}/state", tag = "shop", request_body = OrderStateBody,
+    params(("order" = String, Path)), responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_state(
+    _: ShopKey,
+    State(app): State<App>,
+    At(order): At<OrderId>,
+    Body(body): Body<OrderStateBody>,
+) -> Result<StatusCode, Problem> {
+    app.pipeline
+        .write(move |txn| {
+            let bay = body.bay.as_deref();
+            let row = orders::set_state(txn.db, txn.now_ms, order, body.state, bay)?;
+            txn.order_changed(&row)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,366 @@
+//! Stores, zones, anchors, gateways, staff, products: what the operator and the shop set up.
+
+use axum::{Json, extract::State, http::StatusCode};
+use garde::Validate;
+use protocol::{AnchorId, GatewayId, Sku, StaffId, StoreId, Transmitter, ZoneId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    App,
+    access::{AdminKey, ShopKey},
+    fresh,
+    problem::{At, Body, Problem},
+};
+use crate::{
+    clock, secret,
+    store::{
+        access::{self, StaffRow},
+        shop::{self, AnchorKind, AnchorRow, Names, PlacementRow, ProductRow, StoreRow},
+    },
+};
+
+/// A name in both languages.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamesBody {
+    /// Dutch.
+    #[garde(length(min = 1, max = 120))]
+    nl: String,
+    /// English.
+    #[garde(length(min = 1, max = 120))]
+    en: String,
+}
+
+impl From<NamesBody> for Names {
+    fn from(NamesBody { nl, en }: NamesBody) -> Self {
+        Self { nl, en }
+    }
+}
+
+/// A store.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreBody {
+    /// As people call it: `Kade 9 Utrecht`.
+    #[garde(length(min = 1, max = 120))]
+    name: String,
+    /// IANA time zone: `Europe/Amsterdam`.
+    #[garde(custom(time_zone))]
+    timezone: String,
+    /// `HH:MM`.
+    #[garde(custom(time_of_day))]
+    opens: String,
+    /// `HH:MM`.
+    #[garde(custom(time_of_day))]
+    closes: String,
+    /// No marketing from this time, `HH:MM` ...
+    #[garde(inner(custom(time_of_day)))]
+    quiet_from: Option<String>,
+    /// ... to this one; may pass midnight.
+    #[garde(inner(custom(time_of_day)))]
+    quiet_to: Option<String>,
+    /// Marketing messages to one person a day, all stores together.
+    #[garde(range(max = 20))]
+    messages_per_day_max: u32,
+}
+
+fn time_of_day(text: &str, _: &()) -> garde::Result {
+    let wrong = || garde::Error::new("not a time as HH:MM");
+    shop::minutes(text).map(|_| ()).ok_or_else(wrong)
+}
+
+fn time_zone(name: &str, _: &()) -> garde::Result {
+    let wrong = |_| garde::Error::new("not an IANA time zone such as Europe/Amsterdam");
+    jiff::tz::TimeZone::get(name).map(|_| ()).map_err(wrong)
+}
+
+/// Makes or changes a store.
+#[utoipa::path(put, path = "/v1/stores/{store}", tag = "store", request_body = StoreBody,
+    params(("store" = String, Path)), responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_store(
+    _: AdminKey,
+    State(app): State<App>,
+    At(store): At<StoreId>,
+    Body(body): Body<StoreBody>,
+) -> Result<StatusCode, Problem> {
+    if body.quiet_from.is_some() != body.quiet_to.is_some() {
+        return Err(Problem::invalid("set quiet_from and quiet_to, or neither"));
+    }
+    let row = StoreRow {
+        store: store.clone(),
+        name: body.name,
+        timezone: body.timezone,
+        opens: body.opens,
+        closes: body.closes,
+        quiet: body.quiet_from.zip(body.quiet_to),
+        messages_per_day_max: body.messages_per_day_max,
+    };
+    app.pipeline
+        .write(move |txn| {
+            shop::put_store(txn.db, &row, 1)?;
+            txn.layout_changed(&row.store)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A zone.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneBody {
+    /// What it is called.
+    #[garde(dive)]
+    name: NamesBody,
+}
+
+/// Makes or renames a zone.
+#[utoipa::path(put, path = "/v1/stores/{store}/zones/{zone}", tag = "store", request_body = ZoneBody,
+    params(("store" = String, Path), ("zone" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_zone(
+    _: AdminKey,
+    State(app): State<App>,
+    At((store, zone)): At<(StoreId, ZoneId)>,
+    Body(body): Body<ZoneBody>,
+) -> Result<StatusCode, Problem> {
+    let name = Names::from(body.name);
+    app.pipeline.write(move |txn| shop::put_zone(txn.db, &store, &zone, &name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An anchor.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AnchorBody {
+    /// A gateway's antenna.
+    Gateway {
+        /// The gateway.
+        #[schema(value_type = String)]
+        #[garde(skip)]
+        gateway: GatewayId,
+        /// Where it hangs.
+        #[schema(value_type = String)]
+        #[garde(skip)]
+        zone: ZoneId,
+        /// A visit begins at this smoothed strength.
+        #[garde(range(min = -110, max = -20))]
+        enter_rssi_dbm: i8,
+    },
+    /// A fixed beacon that phones hear.
+    Beacon {
+        /// `ibeacon:uuid:major:minor`
+        #[schema(value_type = String)]
+        #[garde(skip)]
+        transmitter: Transmitter,
+        /// Where it hangs.
+        #[schema(value_type = String)]
+        #[garde(skip)]
+        zone: ZoneId,
+        /// A visit begins at this smoothed strength.
+        #[garde(range(min = -110, max = -20))]
+        enter_rssi_dbm: i8,
+    },
+}
+
+/// Makes or moves an anchor.
+#[utoipa::path(put, path = "/v1/stores/{store}/anchors/{anchor}", tag = "store",
+    request_body = AnchorBody, params(("store" = String, Path), ("anchor" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_anchor(
+    _: AdminKey,
+    State(app): State<App>,
+    At((store, anchor)): At<(StoreId, AnchorId)>,
+    Body(body): Body<AnchorBody>,
+) -> Result<StatusCode, Problem> {
+    let row = match body {
+        AnchorBody::Gateway { gateway, zone, enter_rssi_dbm } => {
+            AnchorRow { anchor, zone, kind: AnchorKind::Gateway(gateway), enter_rssi_dbm }
+        }
+        AnchorBody::Beacon { transmitter, zone, enter_rssi_dbm } => {
+            AnchorRow { anchor, zone, kind: AnchorKind::Beacon(transmitter), enter_rssi_dbm }
+        }
+    };
+    app.pipeline
+        .write(move |txn| {
+            shop::put_anchor(txn.db, &store, &row)?;
+            txn.layout_changed(&store)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A gateway to be let in.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayBody {
+    /// Its id.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    gateway: GatewayId,
+}
+
+/// What a gateway logs in with; shown once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GatewayCredentials {
+    gateway: String,
+    mqtt_username: String,
+    mqtt_password: String,
+    mqtt_host: String,
+    mqtt_port: u16,
+}
+
+/// Lets a gateway in, or gives it a new password.
+#[utoipa::path(post, path = "/v1/stores/{store}/gateways", tag = "store", request_body = GatewayBody,
+    params(("store" = String, Path)),
+    responses((status = 201, body = GatewayCredentials), (status = "default", body = Problem)))]
+pub(super) async fn post_gateway(
+    _: AdminKey,
+    State(app): State<App>,
+    At(store): At<StoreId>,
+    Body(body): Body<GatewayBody>,
+) -> Result<(StatusCode, Json<GatewayCredentials>), Problem> {
+    let gateway = body.gateway;
+    let password = secret::token("wg_")?;
+    let hash = secret::sha256(&password);
+    let (s, g) = (store.clone(), gateway.clone());
+    app.pipeline.write(move |txn| shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash)).await?;
+    app.credentials.set(store.clone(), gateway.clone(), hash);
+    Ok((
+        StatusCode::CREATED,
+        Json(GatewayCredentials {
+            mqtt_username: format!("{store}/{gateway}"),
+            gateway: gateway.to_string(),
+            mqtt_password: password,
+            mqtt_host: app.mqtt.ip().to_string(),
+            mqtt_port: app.mqtt.port(),
+        }),
+    ))
+}
+
+/// A colleague.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StaffBody {
+    /// The name that colleagues see: `Sanne`.
+    #[garde(length(min = 1, max = 60))]
+    name: String,
+    /// `staff` or `manager`, of this store.
+    #[garde(custom(store_role))]
+    role: String,
+    /// At least ten characters.
+    #[garde(length(min = 10, max = 200))]
+    password: String,
+}
+
+fn store_role(role: &str, _: &()) -> garde::Result {
+    match role {
+        "staff" | "manager" => Ok(()),
+        _ => Err(garde::Error::new("staff or manager; an admin is made on the command line")),
+    }
+}
+
+/// Makes or changes a colleague of a store.
+#[utoipa::path(put, path = "/v1/stores/{store}/staff/{login}", tag = "store", request_body = StaffBody,
+    params(("store" = String, Path), ("login" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_staff(
+    _: AdminKey,
+    State(app): State<App>,
+    At((store, login)): At<(StoreId, String)>,
+    Body(body): Body<StaffBody>,
+) -> Result<StatusCode, Problem> {
+    if login.is_empty() || login.len() > 60 {
+        return Err(Problem::invalid("login: 1 to 60 characters"));
+    }
+    let place = app.hashing.acquire().await.map_err(|_| Problem::internal())?;
+    let password = body.password;
+    let hash = tokio::task::spawn_blocking(move || secret::hash_password(&password)).await;
+    drop(place);
+    let row = StaffRow {
+        staff: fresh(StaffId::at, clock::now_ms())?,
+        login,
+        name: body.name,
+        role: body.role.parse()?,
+        store: Some(store.clone()),
+        password_hash: hash.ok().and_then(Result::ok).ok_or_else(Problem::internal)?,
+    };
+    app.pipeline
+        .write(move |txn| {
+            shop::store(txn.db, &store)?;
+            if let Some(known) = access::staff_by_login(txn.db, &row.login)?
+                && known.store.as_ref() != Some(&store)
+            {
+                let taken = "this login name is of another store".to_owned();
+                return Err(crate::store::StoreError::Conflict(taken));
+            }
+            access::put_staff(txn.db, txn.now_ms, &row)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A product.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProductBody {
+    /// What it is called.
+    #[garde(dive)]
+    name: NamesBody,
+    /// Price in the currency's minor unit: 12900 for € 129,00.
+    #[garde(range(max = 1_000_000_000))]
+    price_minor: u64,
+    /// ISO 4217.
+    #[garde(length(equal = 3), ascii)]
+    currency: String,
+}
+
+/// Makes or changes a product.
+#[utoipa::path(put, path = "/v1/products/{sku}", tag = "shop", request_body = ProductBody,
+    params(("sku" = String, Path)), responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_product(
+    _: ShopKey,
+    State(app): State<App>,
+    At(sku): At<Sku>,
+    Body(body): Body<ProductBody>,
+) -> Result<StatusCode, Problem> {
+    let row = ProductRow {
+        sku,
+        name: body.name.into(),
+        price_minor: body.price_minor,
+        currency: body.currency,
+    };
+    app.pipeline.write(move |txn| shop::put_product(txn.db, &row)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where a store has a product.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementBody {
+    /// The zone.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    zone: ZoneId,
+    /// The shelf, in the shop's own words: `rek 4`.
+    #[garde(inner(length(min = 1, max = 60)))]
+    shelf: Option<String>,
+    /// Pieces.
+    #[garde(range(max = 1_000_000))]
+    stock: u32,
+}
+
+/// Places a product in a store.
+#[utoipa::path(put, path = "/v1/stores/{store}/products/{sku}", tag = "shop",
+    request_body = PlacementBody, params(("store" = String, Path), ("sku" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+pub(super) async fn put_placement(
+    _: ShopKey,
+    State(app): State<App>,
+    At((store, sku)): At<(StoreId, Sku)>,
+    Body(body): Body<PlacementBody>,
+) -> Result<StatusCode, Problem> {
+    let row = PlacementRow { sku, zone: body.zone, shelf: body.shelf, stock: body.stock };
+    app.pipeline.write(move |txn| shop::put_placement(txn.db, &store, &row)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

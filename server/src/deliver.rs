@@ -1,0 +1,68 @@
+//! Sends what the outbox holds.
+//!
+//! In: a nudge after a commit, or the time at which a lease ends. Out: messages on open phones.
+//! One row at a time goes pending -> sending (committed) -> out -> sent (committed); see
+//! `store::outbox` for what a crash in between means.
+//! Invariant: nothing leaves that is not marked on the disk first.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    live::Live,
+    pipeline::Pipeline,
+    store::{StoreError, outbox},
+};
+
+/// Looks at the outbox this often even without a nudge: leases end, relevance ends.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What delivery needs.
+pub struct Deliver {
+    /// Where marks are committed.
+    pub pipeline: Pipeline,
+    /// Open phones.
+    pub live: Arc<Live>,
+    /// Told after a commit that made deliveries.
+    pub nudge: Arc<Notify>,
+}
+
+impl Deliver {
+    /// Runs until asked to stop.
+    pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = self.nudge.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = shutdown.changed() => return,
+            }
+            match self.send_due().await {
+                Ok(()) => {}
+                Err(StoreError::Stopping) => return,
+                Err(error) => tracing::error!(%error, "deliveries wait"),
+            }
+        }
+    }
+
+    async fn send_due(&self) -> Result<(), StoreError> {
+        loop {
+            let leased = self.pipeline.write(|txn| outbox::lease(txn.db, txn.now_ms)).await?;
+            if leased.is_empty() {
+                return Ok(());
+            }
+            // The message is in her stream from the mark on; a phone that is not connected now
+            // reads it when it comes back, as long as it matters.
+            let sent: Vec<_> =
+                leased.iter().map(|row| (row.delivery, self.live.push(row))).collect();
+            self.pipeline
+                .write(move |txn| {
+                    sent.iter().try_for_each(|(delivery, phones)| {
+                        let result = if *phones > 0 { "pushed" } else { "kept in the stream" };
+                        outbox::record_sent(txn.db, txn.now_ms, *delivery, result)
+                    })
+                })
+                .await?;
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! From the broker to the pipeline, and acknowledgements back.
+//!
+//! In: MQTT payloads. Out: batches of resolved sightings; ranges of numbers that are committed.
+//! What does not resolve is stripped here, before anything is written; consent is judged where it
+//! is written, in the order of the log.
+//! A new client and event loop for each connection: nothing of an old one can answer for a new.
+//! Invariant: a PUBACK and an acknowledged range leave only after the commit.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, atomic::{AtomicU64, Ordering}},
+    time::Duration,
+};
+
+use protocol::{
+    BootId, GatewayId, Ranges, StoreId, Topic,
+    message::{self, Ack, Batch, LinkState, Status},
+    topic::{Channel, SIGHTINGS_FILTER, STATUS_FILTER},
+};
+use rumqttc::{
+    Outgoing, TlsConfiguration, Transport,
+    v5::{
+        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{Packet, Publish},
+        },
+    },
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    broker::{Address, INGEST_CLIENT},
+    clock,
+    fleet::Fleet,
+    identity::Identity,
+    pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
+    store::StoreError,
+};
+
+/// Requests that wait in the client; acknowledgements are small and many.
+const REQUESTS_MAX: usize = 1_000;
+/// Publishes that the broker may have under way to us: a commit's worth and more.
+const RECEIVE_MAX: u16 = 2_000;
+/// Payload, topic and properties.
+const PACKET_LEN_MAX: u32 = 256 * 1024;
+/// How long a goodbye may take.
+const GOODBYE_WAIT: Duration = Duration::from_secs(1);
+const RECONNECT_MIN: Duration = Duration::from_millis(100);
+const RECONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// Everything that ingest talks to.
+pub struct Ingest {
+    /// The broker.
+    pub address: Address,
+    /// Who is who.
+    pub identity: Arc<Identity>,
+    /// Where batches go.
+    pub pipeline: Pipeline,
+    /// What came of them.
+    pub committed: mpsc::UnboundedReceiver<Committed>,
+    /// How gateways do.
+    pub fleet: Arc<Fleet>,
+    /// Counters.
+    pub counts: Arc<Counts>,
+}
+
+impl Ingest {
+    /// Stays connected until asked to stop.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>, ready: watch::Sender<bool>) {
+        let mut wait = RECONNECT_MIN;
+        while !*shutdown.borrow() {
+            let connected = self.session(&mut shutdown, &ready).await;
+            self.pipeline.hold_ticks(true);
+            if *shutdown.borrow() {
+                break;
+            }
+            match connected {
+                Ok(()) => wait = RECONNECT_MIN,
+                Err(error) => {
+                    tracing::warn!(%error, wait_ms = wait.as_millis(), "no MQTT broker, will try again");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = shutdown.changed() => {}
+            }
+            wait = (wait * 2).min(RECONNECT_MAX);
+        }
+    }
+
+    /// One connection. Ok: it was up and has ended. The event loop is polled by one future from
+    /// beginning to end and never dropped halfway: a dropped `poll` may lose what it had read.
+    async fn session(
+        &mut self,
+        shutdown: &mut watch::Receiver<bool>,
+        ready: &watch::Sender<bool>,
+    ) -> Result<(), SessionError> {
+        let (client, events) = connect(&self.address)?;
+        let (say, to_say) = mpsc::unbounded_channel();
+        let packets = Packets::default();
+        let listener = Listener { ingest: self.parts(), say, packets: &packets, ready };
+        let speaker = Speaker { client: client.clone(), packets: &packets };
+        tokio::select! {
+            ended = listener.run(client, events) => ended,
+            ended = speaker.run(&mut self.committed, to_say, shutdown) => ended,
+        }
+    }
+
+    fn parts(&self) -> Parts {
+        Parts {
+            identity: self.identity.clone(),
+            pipeline: self.pipeline.clone(),
+            fleet: self.fleet.clone(),
+            counts: self.counts.clone(),
+        }
+    }
+}
+
+fn connect(address: &Address) -> Result<(AsyncClient, EventLoop), SessionError> {
+    let Address { host, port, login, ca_file } = address;
+    let mut options = MqttOptions::new(INGEST_CLIENT, host, *port);
+    options
+        .set_keep_alive(Duration::from_secs(15))
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(86_400))
+        .set_receive_maximum(Some(RECEIVE_MAX))
+        .set_max_packet_size(Some(PACKET_LEN_MAX))
+        .set_manual_acks(true);
+    if let Some((name, password)) = login {
+        options.set_credentials(name, password);
+    }
+    if let Some(path) = ca_file {
+        let ca = std::fs::read(path)
+            .map_err(|source| SessionError::CaFile { path: path.clone(), source })?;
+        options.set_transport(Transport::Tls(TlsConfiguration::Simple {
+            ca,
+            alpn: None,
+            client_auth: None,
+        }));
+    }
+    Ok(AsyncClient::new(options, REQUESTS_MAX))
+}
+
+struct Parts {
+    identity: Arc<Identity>,
+    pipeline: Pipeline,
+    fleet: Arc<Fleet>,
+    counts: Arc<Counts>,
+}
+
+/// Polls the connection: hears, resolves, hands over.
+struct Listener<'a> {
+    ingest: Parts,
+    say: mpsc::UnboundedSender<Say>,
+    packets: &'a Packets,
+    ready: &'a watch::Sender<bool>,
+}
+
+/// What the listener wants said; unbounded, since what is under way from the broker is bounded.
+enum Say {
+    /// Nothing more to do with this packet.
+    Done(Box<Publish>),
+    /// A gateway asked for the time.
+    Time { topic: Topic, boot: BootId, echo_mono_ms: u64 },
+}
+
+impl Listener<'_> {
+    async fn run(self, client: AsyncClient, mut events: EventLoop) -> Result<(), SessionError> {
+        let mut up = false;
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    up = true;
+                    client.try_subscribe(SIGHTINGS_FILTER, QoS::AtLeastOnce)?;
+                    client.try_subscribe(STATUS_FILTER, QoS::AtLeastOnce)?;
+                }
+                Ok(Event::Incoming(Packet::SubAck(_))) => {
+                    self.ingest.pipeline.hold_ticks(false);
+                    // An error says that nobody waits for readiness.
+                    let _ = self.ready.send(true);
+                }
+                Ok(Event::Incoming(Packet::Publish(publish))) => self.hear(publish).await?,
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if up => {
+                    tracing::warn!(%error, "lost the MQTT broker");
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn hear(&self, publish: Publish) -> Result<(), SessionError> {
+        let topic = std::str::from_utf8(&publish.topic).unwrap_or_default().parse::<Topic>();
+        let Ok(topic) = topic else {
+            self.refuse("unknown", "topic");
+            return self.say(Say::Done(Box::new(publish)));
+        };
+        match topic.channel {
+            Channel::Sightings => match Batch::from_json(&publish.payload) {
+                Ok(batch) if batch.store == topic.store && batch.gateway == topic.gateway => {
+                    let len_bytes = publish.payload.len();
+                    let token = self.packets.keep(publish);
+                    let work = self.ingest.resolve(batch, len_bytes, token);
+                    return Ok(self.ingest.pipeline.batch(work).await?);
+                }
+                Ok(_) => self.refuse(topic.gateway.as_str(), "claims to be another gateway"),
+                Err(error) => self.refuse(topic.gateway.as_str(), &error.to_string()),
+            },
+            Channel::Status => match Status::from_json(&publish.payload) {
+                Ok(status) => self.status(topic, publish.retain, status)?,
+                Err(error) => self.refuse(topic.gateway.as_str(), &error.to_string()),
+            },
+            Channel::Ack | Channel::Config => {}
+        }
+        self.say(Say::Done(Box::new(publish)))
+    }
+
+    fn say(&self, say: Say) -> Result<(), SessionError> {
+        self.say.send(say).map_err(|_| SessionError::Store(StoreError::Stopping))
+    }
+
+    /// Counts and says what could not be read. The reason names fields, never content.
+    fn refuse(&self, gateway: &str, why: &str) {
+        Counts::add(&self.ingest.counts.set_aside_total, 1);
+        tracing::warn!(gateway, why, "set a message aside");
+    }
+
+    /// Keeps how a gateway does, and tells one that is online what time it is. A retained status
+    /// that the broker repeats when we connect is old: echoing it would give the gateway a wrong
+    /// round trip, so it is not answered.
+    fn status(&self, topic: Topic, retained: bool, status: Status) -> Result<(), SessionError> {
+        let (boot, echo_mono_ms) = (status.boot, status.sent_mono_ms);
+        let online = status.state == LinkState::Online;
+        let (store, gateway) = (topic.store.clone(), topic.gateway.clone());
+        self.ingest.fleet.heard_from(store, gateway, status, clock::now_ms());
+        if online && !retained {
+            self.say(Say::Time { topic, boot, echo_mono_ms })?;
+        }
+        Ok(())
+    }
+}
+
+impl Parts {
+    /// Gives each sighting its time and its person; what has neither stays behind.
+    fn resolve(&self, batch: Batch, len_bytes: usize, token: u64) -> BatchWork {
+        let Batch { store, gateway, boot, seq, clock, sightings, .. } = batch;
+        let heard = match clock {
+            None => {
+                Counts::add(&self.counts.time_unknown_total, sightings.len());
+                Vec::new()
+            }
+            Some(clock) => {
+                let now_ms = clock::now_ms();
+                let times = sightings
+                    .iter()
+                    .map(|s| (s.transmitter, clock.server_ms_of(s.heard_last_mono_ms)));
+                let people = self.identity.resolve_all(now_ms, times);
+                Counts::add(
+                    &self.counts.unresolved_total,
+                    people.iter().filter(|p| p.is_none()).count(),
+                );
+                sightings
+                    .into_iter()
+                    .zip(people)
+                    .filter_map(|(s, who)| {
+                        Some(Heard {
+                            who: who?,
+                            anchor: s.anchor,
+                            heard_first_ms: clock.server_ms_of(s.heard_first_mono_ms),
+                            heard_last_ms: clock.server_ms_of(s.heard_last_mono_ms),
+                            count: s.count,
+                            rssi_dbm: s.rssi_dbm_median,
+                        })
+                    })
+                    .collect()
+            }
+        };
+        BatchWork { store, gateway, boot, seq, heard, len_bytes, token }
+    }
+}
+
+/// Sends acknowledgements, to the broker and to gateways.
+struct Speaker<'a> {
+    client: AsyncClient,
+    packets: &'a Packets,
+}
+
+impl Speaker<'_> {
+    async fn run(
+        self,
+        committed: &mut mpsc::UnboundedReceiver<Committed>,
+        mut to_say: mpsc::UnboundedReceiver<Say>,
+        shutdown: &mut watch::Receiver<bool>,
+    ) -> Result<(), SessionError> {
+        loop {
+            tokio::select! {
+                Some(committed) = committed.recv() => self.acknowledge(committed).await?,
+                Some(say) = to_say.recv() => match say {
+                    Say::Done(publish) => self.client.ack(&publish).await?,
+                    Say::Time { topic, boot, echo_mono_ms } => {
+                        self.tell(&topic.store, &topic.gateway, boot, Some(echo_mono_ms), Ranges::new())
+                            .await?;
+                    }
+                },
+                _ = shutdown.changed() => {
+                    // The listener sees the goodbye go out and ends the session. What cannot be
+                    // said any more, the gateways will ask again.
+                    self.client.disconnect().await?;
+                    tokio::time::sleep(GOODBYE_WAIT).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn acknowledge(&self, committed: Committed) -> Result<(), SessionError> {
+        let Committed { store, gateway, boot, applied, tokens } = committed;
+        self.tell(&store, &gateway, boot, None, applied).await?;
+        for publish in self.packets.take(&tokens) {
+            self.client.ack(&publish).await?;
+        }
+        Ok(())
+    }
+
+    /// QoS 0: an answer that is lost is asked for again, since the gateway keeps what it sent until
+    /// it hears this.
+    async fn tell(
+        &self,
+        store: &StoreId,
+        gateway: &GatewayId,
+        boot: BootId,
+        echo_mono_ms: Option<u64>,
+        applied: Ranges,
+    ) -> Result<(), SessionError> {
+        let ack =
+            Ack { v: message::VERSION, server_ms: clock::now_ms(), echo_mono_ms, boot, applied };
+        let topic = Topic::new(store, gateway, Channel::Ack).to_string();
+        let payload = message::to_json(&ack);
+        Ok(self.client.publish(topic, QoS::AtMostOnce, false, payload).await?)
+    }
+}
+
+/// Packets of one connection that wait for their commit, without their payload.
+#[derive(Default)]
+struct Packets {
+    waiting: Mutex<HashMap<u64, Publish>>,
+}
+
+/// Tokens are unique over connections: one of an older connection finds no packet in a newer.
+static NEXT_TOKEN: AtomicU64 = AtomicU64::new(1);
+
+impl Packets {
+    fn keep(&self, mut publish: Publish) -> u64 {
+        publish.payload.clear();
+        let token = NEXT_TOKEN.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(token, publish);
+        token
+    }
+
+    fn take(&self, tokens: &[u64]) -> Vec<Publish> {
+        let mut waiting = self.lock();
+        tokens.iter().filter_map(|token| waiting.remove(token)).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Publish>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error(transparent)]
+    Connection(#[from] Box<ConnectionError>),
+    #[error("send: {0}")]
+    Client(#[from] rumqttc::v5::ClientError),
+    #[error("read {path}: {source}")]
+    CaFile { path: std::path::PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ConnectionError> for SessionError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Connection(Box::new(error))
+    }
+}

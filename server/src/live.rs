@@ -1,0 +1,58 @@
+//! Tells open pages what was committed.
+//!
+//! In: card changes and messages, after their commit. Out: a broadcast to whoever listens.
+//! A page that missed something asks the store by its last number, so a lost signal here loses
+//! nothing.
+//! Invariant: carries numbers and ids; who may see what is judged where it is read.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use protocol::CustomerId;
+use tokio::sync::broadcast;
+
+use crate::store::{outbox::DeliveryRow, outcome::CardChanged};
+
+/// Signals that a slow page may lag behind before it asks the store again.
+const LAG_MAX: usize = 256;
+
+/// The hub.
+pub struct Live {
+    cards: broadcast::Sender<CardChanged>,
+    phones: Mutex<HashMap<CustomerId, broadcast::Sender<DeliveryRow>>>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { cards: broadcast::channel(LAG_MAX).0, phones: Mutex::default() }
+    }
+}
+
+impl Live {
+    /// Tells boards that a card changed.
+    pub fn card_changed(&self, change: CardChanged) {
+        // An error says that no board is open.
+        let _ = self.cards.send(change);
+    }
+
+    /// Follows the cards of all stores.
+    pub fn follow_cards(&self) -> broadcast::Receiver<CardChanged> {
+        self.cards.subscribe()
+    }
+
+    /// Pushes to a customer's open phones; how many there are.
+    pub fn push(&self, row: &DeliveryRow) -> usize {
+        let phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
+        phones.get(&row.customer).map_or(0, |tx| tx.send(row.clone()).unwrap_or(0))
+    }
+
+    /// Follows one customer's messages.
+    pub fn follow_phone(&self, customer: CustomerId) -> broadcast::Receiver<DeliveryRow> {
+        let mut phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
+        // Bounded by open connections: those that closed are swept when another opens.
+        phones.retain(|_, tx| tx.receiver_count() > 0);
+        phones.entry(customer).or_insert_with(|| broadcast::channel(LAG_MAX).0).subscribe()
+    }
+}

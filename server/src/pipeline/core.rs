@@ -1,0 +1,436 @@
+//! What one transaction works on: engines, their logs, and what is known of people.
+//!
+//! In: works, inside a transaction. Out: rows, and an [`After`] to be told once they are on disk.
+//! Invariant: whatever is cached here can be read back from the database at any time.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use engine::{
+    Input, Observation, Outcome, StoreEngine,
+    input::Consent,
+    outcome::Question,
+};
+use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
+use rusqlite::Connection;
+
+use super::{BatchWork, Committed, Counts, facts};
+use crate::store::{
+    self, StoreError, log,
+    outcome::CardChanged,
+    people::{self, ConsentSince, RadioRow},
+    shop::AnchorKind,
+};
+
+/// Sightings older than this are history: they never feed the live belief.
+const LATE_AFTER_MS: u64 = 30_000;
+/// Nobody leaves in the first moments after a start: what the gateways kept must come in first.
+const HOLD_AFTER_START_MS: u64 = 15_000;
+/// People whose consent is kept at hand; past it the memory is cleared and read again.
+const PEOPLE_MAX: usize = 200_000;
+/// Boots whose applied ranges are kept at hand.
+const BOOTS_MAX: usize = 10_000;
+
+type BootKey = (StoreId, GatewayId, BootId);
+
+pub(super) struct Core {
+    started_ms: u64,
+    snapshot_ms: u64,
+    counts: Arc<Counts>,
+    last_ms: u64,
+    stores: HashMap<StoreId, StoreCore>,
+    people: HashMap<CustomerId, Person>,
+    applied: HashMap<BootKey, Ranges>,
+}
+
+struct StoreCore {
+    engine: StoreEngine,
+    seq: u64,
+    epoch: u64,
+    /// Which gateway each antenna belongs to.
+    antennas: HashMap<AnchorId, GatewayId>,
+    snapshot_seq: u64,
+    snapshot_at_ms: u64,
+}
+
+#[derive(Clone)]
+struct Person {
+    consent: ConsentSince,
+    open_order_stores: Vec<StoreId>,
+}
+
+/// What is told once the transaction is on the disk.
+#[derive(Default)]
+pub(super) struct After {
+    pub(super) cards: Vec<CardChanged>,
+    pub(super) committed: Vec<Committed>,
+    pub(super) radios: Vec<RadioRow>,
+    pub(super) forgotten: Vec<CustomerId>,
+    pub(super) deliveries: bool,
+}
+
+/// One transaction.
+pub struct Txn<'a> {
+    /// The connection, inside the transaction. For named writes of `store`.
+    pub db: &'a Connection,
+    /// The server's time of this transaction.
+    pub now_ms: u64,
+    core: &'a mut Core,
+    after: After,
+    /// Stores that the current job has fed, and how much it had to tell before it began.
+    fed: HashSet<StoreId>,
+    dirty_boots: HashMap<BootKey, (Ranges, Vec<u64>)>,
+}
+
+impl Core {
+    pub(super) fn new(now_ms: u64, snapshot_ms: u64, counts: Arc<Counts>) -> Self {
+        Self {
+            started_ms: now_ms,
+            snapshot_ms,
+            counts,
+            last_ms: 0,
+            stores: HashMap::new(),
+            people: HashMap::new(),
+            applied: HashMap::new(),
+        }
+    }
+
+    /// Forgets everything that can be read again: the last transaction did not happen.
+    pub(super) fn read_back(&mut self) {
+        self.stores.clear();
+        self.people.clear();
+        self.applied.clear();
+    }
+
+    fn store(&mut self, db: &Connection, id: &StoreId) -> Result<&mut StoreCore, StoreError> {
+        if !self.stores.contains_key(id) {
+            let loaded = StoreCore::load(db, id, self.last_ms)?;
+            self.stores.insert(id.clone(), loaded);
+        }
+        self.stores.get_mut(id).ok_or(StoreError::NotFound("store"))
+    }
+
+    fn person(&mut self, db: &Connection, id: CustomerId) -> Result<&Person, StoreError> {
+        if !self.people.contains_key(&id) {
+            if self.people.len() >= PEOPLE_MAX {
+                self.people.clear();
+            }
+            let person = Person {
+                consent: people::consent_since(db, id)?,
+                open_order_stores: store::orders::open_orders(db, id, None)?
+                    .into_iter()
+                    .map(|order| order.store)
+                    .collect(),
+            };
+            self.people.insert(id, person);
+        }
+        self.people.get(&id).ok_or(StoreError::NotFound("customer"))
+    }
+
+    fn applied(&mut self, db: &Connection, key: &BootKey) -> Result<&mut Ranges, StoreError> {
+        if !self.applied.contains_key(key) {
+            if self.applied.len() >= BOOTS_MAX {
+                self.applied.clear();
+            }
+            let ranges = log::applied(db, &key.0, &key.1, key.2)?;
+            self.applied.insert(key.clone(), ranges);
+        }
+        self.applied.get_mut(key).ok_or(StoreError::NotFound("boot"))
+    }
+}
+
+impl StoreCore {
+    /// The newest snapshot and the log since.
+    fn load(db: &Connection, store: &StoreId, now_ms: u64) -> Result<Self, StoreError> {
+        let epoch = log::epoch(db, store)?;
+        let (snapshot_seq, mut engine) = match log::newest_snapshot(db, store)? {
+            Some((seq, state)) => {
+                let engine = serde_json::from_slice(&state)
+                    .map_err(|e| StoreError::Damaged(format!("snapshot {seq}: {e}")))?;
+                (seq, engine)
+            }
+            None => (0, StoreEngine::new(store.clone())),
+        };
+        log::replay(db, store, snapshot_seq, |_, at_ms, input| {
+            engine.step(at_ms, input);
+        })?;
+        Ok(Self {
+            engine,
+            seq: log::last_seq(db, store)?,
+            epoch,
+            antennas: antennas(db, store)?,
+            snapshot_seq,
+            snapshot_at_ms: now_ms,
+        })
+    }
+}
+
+fn antennas(db: &Connection, store: &StoreId) -> Result<HashMap<AnchorId, GatewayId>, StoreError> {
+    let rows = store::shop::anchors(db, store)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match row.kind {
+            AnchorKind::Gateway(gateway) => Some((row.anchor, gateway)),
+            AnchorKind::Beacon(_) => None,
+        })
+        .collect())
+}
+
+impl<'a> Txn<'a> {
+    pub(super) fn new(db: &'a Connection, core: &'a mut Core, now_ms: u64) -> Self {
+        // The log's time never runs backwards, whatever the machine's clock does.
+        core.last_ms = core.last_ms.max(now_ms);
+        Self {
+            db,
+            now_ms: core.last_ms,
+            core,
+            after: After::default(),
+            fed: HashSet::new(),
+            dirty_boots: HashMap::new(),
+        }
+    }
+
+    /// Tells the engine of a store: writes the input, then what follows from it, then the answers
+    /// to what the engine asks. Returns the outcome of `input` itself.
+    pub fn feed(&mut self, store: &StoreId, input: Input) -> Result<Outcome, StoreError> {
+        self.fed.insert(store.clone());
+        let mut first = None;
+        let mut waiting = vec![input];
+        while let Some(input) = waiting.pop() {
+            let mut outcome = self.step(store, &input)?;
+            for question in std::mem::take(&mut outcome.questions) {
+                waiting.push(self.answer(store, question)?);
+            }
+            first.get_or_insert(outcome);
+        }
+        Ok(first.unwrap_or_default())
+    }
+
+    fn step(&mut self, store: &StoreId, input: &Input) -> Result<Outcome, StoreError> {
+        let (db, now_ms) = (self.db, self.now_ms);
+        let core = self.core.store(db, store)?;
+        core.seq += 1;
+        log::append(db, store, core.seq, now_ms, input)?;
+        let outcome = core.engine.step(now_ms, input);
+        let cards = store::outcome::write(db, store, now_ms, &outcome)?;
+        self.after.cards.extend(cards);
+        self.after.deliveries |= !outcome.deliveries.is_empty();
+        for order in &outcome.completed {
+            // Her consent for arrival may end with it.
+            let customer = store::orders::order(db, *order)?.customer;
+            self.core.people.remove(&customer);
+        }
+        Ok(outcome)
+    }
+
+    fn answer(&mut self, store: &StoreId, question: Question) -> Result<Input, StoreError> {
+        match question {
+            Question::Match { customer, visit, zone } => {
+                let consent = people::switches(&self.core.person(self.db, customer)?.consent);
+                facts::for_match(self.db, self.now_ms, store, customer, visit, zone, consent)
+            }
+            Question::History { customer, late } => {
+                facts::for_history(self.db, store, customer, late)
+            }
+        }
+    }
+
+    /// Applies a batch, unless it was applied before. Either way it will be acknowledged.
+    pub(super) fn apply_batch(&mut self, batch: &BatchWork) -> Result<(), StoreError> {
+        let key = (batch.store.clone(), batch.gateway.clone(), batch.boot);
+        let dirty = self.dirty_boots.entry(key.clone()).or_default();
+        dirty.0.insert(batch.seq);
+        dirty.1.push(batch.token);
+        if !self.core.applied(self.db, &key)?.insert(batch.seq) {
+            Counts::add(&self.core.counts.batches_again_total, 1);
+            return Ok(());
+        }
+        let sightings = self.observations(batch)?;
+        Counts::add(&self.core.counts.batches_applied_total, 1);
+        Counts::add(&self.core.counts.sightings_applied_total, sightings.len());
+        if !sightings.is_empty() {
+            self.feed(&batch.store, Input::Sightings { sightings })?;
+            self.finish_job();
+        }
+        Ok(())
+    }
+
+    /// What of a batch may be written at all: known antenna, and consent, then and now.
+    fn observations(&mut self, batch: &BatchWork) -> Result<Vec<Observation>, StoreError> {
+        let (db, now_ms) = (self.db, self.now_ms);
+        let counts = self.core.counts.clone();
+        let mut kept = Vec::with_capacity(batch.heard.len());
+        for heard in &batch.heard {
+            let antennas = &self.core.store(db, &batch.store)?.antennas;
+            if antennas.get(&heard.anchor) != Some(&batch.gateway) {
+                Counts::add(&counts.wrong_anchor_total, 1);
+                continue;
+            }
+            let person = self.core.person(db, heard.who.customer)?;
+            let consent = people::switches_at(&person.consent, heard.heard_last_ms);
+            if !consent.allows_visit(person.open_order_stores.contains(&batch.store)) {
+                Counts::add(&counts.no_consent_total, 1);
+                continue;
+            }
+            // A gateway's clock anchor may run ahead by its error; nothing was heard in the future.
+            let heard_last_ms = heard.heard_last_ms.min(now_ms);
+            let late = heard_last_ms + LATE_AFTER_MS < now_ms;
+            Counts::add(&counts.late_total, usize::from(late));
+            kept.push(Observation {
+                customer: heard.who.customer,
+                radio: heard.who.radio,
+                anchor: heard.anchor.clone(),
+                heard_first_ms: heard.heard_first_ms.min(heard_last_ms),
+                heard_last_ms,
+                count: heard.count,
+                rssi_dbm: heard.rssi_dbm,
+                certain: false,
+                late,
+                consent,
+            });
+        }
+        Ok(kept)
+    }
+
+    /// Her switches, and whether she has something open here.
+    pub fn consent_of(
+        &mut self,
+        customer: CustomerId,
+        store: &StoreId,
+    ) -> Result<(Consent, bool), StoreError> {
+        let person = self.core.person(self.db, customer)?;
+        Ok((people::switches(&person.consent), person.open_order_stores.contains(store)))
+    }
+
+    /// Her consent or orders changed: every store that may follow her is told.
+    pub fn consent_changed(&mut self, customer: CustomerId) -> Result<(), StoreError> {
+        self.core.people.remove(&customer);
+        let consent = people::switches(&self.core.person(self.db, customer)?.consent);
+        for store in store::shop::store_ids(self.db)? {
+            if self.core.store(self.db, &store)?.engine.knows(customer) {
+                self.feed(&store, Input::Consent { customer, consent })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An order is new or has changed.
+    pub fn order_changed(&mut self, order: &store::orders::OrderRow) -> Result<(), StoreError> {
+        self.core.people.remove(&order.customer);
+        self.feed(&order.store, Input::Order(order.for_engine()))?;
+        Ok(())
+    }
+
+    /// Zones, anchors or rules of a store changed.
+    pub fn layout_changed(&mut self, store: &StoreId) -> Result<(), StoreError> {
+        let layout = store::shop::layout(self.db, store)?;
+        self.core.store(self.db, store)?.antennas = antennas(self.db, store)?;
+        self.feed(store, Input::Layout(layout))?;
+        Ok(())
+    }
+
+    /// A radio is new, or valid for another time.
+    pub fn radios_changed(&mut self, radios: Vec<RadioRow>) {
+        self.after.radios.extend(radios);
+    }
+
+    /// A delivery may be due.
+    pub fn deliveries_due(&mut self) {
+        self.after.deliveries = true;
+    }
+
+    /// Nothing may be known of her any longer. Snapshots and log entries that speak of her are
+    /// replaced at once: the engine is written out anew and the log before it goes.
+    pub fn erase(&mut self, customer: CustomerId) -> Result<(), StoreError> {
+        for store in store::shop::store_ids(self.db)? {
+            self.feed(&store, Input::Forget { customer })?;
+            self.snapshot(&store)?;
+            self.snapshot(&store)?;
+        }
+        people::erase_customer(self.db, customer)?;
+        self.core.people.remove(&customer);
+        self.after.forgotten.push(customer);
+        Ok(())
+    }
+
+    /// Lets engines notice that time passed, and writes snapshots that are due.
+    pub(super) fn tick(&mut self) -> Result<(), StoreError> {
+        if self.now_ms < self.core.started_ms + HOLD_AFTER_START_MS {
+            return Ok(());
+        }
+        for store in store::shop::store_ids(self.db)? {
+            let now_ms = self.now_ms;
+            let snapshot_ms = self.core.snapshot_ms;
+            let core = self.core.store(self.db, &store)?;
+            let due = core.engine.due_at().is_some_and(|due_ms| due_ms <= now_ms);
+            let old = now_ms.saturating_sub(core.snapshot_at_ms) >= snapshot_ms;
+            let snapshot = old && core.seq > core.snapshot_seq;
+            if due {
+                self.feed(&store, Input::Tick)?;
+            }
+            if snapshot {
+                self.snapshot(&store)?;
+            }
+        }
+        self.finish_job();
+        Ok(())
+    }
+
+    fn snapshot(&mut self, store: &StoreId) -> Result<(), StoreError> {
+        let (db, now_ms) = (self.db, self.now_ms);
+        let core = self.core.store(db, store)?;
+        if core.snapshot_seq == core.seq {
+            // Two snapshots of one place in the log would be one row: move on by a tick.
+            self.feed(store, Input::Tick)?;
+        }
+        let core = self.core.store(db, store)?;
+        let state =
+            serde_json::to_vec(&core.engine).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        log::put_snapshot(db, store, core.seq, now_ms, &state)?;
+        core.snapshot_seq = core.seq;
+        core.snapshot_at_ms = now_ms;
+        Ok(())
+    }
+
+    /// Counts a batch as applied without applying it.
+    pub(super) fn set_aside(&mut self, batch: &BatchWork, why: &str) -> Result<(), StoreError> {
+        let key = (batch.store.clone(), batch.gateway.clone(), batch.boot);
+        let dirty = self.dirty_boots.entry(key.clone()).or_default();
+        dirty.0.insert(batch.seq);
+        dirty.1.push(batch.token);
+        self.core.applied(self.db, &key)?.insert(batch.seq);
+        let gateway = batch.gateway.as_str();
+        log::set_aside(self.db, self.now_ms, &batch.store, gateway, why, batch.len_bytes)
+    }
+
+    /// The current job is whole.
+    pub(super) fn finish_job(&mut self) {
+        self.fed.clear();
+    }
+
+    /// The current job was rolled back: engines that it had fed are read back from the log.
+    pub(super) fn forget_unfinished(&mut self) {
+        for store in self.fed.drain() {
+            self.core.stores.remove(&store);
+        }
+        self.core.people.clear();
+    }
+
+    /// Last writes of the transaction: what was applied, under whose epoch.
+    pub(super) fn finish(mut self) -> Result<After, StoreError> {
+        for (key, (applied, tokens)) in std::mem::take(&mut self.dirty_boots) {
+            let ranges = self.core.applied(self.db, &key)?.clone();
+            log::put_applied(self.db, &key.0, &key.1, key.2, &ranges)?;
+            let (store, gateway, boot) = key;
+            self.after.committed.push(Committed { store, gateway, boot, applied, tokens });
+        }
+        for (id, core) in &self.core.stores {
+            if log::epoch(self.db, id)? != core.epoch {
+                return Err(StoreError::Fenced(id.to_string()));
+            }
+        }
+        Ok(self.after)
+    }
+}

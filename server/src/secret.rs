@@ -1,0 +1,93 @@
+//! Secrets: made here, shown once, kept as hashes.
+//!
+//! In: the operating system's randomness. Out: tokens for people and machines, and the SHA-256
+//! under which the store knows them.
+//! A token has 160 bits or more, so a plain hash is enough; what people choose themselves goes
+//! through argon2id.
+//! Invariant: nothing here is written to a log.
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use sha2::{Digest, Sha256};
+
+/// The operating system gave no randomness: nothing secret can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no randomness from the operating system")]
+pub struct NoRandomness;
+
+/// Why a password could not be hashed or checked.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// See [`NoRandomness`].
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The hash in the store is damaged, or argon2 refused its parameters.
+    #[error("argon2: {0}")]
+    Hash(String),
+}
+
+/// Random bytes.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
+}
+
+/// A token with a prefix that says what it opens, so that one found in a log or a repository is
+/// recognised: `wk_` API key, `wd_` device, `ws_` session, `wl_` page link, `wg_` gateway.
+pub fn token(prefix: &str) -> Result<String, NoRandomness> {
+    Ok(format!("{prefix}{}", hex::encode(random::<24>()?)))
+}
+
+/// An enrolment code that a person can type: `K7QF-2M9X`, without 0, O, 1, I and L.
+pub fn enrolment_code() -> Result<String, NoRandomness> {
+    const LETTERS: &[u8; 31] = b"ABCDEFGHJKMNPQRSTUVWXYZ23456789";
+    let letter = |b: u8| char::from(LETTERS[usize::from(b % 31)]);
+    let bytes = random::<8>()?;
+    let text: String = bytes.iter().map(|&b| letter(b)).collect();
+    Ok(format!("{}-{}", &text[..4], &text[4..]))
+}
+
+/// What the store keeps of a token.
+pub fn sha256(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// argon2id with the library's default cost (19 MiB, 2 passes: OWASP's recommendation).
+pub fn hash_password(password: &str) -> Result<String, PasswordError> {
+    let salt = random::<16>()?;
+    Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|e| PasswordError::Hash(e.to_string()))
+}
+
+/// Whether the password is the one that was hashed.
+pub fn verify_password(password: &str, hash: &str) -> Result<bool, PasswordError> {
+    let parsed = PasswordHash::new(hash).map_err(|e| PasswordError::Hash(e.to_string()))?;
+    Ok(Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_verified_and_another_is_not() {
+        let hash = hash_password("grachtengordel").unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert!(verify_password("grachtengordel", &hash).unwrap());
+        assert!(!verify_password("Grachtengordel", &hash).unwrap());
+    }
+
+    #[test]
+    fn codes_have_no_letters_that_look_alike() {
+        for _ in 0..50 {
+            let code = enrolment_code().unwrap();
+            assert_eq!(code.len(), 9);
+            assert!(!code.contains(['0', 'O', '1', 'I', 'L', '+']), "{code}");
+        }
+    }
+}

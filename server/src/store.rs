@@ -1,0 +1,180 @@
+//! The database: one file, one writing connection, a few reading ones.
+//!
+//! In: named reads and writes from the rooms below, one a question that somebody has.
+//! Out: rows as types. `pipeline` owns the writing connection; pages and API read through
+//! [`Readers`].
+//! Promises: what a transaction wrote is on the disk when it returns (`synchronous = FULL`).
+//! Invariant: SQL stands in this room and its rooms below, and nowhere else.
+
+pub mod access;
+pub mod board;
+pub mod log;
+pub mod orders;
+pub mod outbox;
+pub mod outcome;
+pub mod people;
+pub mod shop;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::Semaphore;
+
+mod embedded {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// Reading connections at once; more readers wait.
+const READERS_MAX: usize = 4;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("database: {0}")]
+    Sql(#[from] rusqlite::Error),
+    /// The schema could not be brought up to date.
+    #[error("migrate the database: {0}")]
+    Migrate(Box<refinery::Error>),
+    /// A row holds something that this program did not write.
+    #[error("damaged row: {0}")]
+    Damaged(String),
+    /// The thing is not there.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// Another server has become the writer of this store.
+    #[error("another server writes for store {0} now")]
+    Fenced(String),
+    /// The store is shutting down.
+    #[error("the server is stopping")]
+    Stopping,
+    /// No randomness for an id.
+    #[error(transparent)]
+    NoRandomness(#[from] crate::secret::NoRandomness),
+}
+
+impl StoreError {
+    /// Whether trying again later can help: the disk may be given room, a lock may go.
+    pub fn is_transient(&self) -> bool {
+        let Self::Sql(rusqlite::Error::SqliteFailure(failure, _)) = self else { return false };
+        matches!(
+            failure.code,
+            ErrorCode::DiskFull
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory
+        )
+    }
+}
+
+/// Opens the writing connection and brings the schema up to date.
+pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    tune(&connection)?;
+    // WAL: readers do not wait for the writer. FULL: a commit is on the disk, see the module head.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    embedded::migrations::runner()
+        .run(&mut connection)
+        .map_err(|error| StoreError::Migrate(Box::new(error)))?;
+    Ok(connection)
+}
+
+fn tune(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // What is erased is overwritten, not only unlinked: a person's rows leave the file.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+/// A few reading connections, shared.
+#[derive(Clone)]
+pub struct Readers {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    places: Arc<Semaphore>,
+}
+
+impl Readers {
+    /// Reads from the database at `path`; connections open when they are first needed.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.into(),
+            idle: Arc::default(),
+            places: Arc::new(Semaphore::new(READERS_MAX)),
+        }
+    }
+
+    /// Runs a read on a blocking thread.
+    pub async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Stopping)?;
+        let this = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let connection = this.take()?;
+            let answer = read(&connection);
+            this.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            drop(place);
+            answer
+        });
+        done.await.map_err(|_| StoreError::Stopping)?
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        tune(&connection)?;
+        Ok(connection)
+    }
+}
+
+/// Reads a text column into an id or an enum that knows its own spelling.
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, rusqlite::Error>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|error: T::Err| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+/// SQLite's integers are signed; times and counts are not, and fit.
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The inverse of [`int`]; a negative number in a row that we wrote would be damage, read as 0.
+fn uint(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// An enum as the text under which serde knows it.
+fn word<T: serde::Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+/// The inverse of [`word`].
+fn from_word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| StoreError::Damaged(error.to_string()))
+}

@@ -1,0 +1,215 @@
+//! Writes an engine's outcome: visits, cards, decisions, deliveries.
+//!
+//! In: an [`Outcome`], inside the transaction of the input that caused it.
+//! Out: the cards that changed, each with its number in the store's stream of changes.
+//! Invariant: writing the same outcome of a replayed input twice would violate an index, never
+//! make a second row.
+
+use engine::{
+    input::Consent,
+    outcome::{Card, Cause, Choice, Decision, Delivery, Outcome, VisitChange},
+};
+use protocol::{CardId, StoreId};
+use rusqlite::{Connection, params};
+
+use super::{StoreError, int, uint, word};
+
+/// A card that changed, as live pages hear of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardChanged {
+    /// In which store.
+    pub store: StoreId,
+    /// Its place in the store's stream.
+    pub n: u64,
+    /// Which card.
+    pub card: CardId,
+}
+
+/// Changes kept for boards that come back: about a busy day.
+const CHANGES_KEPT: u64 = 10_000;
+
+/// Writes all rows of an outcome.
+pub fn write(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    outcome: &Outcome,
+) -> Result<Vec<CardChanged>, StoreError> {
+    for change in &outcome.visits {
+        visit(db, store, change)?;
+    }
+    for decision in &outcome.decisions {
+        self::decision(db, store, now_ms, decision)?;
+    }
+    for delivery in &outcome.deliveries {
+        self::delivery(db, store, now_ms, delivery)?;
+    }
+    for order in &outcome.completed {
+        db.prepare_cached(
+            "UPDATE orders SET state = 'completed', changed_ms = ?2 WHERE \"order\" = ?1",
+        )?
+        .execute(params![order.0, int(now_ms)])?;
+    }
+    outcome.cards.iter().map(|card| self::card(db, store, now_ms, card)).collect()
+}
+
+fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), StoreError> {
+    match change {
+        VisitChange::Entered { visit, customer, entered_ms, purpose, late } => {
+            db.prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6)")?.execute(
+                params![
+                    visit.0,
+                    store.as_str(),
+                    customer.0,
+                    int(*entered_ms),
+                    word(purpose),
+                    late
+                ],
+            )?;
+        }
+        VisitChange::ZoneEntered { visit, zone, from_ms } => {
+            end_stay(db, *visit, *from_ms)?;
+            db.prepare_cached("INSERT OR IGNORE INTO zone_stays VALUES (?1, ?2, ?3, NULL)")?
+                .execute(params![visit.0, int(*from_ms), zone.as_str()])?;
+        }
+        VisitChange::Left { visit, left_ms } => {
+            end_stay(db, *visit, *left_ms)?;
+            db.prepare_cached("UPDATE visits SET left_ms = ?2 WHERE visit = ?1")?
+                .execute(params![visit.0, int(*left_ms)])?;
+        }
+        VisitChange::Revised { visit, entered_ms, left_ms } => {
+            db.prepare_cached("UPDATE visits SET entered_ms = ?2, left_ms = ?3 WHERE visit = ?1")?
+                .execute(params![visit.0, int(*entered_ms), left_ms.map(int)])?;
+        }
+        VisitChange::Erased { visit } => {
+            db.prepare_cached("DELETE FROM visits WHERE visit = ?1")?.execute([visit.0])?;
+        }
+    }
+    Ok(())
+}
+
+fn end_stay(db: &Connection, visit: protocol::VisitId, at_ms: u64) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE zone_stays SET to_ms = max(from_ms, ?2) WHERE visit = ?1 AND to_ms IS NULL",
+    )?
+    .execute(params![visit.0, int(at_ms)])?;
+    Ok(())
+}
+
+fn card(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    card: &Card,
+) -> Result<CardChanged, StoreError> {
+    let body = serde_json::to_string(card).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    db.prepare_cached(
+        "INSERT INTO cards VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (card) DO UPDATE SET journey = ?4, since_ms = ?7, taken_by = ?8,
+           taken_ms = ?9, body = ?10",
+    )?
+    .execute(params![
+        card.card.0,
+        store.as_str(),
+        card.customer.0,
+        word(card.journey),
+        int(card.arrived_ms),
+        int(now_ms),
+        int(card.since_ms),
+        card.taken_by.map(|s| s.0),
+        card.taken_ms.map(int),
+        body
+    ])?;
+    let n: i64 = db
+        .prepare_cached(
+            "INSERT INTO changes
+             SELECT ?1, coalesce((SELECT max(n) FROM changes WHERE store = ?1), 0) + 1, ?2, ?3
+             RETURNING n",
+        )?
+        .query_row(params![store.as_str(), int(now_ms), card.card.0], |row| row.get(0))?;
+    db.prepare_cached("DELETE FROM changes WHERE store = ?1 AND n <= ?2")?
+        .execute(params![store.as_str(), n - int(CHANGES_KEPT)])?;
+    Ok(CardChanged { store: store.clone(), n: uint(n), card: card.card })
+}
+
+fn decision(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    decision: &Decision,
+) -> Result<(), StoreError> {
+    let (choice, sku, reason) = match &decision.choice {
+        Choice::Notify { sku } => ("notify", Some(sku.as_str()), None),
+        Choice::Suppress { reason } => ("suppress", None, Some(word(reason))),
+    };
+    // What she did online is in the facts only with her consent to use it.
+    let facts_allowed = decision.facts.as_ref().is_none_or(|f| may_keep(f.consent));
+    let body = if facts_allowed {
+        serde_json::to_string(decision)
+    } else {
+        serde_json::to_string(&Decision {
+            facts: None,
+            considered: Vec::new(),
+            ..decision.clone()
+        })
+    };
+    let body = body.map_err(|e| StoreError::Damaged(e.to_string()))?;
+    db.prepare_cached("INSERT INTO decisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?
+        .execute(params![
+            decision.decision.0,
+            store.as_str(),
+            decision.customer.0,
+            decision.visit.0,
+            decision.zone.as_ref().map(protocol::ZoneId::as_str),
+            choice,
+            sku,
+            reason,
+            int(now_ms),
+            body
+        ])?;
+    Ok(())
+}
+
+fn may_keep(consent: Consent) -> bool {
+    consent.messages && consent.browsing
+}
+
+fn delivery(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    delivery: &Delivery,
+) -> Result<(), StoreError> {
+    let (class, cause, visit, sku, decision, card) = match &delivery.cause {
+        Cause::Offer { decision, visit, sku } => (
+            "marketing",
+            format!("offer:{decision}"),
+            Some(visit.0),
+            Some(sku.as_str()),
+            Some(decision.0),
+            None,
+        ),
+        Cause::Arrival { card } => {
+            ("service", format!("arrival:{card}"), None, None, None, Some(card.0))
+        }
+    };
+    db.prepare_cached(
+        "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit, sku,
+           decision, card, created_ms, relevant_until_ms, state)
+         VALUES (?1, ?2, ?3, 'in_app', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending')",
+    )?
+    .execute(params![
+        delivery.delivery.0,
+        store.as_str(),
+        delivery.customer.0,
+        class,
+        cause,
+        visit,
+        sku,
+        decision,
+        card,
+        int(now_ms),
+        int(delivery.relevant_until_ms)
+    ])?;
+    Ok(())
+}

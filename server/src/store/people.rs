@@ -1,0 +1,376 @@
+//! Customers, their consent, devices, radios and intents.
+
+use engine::input::{Candidate, Consent, IntentKind};
+use protocol::{CustomerId, DeviceId, EidKey, RadioId, Sku, StoreId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{StoreError, from_word, int, parsed, uint, word};
+
+/// A shopper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerRow {
+    /// Her id.
+    pub customer: CustomerId,
+    /// The shop's own id.
+    pub external_id: String,
+    /// First name.
+    pub given_name: String,
+    /// Last name.
+    pub family_name: String,
+    /// As she chose it, or none.
+    pub salutation: Option<String>,
+    /// `nl` or `en`.
+    pub language: String,
+}
+
+/// The purposes of the consent ledger, in the order of the switches.
+pub const PURPOSES: [&str; 4] = ["arrival", "messages", "browsing", "statistics"];
+
+/// Since when each purpose is allowed; none: it is not.
+pub type ConsentSince = [Option<u64>; 4];
+
+/// The switches now.
+pub fn switches(since: &ConsentSince) -> Consent {
+    switches_at(since, u64::MAX)
+}
+
+/// The switches that were on already at a moment.
+pub fn switches_at(since: &ConsentSince, at_ms: u64) -> Consent {
+    let on = |i: usize| since[i].is_some_and(|from| from <= at_ms);
+    Consent { arrival: on(0), messages: on(1), browsing: on(2), statistics: on(3) }
+}
+
+/// Makes a customer, or finds the one whom the shop knows by the same id. True: made now.
+pub fn put_customer(
+    db: &Connection,
+    now_ms: u64,
+    row: &CustomerRow,
+) -> Result<(CustomerId, bool), StoreError> {
+    let known = db
+        .prepare_cached("SELECT customer FROM customers WHERE external_id = ?1")?
+        .query_row([&row.external_id], |r| r.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok((CustomerId(id), false));
+    }
+    db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
+        params![
+            row.customer.0,
+            row.external_id,
+            row.given_name,
+            row.family_name,
+            row.salutation,
+            row.language,
+            int(now_ms)
+        ],
+    )?;
+    Ok((row.customer, true))
+}
+
+/// One customer.
+pub fn customer(db: &Connection, customer: CustomerId) -> Result<CustomerRow, StoreError> {
+    db.prepare_cached(
+        "SELECT external_id, given_name, family_name, salutation, language FROM customers
+         WHERE customer = ?1",
+    )?
+    .query_row([customer.0], |row| {
+        Ok(CustomerRow {
+            customer,
+            external_id: row.get(0)?,
+            given_name: row.get(1)?,
+            family_name: row.get(2)?,
+            salutation: row.get(3)?,
+            language: row.get(4)?,
+        })
+    })
+    .optional()?
+    .ok_or(StoreError::NotFound("customer"))
+}
+
+/// Erases a customer and all rows that are hers (foreign keys cascade).
+pub fn erase_customer(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
+    let gone = db
+        .prepare_cached("DELETE FROM customers WHERE customer = ?1")?
+        .execute([customer.0])?;
+    if gone == 0 { Err(StoreError::NotFound("customer")) } else { Ok(()) }
+}
+
+/// One entry of the consent ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentEntry {
+    /// Which purpose, of [`PURPOSES`].
+    pub purpose: &'static str,
+    /// Yes or no.
+    pub granted: bool,
+    /// The version of the words that she saw.
+    pub text_version: String,
+    /// Their language.
+    pub language: String,
+    /// Where she said it: `app`, `page`, `import`.
+    pub source: &'static str,
+}
+
+/// Adds to the ledger.
+pub fn record_consent(
+    db: &Connection,
+    now_ms: u64,
+    customer: CustomerId,
+    entry: &ConsentEntry,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO consent_ledger
+           (customer, purpose, granted, text_version, language, source, at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        customer.0,
+        entry.purpose,
+        entry.granted,
+        entry.text_version,
+        entry.language,
+        entry.source,
+        int(now_ms)
+    ])?;
+    Ok(())
+}
+
+/// Since when each purpose has been allowed without a break.
+pub fn consent_since(db: &Connection, customer: CustomerId) -> Result<ConsentSince, StoreError> {
+    let mut since = [None; 4];
+    let mut statement = db.prepare_cached(
+        "SELECT purpose, granted, at_ms FROM consent_ledger WHERE customer = ?1 ORDER BY entry",
+    )?;
+    let mut rows = statement.query([customer.0])?;
+    while let Some(row) = rows.next()? {
+        let purpose = row.get_ref(0)?.as_str().unwrap_or_default();
+        let Some(i) = PURPOSES.iter().position(|p| *p == purpose) else { continue };
+        let at_ms = uint(row.get(2)?);
+        since[i] = if row.get(1)? { since[i].or(Some(at_ms)) } else { None };
+    }
+    Ok(since)
+}
+
+/// A device and what it signs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// The device.
+    pub device: DeviceId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// The key of its signatures; none for a fob.
+    pub signing_key: Option<Vec<u8>>,
+}
+
+/// Adds a device.
+pub fn add_device(
+    db: &Connection,
+    now_ms: u64,
+    row: &DeviceRow,
+    platform: &str,
+    token_sha256: Option<&[u8; 32]>,
+) -> Result<(), StoreError> {
+    db.prepare_cached("INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        row.device.0,
+        row.customer.0,
+        platform,
+        token_sha256,
+        row.signing_key,
+        int(now_ms)
+    ])?;
+    Ok(())
+}
+
+/// The device that holds this token.
+pub fn device_by_token(
+    db: &Connection,
+    token_sha256: &[u8; 32],
+) -> Result<Option<DeviceRow>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT device, customer, signing_key FROM devices WHERE token_sha256 = ?1",
+        )?
+        .query_row([token_sha256.as_slice()], |row| {
+            Ok(DeviceRow {
+                device: DeviceId(row.get(0)?),
+                customer: CustomerId(row.get(1)?),
+                signing_key: row.get(2)?,
+            })
+        })
+        .optional()?)
+}
+
+/// What a device advertises with, for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RadioRow {
+    /// The radio.
+    pub radio: RadioId,
+    /// Its device.
+    pub device: DeviceId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// Its identity key.
+    pub key: EidKey,
+    /// Added to Unix time for its own count of seconds.
+    pub clock_offset_s: u32,
+    /// Since when it resolves.
+    pub valid_from_ms: u64,
+    /// Until when; none: still.
+    pub valid_to_ms: Option<u64>,
+}
+
+/// Adds a radio.
+pub fn add_radio(db: &Connection, row: &RadioRow) -> Result<(), StoreError> {
+    db.prepare_cached("INSERT INTO radios VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
+        row.radio.0,
+        row.device.0,
+        row.customer.0,
+        row.key.0,
+        row.clock_offset_s,
+        int(row.valid_from_ms),
+        row.valid_to_ms.map(int),
+    ])?;
+    Ok(())
+}
+
+/// Ends the device's radios at `valid_to_ms`: a new key takes over.
+pub fn end_radios(db: &Connection, device: DeviceId, valid_to_ms: u64) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE radios SET valid_to_ms = ?2 WHERE device = ?1 AND valid_to_ms IS NULL",
+    )?
+    .execute(params![device.0, int(valid_to_ms)])?;
+    Ok(())
+}
+
+fn radio_row(row: &rusqlite::Row<'_>) -> Result<RadioRow, rusqlite::Error> {
+    Ok(RadioRow {
+        radio: RadioId(row.get(0)?),
+        device: DeviceId(row.get(1)?),
+        customer: CustomerId(row.get(2)?),
+        key: EidKey(row.get(3)?),
+        clock_offset_s: row.get(4)?,
+        valid_from_ms: uint(row.get(5)?),
+        valid_to_ms: row.get::<_, Option<i64>>(6)?.map(uint),
+    })
+}
+
+/// All radios: what the identity table is built from.
+pub fn radios(db: &Connection) -> Result<Vec<RadioRow>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT * FROM radios")?;
+    let rows = statement.query_map([], radio_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The radios of one device.
+pub fn radios_of(db: &Connection, device: DeviceId) -> Result<Vec<RadioRow>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT * FROM radios WHERE device = ?1")?;
+    let rows = statement.query_map([device.0], radio_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Adds a one-time enrolment code.
+pub fn add_enrolment(
+    db: &Connection,
+    customer: CustomerId,
+    code_sha256: &[u8; 32],
+    expires_ms: u64,
+) -> Result<(), StoreError> {
+    self::customer(db, customer)?;
+    db.prepare_cached("INSERT INTO enrolments VALUES (?1, ?2, ?3, NULL)")?.execute(params![
+        code_sha256,
+        customer.0,
+        int(expires_ms)
+    ])?;
+    Ok(())
+}
+
+/// Uses an enrolment code: whose it was. Works once.
+pub fn use_enrolment(
+    db: &Connection,
+    now_ms: u64,
+    code_sha256: &[u8; 32],
+) -> Result<CustomerId, StoreError> {
+    db.prepare_cached(
+        "UPDATE enrolments SET used_ms = ?2
+         WHERE code_sha256 = ?1 AND used_ms IS NULL AND expires_ms > ?2 RETURNING customer",
+    )?
+    .query_row(params![code_sha256, int(now_ms)], |row| Ok(CustomerId(row.get(0)?)))
+    .optional()?
+    .ok_or(StoreError::NotFound("enrolment code, or it was used or is too old"))
+}
+
+/// Records one thing that a shopper did online; the same again changes nothing.
+pub fn add_intent(
+    db: &Connection,
+    customer: CustomerId,
+    sku: &Sku,
+    kind: IntentKind,
+    at_ms: u64,
+) -> Result<(), StoreError> {
+    self::customer(db, customer)?;
+    db.prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        customer.0,
+        sku.as_str(),
+        int(at_ms),
+        word(kind)
+    ])?;
+    Ok(())
+}
+
+/// Forgets what she did online: she took back the consent to use it.
+pub fn forget_intents(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM intents WHERE customer = ?1")?.execute([customer.0])?;
+    Ok(())
+}
+
+/// What she did online since `since_ms`, a row a product, with this store's placement; what she
+/// bought after is out.
+pub fn candidates(
+    db: &Connection,
+    store: &StoreId,
+    customer: CustomerId,
+    since_ms: u64,
+) -> Result<Vec<Candidate>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT i.sku,
+                max(CASE i.kind WHEN 'carted' THEN 3 WHEN 'wishlisted' THEN 2 ELSE 1 END),
+                sum(i.kind = 'viewed'),
+                max(CASE WHEN i.kind <> 'ordered' THEN i.at_ms ELSE 0 END) AS last_ms,
+                max(CASE WHEN i.kind = 'ordered' THEN i.at_ms ELSE 0 END) AS ordered_ms,
+                p.zone, coalesce(p.stock, 0)
+         FROM intents i LEFT JOIN placements p ON p.store = ?1 AND p.sku = i.sku
+         WHERE i.customer = ?2 AND i.at_ms >= ?3
+         GROUP BY i.sku HAVING last_ms > ordered_ms ORDER BY i.sku",
+    )?;
+    let rows = statement.query_map(params![store.as_str(), customer.0, int(since_ms)], |row| {
+        let intent = match row.get::<_, i64>(1)? {
+            3 => IntentKind::Carted,
+            2 => IntentKind::Wishlisted,
+            _ => IntentKind::Viewed,
+        };
+        Ok(Candidate {
+            sku: parsed(row.get_ref(0)?.as_str()?)?,
+            intent,
+            views: row.get(2)?,
+            last_ms: uint(row.get(3)?),
+            zone: row.get_ref(5)?.as_str_or_null()?.map(parsed).transpose()?,
+            stock: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When she last did this with a product: for "why do I get this?".
+pub fn last_intent(
+    db: &Connection,
+    customer: CustomerId,
+    sku: &Sku,
+) -> Result<Option<(IntentKind, u64)>, StoreError> {
+    let found: Option<(String, i64)> = db
+        .prepare_cached(
+            "SELECT kind, at_ms FROM intents WHERE customer = ?1 AND sku = ?2
+             ORDER BY at_ms DESC LIMIT 1",
+        )?
+        .query_row(params![customer.0, sku.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    found.map(|(kind, at_ms)| Ok((from_word(&kind)?, uint(at_ms)))).transpose()
+}

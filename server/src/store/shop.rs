@@ -1,0 +1,347 @@
+//! Stores, zones, anchors, gateways, products and where they stand.
+
+use std::collections::BTreeMap;
+
+use engine::input::{Anchor, Layout, Rules};
+use protocol::{AnchorId, GatewayId, Sku, StoreId, Transmitter, ZoneId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{StoreError, int, parsed, uint};
+
+/// A store as the operator describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRow {
+    /// Its id.
+    pub store: StoreId,
+    /// As people call it.
+    pub name: String,
+    /// IANA time zone.
+    pub timezone: String,
+    /// Opening time, `HH:MM`.
+    pub opens: String,
+    /// Closing time, `HH:MM`.
+    pub closes: String,
+    /// Quiet hours, `HH:MM` to `HH:MM`.
+    pub quiet: Option<(String, String)>,
+    /// Marketing messages to one person a day.
+    pub messages_per_day_max: u32,
+}
+
+/// A name in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Dutch.
+    pub nl: String,
+    /// English.
+    pub en: String,
+}
+
+/// What kind of radio an anchor is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnchorKind {
+    /// A gateway's antenna.
+    Gateway(GatewayId),
+    /// A fixed beacon, known by what it advertises.
+    Beacon(Transmitter),
+}
+
+/// An anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnchorRow {
+    /// Its id.
+    pub anchor: AnchorId,
+    /// Where it hangs.
+    pub zone: ZoneId,
+    /// What it is.
+    pub kind: AnchorKind,
+    /// See [`Anchor::enter_rssi_dbm`].
+    pub enter_rssi_dbm: i8,
+}
+
+/// Makes or changes a store; a new one starts in `epoch`.
+pub fn put_store(db: &Connection, row: &StoreRow, epoch: u64) -> Result<(), StoreError> {
+    let (from, to) = row.quiet.clone().unzip();
+    db.prepare_cached(
+        "INSERT INTO stores VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (store) DO UPDATE SET name = ?2, timezone = ?3, opens = ?4, closes = ?5,
+           quiet_from = ?6, quiet_to = ?7, messages_per_day_max = ?8",
+    )?
+    .execute(params![
+        row.store.as_str(),
+        row.name,
+        row.timezone,
+        row.opens,
+        row.closes,
+        from,
+        to,
+        row.messages_per_day_max,
+        int(epoch),
+    ])?;
+    Ok(())
+}
+
+/// One store.
+pub fn store(db: &Connection, store: &StoreId) -> Result<StoreRow, StoreError> {
+    db.prepare_cached("SELECT * FROM stores WHERE store = ?1")?
+        .query_row([store.as_str()], |row| {
+            let (from, to): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
+            Ok(StoreRow {
+                store: store.clone(),
+                name: row.get(1)?,
+                timezone: row.get(2)?,
+                opens: row.get(3)?,
+                closes: row.get(4)?,
+                quiet: from.zip(to),
+                messages_per_day_max: row.get(7)?,
+            })
+        })
+        .optional()?
+        .ok_or(StoreError::NotFound("store"))
+}
+
+/// All stores.
+pub fn store_ids(db: &Connection) -> Result<Vec<StoreId>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT store FROM stores ORDER BY store")?;
+    let rows = statement.query_map([], |row| parsed(row.get_ref(0)?.as_str()?))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Makes or renames a zone.
+pub fn put_zone(
+    db: &Connection,
+    store: &StoreId,
+    zone: &ZoneId,
+    name: &Names,
+) -> Result<(), StoreError> {
+    self::store(db, store)?;
+    db.prepare_cached(
+        "INSERT INTO zones VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET name_nl = ?3, name_en = ?4",
+    )?
+    .execute(params![store.as_str(), zone.as_str(), name.nl, name.en])?;
+    Ok(())
+}
+
+/// The names of a store's zones.
+pub fn zone_names(db: &Connection, store: &StoreId) -> Result<BTreeMap<ZoneId, Names>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT zone, name_nl, name_en FROM zones WHERE store = ?1")?;
+    let rows = statement.query_map([store.as_str()], |row| {
+        Ok((parsed(row.get_ref(0)?.as_str()?)?, Names { nl: row.get(1)?, en: row.get(2)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Makes or moves an anchor.
+pub fn put_anchor(db: &Connection, store: &StoreId, row: &AnchorRow) -> Result<(), StoreError> {
+    if !zone_names(db, store)?.contains_key(&row.zone) {
+        return Err(StoreError::NotFound("zone"));
+    }
+    let (kind, gateway, transmitter) = match &row.kind {
+        AnchorKind::Gateway(gateway) => ("gateway", Some(gateway.as_str().to_owned()), None),
+        AnchorKind::Beacon(transmitter) => ("beacon", None, Some(transmitter.to_string())),
+    };
+    let taken: Option<String> = db
+        .prepare_cached(
+            "SELECT anchor FROM anchors WHERE transmitter = ?1 AND NOT (store = ?2 AND anchor = ?3)",
+        )?
+        .query_row(params![transmitter, store.as_str(), row.anchor.as_str()], |r| r.get(0))
+        .optional()?;
+    if let Some(other) = taken {
+        return Err(StoreError::Conflict(format!("anchor {other} has this transmitter already")));
+    }
+    db.prepare_cached(
+        "INSERT INTO anchors VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET zone = ?3, kind = ?4, gateway = ?5, transmitter = ?6,
+           enter_rssi_dbm = ?7",
+    )?
+    .execute(params![
+        store.as_str(),
+        row.anchor.as_str(),
+        row.zone.as_str(),
+        kind,
+        gateway,
+        transmitter,
+        row.enter_rssi_dbm,
+    ])?;
+    Ok(())
+}
+
+/// A store's anchors.
+pub fn anchors(db: &Connection, store: &StoreId) -> Result<Vec<AnchorRow>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT anchor, zone, gateway, transmitter, enter_rssi_dbm FROM anchors WHERE store = ?1",
+    )?;
+    let rows = statement.query_map([store.as_str()], |row| {
+        let kind = match row.get_ref(2)?.as_str_or_null()? {
+            Some(gateway) => AnchorKind::Gateway(parsed(gateway)?),
+            None => AnchorKind::Beacon(parsed(row.get_ref(3)?.as_str()?)?),
+        };
+        Ok(AnchorRow {
+            anchor: parsed(row.get_ref(0)?.as_str()?)?,
+            zone: parsed(row.get_ref(1)?.as_str()?)?,
+            kind,
+            enter_rssi_dbm: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What the engine needs to know of a store.
+pub fn layout(db: &Connection, store: &StoreId) -> Result<Layout, StoreError> {
+    let row = self::store(db, store)?;
+    let quiet_minutes =
+        row.quiet.as_ref().and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
+    let anchors = anchors(db, store)?
+        .into_iter()
+        .map(|a| (a.anchor, Anchor { zone: a.zone, enter_rssi_dbm: a.enter_rssi_dbm }))
+        .collect();
+    let rules = Rules {
+        messages_per_day_max: row.messages_per_day_max,
+        quiet_minutes,
+        ..Rules::default()
+    };
+    Ok(Layout { anchors, rules })
+}
+
+/// `HH:MM` as minutes after midnight; none if it is not that.
+pub fn minutes(time: &str) -> Option<u16> {
+    let (hours, minutes) = time.split_once(':')?;
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}
+
+/// Makes a gateway, or gives it a new password.
+pub fn put_gateway(
+    db: &Connection,
+    now_ms: u64,
+    store: &StoreId,
+    gateway: &GatewayId,
+    password_sha256: &[u8; 32],
+) -> Result<(), StoreError> {
+    self::store(db, store)?;
+    db.prepare_cached(
+        "INSERT INTO gateways VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET password_sha256 = ?3",
+    )?
+    .execute(params![store.as_str(), gateway.as_str(), password_sha256, int(now_ms)])?;
+    Ok(())
+}
+
+/// The passwords of all gateways, as hashes: the broker's list.
+pub fn gateway_passwords(
+    db: &Connection,
+) -> Result<Vec<(StoreId, GatewayId, [u8; 32])>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT store, gateway, password_sha256 FROM gateways")?;
+    let rows = statement.query_map([], |row| {
+        Ok((
+            parsed(row.get_ref(0)?.as_str()?)?,
+            parsed(row.get_ref(1)?.as_str()?)?,
+            row.get(2)?,
+        ))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRow {
+    /// Its number.
+    pub sku: Sku,
+    /// Its name.
+    pub name: Names,
+    /// Its price in the currency's minor unit.
+    pub price_minor: u64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// Makes or changes a product.
+pub fn put_product(db: &Connection, row: &ProductRow) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO products VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET name_nl = ?2, name_en = ?3, price_minor = ?4, currency = ?5",
+    )?
+    .execute(params![
+        row.sku.as_str(),
+        row.name.nl,
+        row.name.en,
+        int(row.price_minor),
+        row.currency
+    ])?;
+    Ok(())
+}
+
+/// One product.
+pub fn product(db: &Connection, sku: &Sku) -> Result<ProductRow, StoreError> {
+    db.prepare_cached(
+        "SELECT name_nl, name_en, price_minor, currency FROM products WHERE sku = ?1",
+    )?
+    .query_row([sku.as_str()], |row| {
+        Ok(ProductRow {
+            sku: sku.clone(),
+            name: Names { nl: row.get(0)?, en: row.get(1)? },
+            price_minor: uint(row.get(2)?),
+            currency: row.get(3)?,
+        })
+    })
+    .optional()?
+    .ok_or(StoreError::NotFound("product"))
+}
+
+/// Where a store has a product, and how many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacementRow {
+    /// The product.
+    pub sku: Sku,
+    /// The zone.
+    pub zone: ZoneId,
+    /// The shelf within it, in the shop's own words.
+    pub shelf: Option<String>,
+    /// Pieces.
+    pub stock: u32,
+}
+
+/// Places a product in a store.
+pub fn put_placement(
+    db: &Connection,
+    store: &StoreId,
+    row: &PlacementRow,
+) -> Result<(), StoreError> {
+    product(db, &row.sku)?;
+    if !zone_names(db, store)?.contains_key(&row.zone) {
+        return Err(StoreError::NotFound("zone"));
+    }
+    db.prepare_cached(
+        "INSERT INTO placements VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET zone = ?3, shelf = ?4, stock = ?5",
+    )?
+    .execute(params![
+        store.as_str(),
+        row.sku.as_str(),
+        row.zone.as_str(),
+        row.shelf,
+        row.stock
+    ])?;
+    Ok(())
+}
+
+/// Where this store has a product; none if it does not.
+pub fn placement(
+    db: &Connection,
+    store: &StoreId,
+    sku: &Sku,
+) -> Result<Option<PlacementRow>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT zone, shelf, stock FROM placements WHERE store = ?1 AND sku = ?2")?
+        .query_row([store.as_str(), sku.as_str()], |row| {
+            Ok(PlacementRow {
+                sku: sku.clone(),
+                zone: parsed(row.get_ref(0)?.as_str()?)?,
+                shelf: row.get(1)?,
+                stock: row.get(2)?,
+            })
+        })
+        .optional()?)
+}
