@@ -44,8 +44,6 @@ enum Change {
     Earlier {
         entered_ms: u64,
     },
-    /// "Ik ben er", again.
-    Certain,
 }
 
 impl StoreEngine {
@@ -84,7 +82,9 @@ impl StoreEngine {
             Change::Entered { entered_ms } => self.enter(seen.customer, entered_ms, out),
             Change::Zone { zone, from_ms } => self.change_zone(seen.customer, zone, from_ms, out),
             Change::Earlier { entered_ms } => self.enter_earlier(seen.customer, entered_ms, out),
-            Change::Certain => self.show_moved(seen.customer, true, out),
+        }
+        if seen.certain {
+            self.show_moved(seen.customer, true, out); // she says so herself: look again
         }
     }
 
@@ -254,12 +254,7 @@ fn is_straggler(visit: &Visit, heard: &Heard) -> bool {
 
 /// A certain sighting moves her at once, without weighing.
 fn moved_by_certainty(was: Option<ZoneIx>, is: Option<ZoneIx>, heard: &Heard) -> Change {
-    match is {
-        _ if heard.strength_cdbm.is_some() => Change::Nothing,
-        Some(zone) if was != is => Change::Zone {
-            zone,
-            from_ms: heard.last_ms,
-        },
-        _ => Change::Certain,
-    }
+    let from_ms = heard.last_ms;
+    is.filter(|_| was != is)
+        .map_or(Change::Nothing, |zone| Change::Zone { zone, from_ms })
 }
