@@ -4,9 +4,36 @@
 //! Out: an [`Outcome`] for each: what changed, what to tell whom, and which facts are wanted next.
 //! Promises: the same inputs give the same outcomes and the same state, bit for bit.
 //! Invariant: no I/O, no clock, no randomness; time is an argument.
+//!
+//! ```text
+//! sighting -> presence (belief: in? which zone? until when?) -> visits (stays, questions)
+//!                                                            -> arrivals (cards, alerts)
+//! late sighting -> question -> history (past visits)
+//! answer -> matching (one product, or why not)
+//! ```
 
 pub mod input;
+pub mod matching;
 pub mod outcome;
+pub mod presence;
 
+mod arrivals;
+mod engine;
+mod floor;
+mod history;
+mod ids;
+mod visits;
+mod wheel;
+
+pub use arrivals::{
+    ARRIVAL_RELEVANT_MS, CLOSED_MAX, CODE_PAUSE_MS, CODE_TRIES, DEPARTED_KEPT_MS, ORDERS_MAX,
+};
+pub use engine::{
+    CUSTOMERS_MAX, IDLE_MS, LATE_CUSTOMERS_MAX, LATE_PATIENCE_MS, LATE_WAITING_MAX, StoreEngine,
+};
+pub use floor::ANCHORS_MAX;
+pub use history::JOIN_MS;
 pub use input::{Input, Observation};
+pub use matching::decide;
 pub use outcome::Outcome;
+pub use visits::AWAY_MS;

@@ -42,6 +42,9 @@ pub struct Refused {
     pub no_consent: u32,
     /// Stronger than -20 dBm, or stamped after now: no such thing in a shop.
     pub implausible: u32,
+    /// Customers, orders and late observations past a named bound.
+    #[serde(default)]
+    pub shed: u32,
 }
 
 /// A change in visit history.

@@ -1,0 +1,251 @@
+//! The engine of one store: each input goes to the room that knows what it means.
+//!
+//! In: an input with its time. Out: its outcome, and when time alone will have something to say.
+//! Promises: a snapshot (this type, serialised) and the inputs since give the same state again.
+//! Invariant: time never runs backwards in here; an exit is decided by a tick, never by a
+//! sighting, so that a backlog after a restart splits no visit.
+
+use std::collections::BTreeMap;
+
+use protocol::{CustomerId, StoreId, ZoneId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    arrivals::{Arrivals, Here},
+    floor::Floor,
+    ids::Ids,
+    input::{Input, Layout},
+    outcome::{Outcome, Question},
+    visits::Person,
+    wheel::{Wheel, second},
+};
+
+mod answers;
+mod consent;
+mod late;
+mod sightings;
+mod staff;
+
+use late::LateWaiting;
+pub use late::{LATE_CUSTOMERS_MAX, LATE_PATIENCE_MS, LATE_WAITING_MAX};
+
+/// Customers followed in one store at once; past it a part of those heard longest ago is shed.
+pub const CUSTOMERS_MAX: usize = 50_000;
+
+/// Who is not in a visit and was not heard for this long is not followed any more. Longer than
+/// stragglers take (30 s), long enough to learn how seldom a phone is heard.
+pub const IDLE_MS: u64 = 120_000;
+
+/// The last time that a UUIDv7 can hold (48 bits); a later one is taken as this one.
+const TIME_MAX_MS: u64 = (1 << 48) - 1;
+
+/// All that is known about one store at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoreEngine {
+    store: StoreId,
+    now_ms: u64,
+    ids: Ids,
+    floor: Floor,
+    people: BTreeMap<CustomerId, Box<Person>>,
+    /// Those of `people` with a visit.
+    present: usize,
+    wheel: Wheel,
+    arrivals: Arrivals,
+    late: LateWaiting,
+}
+
+impl StoreEngine {
+    /// An empty store without a layout.
+    pub fn new(store: StoreId) -> Self {
+        Self {
+            now_ms: 0,
+            ids: Ids::new(&store),
+            floor: Floor::default(),
+            people: BTreeMap::new(),
+            present: 0,
+            wheel: Wheel::default(),
+            arrivals: Arrivals::default(),
+            late: LateWaiting::default(),
+            store,
+        }
+    }
+
+    /// Takes one input in. A `now_ms` before the last one counts as the last one.
+    pub fn step(&mut self, now_ms: u64, input: &Input) -> Outcome {
+        self.now_ms = self.now_ms.max(now_ms.min(TIME_MAX_MS));
+        let mut out = Outcome::default();
+        match input {
+            Input::Tick => self.tick(&mut out),
+            Input::Layout(layout) => self.lay_out(layout),
+            Input::Sightings { sightings } => self.hear(sightings, &mut out),
+            Input::Consent { customer, consent } => {
+                self.set_consent(*customer, *consent, self.now_ms, &mut out);
+            }
+            Input::Order(order) => self.learn_order(order, &mut out),
+            Input::Tap(tap) => self.tap(tap, &mut out),
+            Input::Match {
+                customer,
+                visit,
+                zone,
+                facts,
+            } => {
+                self.answer_match(*customer, *visit, zone, facts, &mut out);
+            }
+            Input::History {
+                customer,
+                late,
+                visits,
+            } => {
+                self.answer_history(*customer, late, visits, &mut out);
+            }
+            Input::Forget { customer } => self.forget(*customer, &mut out),
+        }
+        out
+    }
+
+    /// When [`Input::Tick`] next has something to say; an earlier tick says nothing.
+    pub fn due_at(&self) -> Option<u64> {
+        self.wheel
+            .due_at()
+            .into_iter()
+            .chain(self.arrivals.due_at())
+            .min()
+    }
+
+    /// Which store this is.
+    pub fn store(&self) -> &StoreId {
+        &self.store
+    }
+
+    /// Customers with a visit that is going on.
+    pub fn present(&self) -> usize {
+        self.present
+    }
+
+    /// Customers followed, in a visit or just heard; at most [`CUSTOMERS_MAX`].
+    pub fn followed(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Open orders known; at most [`crate::ORDERS_MAX`].
+    pub fn orders_open(&self) -> usize {
+        self.arrivals.orders_len()
+    }
+
+    /// Cards that staff see as waiting.
+    pub fn cards_open(&self) -> usize {
+        self.arrivals.cards_len()
+    }
+
+    fn tick(&mut self, out: &mut Outcome) {
+        while let Some((second, customers)) = self.wheel.pop(self.now_ms) {
+            for customer in customers {
+                self.look_at(customer, second, out);
+            }
+        }
+        self.arrivals.sweep(self.now_ms);
+    }
+
+    /// A customer's time may have come: she left, or need not be followed, or it was put off.
+    fn look_at(&mut self, customer: CustomerId, woken_s: u64, out: &mut Outcome) {
+        let Some(person) = self.people.get(&customer) else {
+            return;
+        };
+        if person.wake_s != woken_s {
+            return;
+        }
+        if person.visit.is_some() && person.belief.leave_at() <= self.now_ms {
+            let left_ms = person.belief.inside_ms();
+            self.leave(customer, left_ms, out);
+        }
+        let Some(person) = self.people.get_mut(&customer) else {
+            return;
+        };
+        let wake_ms = wake_at(person);
+        if wake_ms <= self.now_ms {
+            self.people.remove(&customer);
+        } else {
+            person.wake_s = second(wake_ms);
+            self.wheel.put(person.wake_s, customer);
+        }
+    }
+
+    fn lay_out(&mut self, layout: &Layout) {
+        let old = std::mem::replace(&mut self.floor, Floor::new(layout));
+        for person in self.people.values_mut() {
+            person.belief.move_to(&self.floor, &old);
+            if let Some(visit) = &mut person.visit {
+                visit.move_to(&self.floor, &old);
+            }
+        }
+    }
+
+    /// Makes sure that a customer is looked at when her time comes, if that is earlier than
+    /// planned; later costs nothing, since whoever is woken too early is put off.
+    fn wake(&mut self, customer: CustomerId) {
+        if let Some(person) = self.people.get_mut(&customer) {
+            wake_person(&mut self.wheel, customer, person);
+        }
+    }
+
+    /// What staff may see of her now; none if she is not in, or they may not.
+    fn here(&self, customer: CustomerId) -> Option<Here> {
+        let person = self.people.get(&customer)?;
+        let visit = person.visit.as_ref().filter(|_| person.consent.arrival)?;
+        let shares = person.belief.shares(&self.floor);
+        let named = |(zone, share)| Some((self.floor.zone(zone)?.clone(), share));
+        Some(Here {
+            customer,
+            entered_ms: visit.entered_ms,
+            whereabouts: shares.into_iter().filter_map(named).collect(),
+        })
+    }
+
+    fn whereabouts(&self, customer: CustomerId) -> Vec<(ZoneId, f32)> {
+        self.here(customer)
+            .map(|here| here.whereabouts)
+            .unwrap_or_default()
+    }
+
+    /// Brings her card in line with her orders, if she is here.
+    fn sync_card(&mut self, customer: CustomerId, out: &mut Outcome) {
+        if let Some(here) = self.here(customer) {
+            self.arrivals.sync(self.now_ms, here, &mut self.ids, out);
+        }
+    }
+
+    /// Asks what she did online, if that is due.
+    fn ask(&mut self, customer: CustomerId, out: &mut Outcome) {
+        let Some(person) = self.people.get_mut(&customer) else {
+            return;
+        };
+        let consent = person.consent;
+        if let Some(visit) = &mut person.visit
+            && let Some(zone) = visit.ask(consent)
+            && let Some(zone) = self.floor.zone(zone)
+        {
+            out.questions.push(Question::Match {
+                customer,
+                visit: visit.id,
+                zone: zone.clone(),
+            });
+        }
+    }
+}
+
+/// When to look at somebody again.
+fn wake_at(person: &Person) -> u64 {
+    let belief = &person.belief;
+    match person.visit {
+        Some(_) => belief.leave_at(),
+        None => belief.last_heard_ms().max(person.consent_since_ms) + IDLE_MS,
+    }
+}
+
+fn wake_person(wheel: &mut Wheel, customer: CustomerId, person: &mut Person) {
+    let wake_s = second(wake_at(person));
+    if wake_s < person.wake_s {
+        person.wake_s = wake_s;
+        wheel.put(wake_s, customer);
+    }
+}

@@ -1,0 +1,13 @@
+//! The engine's behaviour, as timelines: what comes in when, and what comes out.
+//!
+//! Helpers outside of test functions unwrap too: a broken harness is a failed test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod arrivals;
+mod consent;
+mod history;
+mod matching;
+mod presence;
+mod properties;
+mod timeline;
+mod visits;
