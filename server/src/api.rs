@@ -12,9 +12,9 @@ mod idempotency;
 pub mod orders;
 pub mod problem;
 pub mod shop;
-mod sse;
+pub(crate) mod sse;
 
-use std::{net::SocketAddr, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -63,7 +63,9 @@ pub struct Parts {
     /// Counters.
     pub counts: Arc<Counts>,
     /// Where gateways find the broker.
-    pub mqtt: SocketAddr,
+    pub mqtt_host: String,
+    /// And on which port.
+    pub mqtt_port: u16,
     /// Cookies travel over https only.
     pub secure_cookies: bool,
     /// Failed log-ins.
@@ -128,7 +130,10 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::here))
         .routes(routes!(app::events))
         .routes(routes!(app::displayed))
-        .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            idempotency::layer,
+        ))
         .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
         .merge(
             OpenApiRouter::new()
@@ -155,9 +160,13 @@ async fn security_headers(request: Request, next: Next) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -30,8 +30,14 @@ pub struct Credentials {
 impl Credentials {
     /// From the store's list.
     pub fn new(gateways: Vec<(StoreId, GatewayId, [u8; 32])>) -> Self {
-        let gateways = gateways.into_iter().map(|(s, g, hash)| ((s, g), hash)).collect();
-        Self { gateways: RwLock::new(gateways), ingest_sha256: RwLock::default() }
+        let gateways = gateways
+            .into_iter()
+            .map(|(s, g, hash)| ((s, g), hash))
+            .collect();
+        Self {
+            gateways: RwLock::new(gateways),
+            ingest_sha256: RwLock::default(),
+        }
     }
 
     /// Adds a gateway, or changes its password.
@@ -44,8 +50,10 @@ impl Credentials {
 
     /// The password of the server's own client, for as long as this process lives.
     pub fn set_ingest(&self, password: &str) {
-        *self.ingest_sha256.write().unwrap_or_else(PoisonError::into_inner) =
-            Some(secret::sha256(password));
+        *self
+            .ingest_sha256
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(secret::sha256(password));
     }
 
     /// Who this is; none: refused.
@@ -53,13 +61,19 @@ impl Credentials {
         let given = secret::sha256(std::str::from_utf8(password).ok()?);
         let same = |hash: &[u8; 32]| bool::from(hash.ct_eq(&given));
         if username == INGEST_CLIENT {
-            let hash = self.ingest_sha256.read().unwrap_or_else(PoisonError::into_inner);
+            let hash = self
+                .ingest_sha256
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
             return hash.as_ref().is_some_and(same).then_some(Who::Ingest);
         }
         let (store, gateway) = username.split_once('/')?;
         let key = (store.parse().ok()?, gateway.parse().ok()?);
         let gateways = self.gateways.read().unwrap_or_else(PoisonError::into_inner);
-        gateways.get(&key).is_some_and(same).then_some(Who::Gateway(key.0, key.1))
+        gateways
+            .get(&key)
+            .is_some_and(same)
+            .then_some(Who::Gateway(key.0, key.1))
     }
 }
 
@@ -84,7 +98,9 @@ impl Who {
 
     /// Whether it may write this topic.
     pub fn may_publish(&self, topic: &str) -> bool {
-        let Ok(topic) = topic.parse::<Topic>() else { return false };
+        let Ok(topic) = topic.parse::<Topic>() else {
+            return false;
+        };
         match self {
             Self::Ingest => !topic.channel.gateway_writes(),
             Self::Gateway(store, gateway) => {
@@ -97,8 +113,11 @@ impl Who {
     /// wildcards.
     pub fn may_subscribe(&self, filter: &str) -> bool {
         match self {
-            Self::Ingest => [protocol::topic::SIGHTINGS_FILTER, protocol::topic::STATUS_FILTER]
-                .contains(&filter),
+            Self::Ingest => [
+                protocol::topic::SIGHTINGS_FILTER,
+                protocol::topic::STATUS_FILTER,
+            ]
+            .contains(&filter),
             Self::Gateway(store, gateway) => filter.parse::<Topic>().is_ok_and(|topic| {
                 topic.store == *store
                     && topic.gateway == *gateway
@@ -185,7 +204,10 @@ mod embedded {
         tls: Option<(SocketAddr, PathBuf, PathBuf)>,
         credentials: Arc<Credentials>,
     ) -> Result<Embedded, BrokerError> {
-        let failed = |why: String| BrokerError::Start { address: address.to_string(), why };
+        let failed = |why: String| BrokerError::Start {
+            address: address.to_string(),
+            why,
+        };
         let storage = StorageConfig::new()
             .with_backend(StorageBackend::Memory)
             .with_max_queued_messages_per_client(QUEUED_MAX);
@@ -197,8 +219,8 @@ mod embedded {
             .with_sys_topics_enabled(false)
             .with_storage(storage);
         if let Some((tls_address, cert, key)) = tls {
-            config = config
-                .with_tls(TlsConfig::new(cert, key).with_bind_addresses(vec![tls_address]));
+            config =
+                config.with_tls(TlsConfig::new(cert, key).with_bind_addresses(vec![tls_address]));
         }
         let auth = Arc::new(Auth { credentials });
         let mut broker = MqttBroker::with_config(config)
@@ -213,8 +235,16 @@ mod embedded {
                 tracing::error!(%error, "the MQTT broker stopped");
             }
         });
-        ready.wait_for(|ready| *ready).await.map_err(|e| failed(e.to_string()))?;
-        Ok(Embedded { address, tls_address, stop, task })
+        ready
+            .wait_for(|ready| *ready)
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(Embedded {
+            address,
+            tls_address,
+            stop,
+            task,
+        })
     }
 
     struct Auth {
@@ -255,9 +285,15 @@ mod embedded {
             user_id: Option<&'a str>,
             topic: &'a str,
         ) -> Answer<'a, bool> {
-            let may = user_id.and_then(Who::from_name).is_some_and(|who| who.may_publish(topic));
+            let may = user_id
+                .and_then(Who::from_name)
+                .is_some_and(|who| who.may_publish(topic));
             if !may {
-                tracing::warn!(user = user_id, topic, "refused a publish outside its own topics");
+                tracing::warn!(
+                    user = user_id,
+                    topic,
+                    "refused a publish outside its own topics"
+                );
             }
             Box::pin(async move { may })
         }
@@ -268,8 +304,9 @@ mod embedded {
             user_id: Option<&'a str>,
             topic_filter: &'a str,
         ) -> Answer<'a, bool> {
-            let may =
-                user_id.and_then(Who::from_name).is_some_and(|who| who.may_subscribe(topic_filter));
+            let may = user_id
+                .and_then(Who::from_name)
+                .is_some_and(|who| who.may_subscribe(topic_filter));
             Box::pin(async move { may })
         }
     }

@@ -129,8 +129,10 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
         Self::parse(path, &text)
     }
 
@@ -153,27 +155,52 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), (&'static str, String)> {
-        let Http { listen, tls, cert, key, .. } = &self.http;
+        let Http {
+            listen,
+            tls,
+            cert,
+            key,
+            ..
+        } = &self.http;
         if *tls == Tls::Off && !listen.ip().is_loopback() {
             let what = format!("plain http is for loopback alone, not for {listen}: use self-made");
             return Err(("http.tls", what));
         }
         if *tls == Tls::Given && (cert.is_none() || key.is_none()) {
-            return Err(("http.tls", "given, so http.cert and http.key must be set".into()));
+            return Err((
+                "http.tls",
+                "given, so http.cert and http.key must be set".into(),
+            ));
         }
         match &self.mqtt {
-            Mqtt { listen: None, tls_listen: None, external: None } => {
-                Err(("mqtt", "set listen or tls_listen, or [mqtt.external]".into()))
-            }
-            Mqtt { external: Some(_), listen, tls_listen }
-                if listen.is_some() || tls_listen.is_some() =>
-            {
-                Err(("mqtt.external", "there is a listen address too: choose one".into()))
-            }
-            Mqtt { tls_listen: Some(_), .. } if *tls == Tls::Off => {
-                Err(("mqtt.tls_listen", "needs the certificate of http: set http.tls".into()))
-            }
-            Mqtt { listen: None, tls_listen: Some(_), .. } => Err((
+            Mqtt {
+                listen: None,
+                tls_listen: None,
+                external: None,
+            } => Err((
+                "mqtt",
+                "set listen or tls_listen, or [mqtt.external]".into(),
+            )),
+            Mqtt {
+                external: Some(_),
+                listen,
+                tls_listen,
+            } if listen.is_some() || tls_listen.is_some() => Err((
+                "mqtt.external",
+                "there is a listen address too: choose one".into(),
+            )),
+            Mqtt {
+                tls_listen: Some(_),
+                ..
+            } if *tls == Tls::Off => Err((
+                "mqtt.tls_listen",
+                "needs the certificate of http: set http.tls".into(),
+            )),
+            Mqtt {
+                listen: None,
+                tls_listen: Some(_),
+                ..
+            } => Err((
                 "mqtt.listen",
                 "the server's own ingest comes in without TLS: set a loopback address too".into(),
             )),
@@ -183,7 +210,12 @@ impl Config {
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|&&b| b == b'\n').count()
+    1 + text
+        .as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|&&b| b == b'\n')
+        .count()
 }
 
 /// The line of the key's last part, or of its table.
@@ -200,7 +232,9 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        Config::parse(Path::new("welkom.toml"), text).unwrap_err().to_string()
+        Config::parse(Path::new("welkom.toml"), text)
+            .unwrap_err()
+            .to_string()
     }
 
     const GOOD: &str = "data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:0\"\ntls = \"off\"\n\
@@ -214,18 +248,31 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_named_with_its_line() {
         let said = error(&GOOD.replace("tls = ", "tsl = "));
-        assert!(said.starts_with("welkom.toml:4: unknown field `tsl`"), "{said}");
+        assert!(
+            said.starts_with("welkom.toml:4: unknown field `tsl`"),
+            "{said}"
+        );
     }
 
     #[test]
     fn plain_http_beyond_loopback_is_refused_with_line_and_key() {
-        let said = error(&GOOD.replace("[http]\nlisten = \"127.0.0.1:0\"", "[http]\nlisten = \"0.0.0.0:80\""));
-        assert!(said.starts_with("welkom.toml:4: http.tls: plain http is for loopback"), "{said}");
+        let said = error(&GOOD.replace(
+            "[http]\nlisten = \"127.0.0.1:0\"",
+            "[http]\nlisten = \"0.0.0.0:80\"",
+        ));
+        assert!(
+            said.starts_with("welkom.toml:4: http.tls: plain http is for loopback"),
+            "{said}"
+        );
     }
 
     #[test]
     fn no_broker_is_refused() {
-        let said = error("data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:0\"\ntls = \"off\"\n[mqtt]\n");
-        assert!(said.starts_with("welkom.toml:5: mqtt: set listen"), "{said}");
+        let said =
+            error("data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:0\"\ntls = \"off\"\n[mqtt]\n");
+        assert!(
+            said.starts_with("welkom.toml:5: mqtt: set listen"),
+            "{said}"
+        );
     }
 }

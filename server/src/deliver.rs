@@ -47,18 +47,27 @@ impl Deliver {
 
     async fn send_due(&self) -> Result<(), StoreError> {
         loop {
-            let leased = self.pipeline.write(|txn| outbox::lease(txn.db, txn.now_ms)).await?;
+            let leased = self
+                .pipeline
+                .write(|txn| outbox::lease(txn.db, txn.now_ms))
+                .await?;
             if leased.is_empty() {
                 return Ok(());
             }
             // The message is in her stream from the mark on; a phone that is not connected now
             // reads it when it comes back, as long as it matters.
-            let sent: Vec<_> =
-                leased.iter().map(|row| (row.delivery, self.live.push(row))).collect();
+            let sent: Vec<_> = leased
+                .iter()
+                .map(|row| (row.delivery, self.live.push(row)))
+                .collect();
             self.pipeline
                 .write(move |txn| {
                     sent.iter().try_for_each(|(delivery, phones)| {
-                        let result = if *phones > 0 { "pushed" } else { "kept in the stream" };
+                        let result = if *phones > 0 {
+                            "pushed"
+                        } else {
+                            "kept in the stream"
+                        };
                         outbox::record_sent(txn.db, txn.now_ms, *delivery, result)
                     })
                 })

@@ -168,7 +168,9 @@ impl Table {
             self.known[index as usize] = Some(known);
             return;
         }
-        let Ok(index) = u32::try_from(self.known.len()) else { return };
+        let Ok(index) = u32::try_from(self.known.len()) else {
+            return;
+        };
         self.by_phase.resize_with(QUANTUM_S as usize, Vec::new);
         self.by_phase[known.phase()].push(index);
         for unix_s in self.edges(self.rolled_to_s) {
@@ -176,7 +178,10 @@ impl Table {
             self.current.insert(eid, (index, start));
         }
         self.by_radio.insert(row.radio, index);
-        self.by_customer.entry(row.customer).or_default().push(index);
+        self.by_customer
+            .entry(row.customer)
+            .or_default()
+            .push(index);
         self.known.push(Some(known));
     }
 
@@ -192,7 +197,8 @@ impl Table {
                 self.by_radio.remove(&known.radio);
             }
         }
-        self.current.retain(|_, (index, _)| self.known[*index as usize].is_some());
+        self.current
+            .retain(|_, (index, _)| self.known[*index as usize].is_some());
         self.past.clear();
     }
 
@@ -226,14 +232,26 @@ impl Table {
     fn roll_second(&mut self, second: u64) {
         let quantum = u64::from(QUANTUM_S);
         let begins = second + u64::from(CLOCK_TOLERANCE_S);
-        for &index in self.by_phase.get((begins % quantum) as usize).into_iter().flatten() {
+        for &index in self
+            .by_phase
+            .get((begins % quantum) as usize)
+            .into_iter()
+            .flatten()
+        {
             if let Some(known) = &self.known[index as usize] {
                 let (eid, start) = known.at(begins);
                 self.current.insert(eid, (index, start));
             }
         }
-        let Some(ended) = second.checked_sub(u64::from(CLOCK_TOLERANCE_S) + 1) else { return };
-        for &index in self.by_phase.get(((ended + 1) % quantum) as usize).into_iter().flatten() {
+        let Some(ended) = second.checked_sub(u64::from(CLOCK_TOLERANCE_S) + 1) else {
+            return;
+        };
+        for &index in self
+            .by_phase
+            .get(((ended + 1) % quantum) as usize)
+            .into_iter()
+            .flatten()
+        {
             if let Some(known) = &self.known[index as usize] {
                 self.current.remove(&known.at(ended).0);
             }
@@ -249,14 +267,19 @@ impl Table {
         if recent || heard_s + PAST_S_MAX < now_s {
             return None;
         }
-        let entry = self.past_window(heard_s / u64::from(QUANTUM_S)).get(&eid).copied();
+        let entry = self
+            .past_window(heard_s / u64::from(QUANTUM_S))
+            .get(&eid)
+            .copied();
         self.judge(entry?, heard_ms)
     }
 
     fn judge(&self, (index, start): Entry, heard_ms: u64) -> Option<Resolved> {
         let known = self.known.get(index as usize)?.as_ref()?;
-        (known.was_on_air(start, heard_ms) && known.was_valid(heard_ms))
-            .then_some(Resolved { radio: known.radio, customer: known.customer })
+        (known.was_on_air(start, heard_ms) && known.was_valid(heard_ms)).then_some(Resolved {
+            radio: known.radio,
+            customer: known.customer,
+        })
     }
 
     /// All identities that may have been heard in `window`: the quanta at its edges and between.
@@ -313,7 +336,8 @@ mod tests {
     }
 
     fn advertised(row: &RadioRow, unix_s: u64) -> Eid {
-        row.key.eid(device_time_s(unix_s, row.clock_offset_s), ROTATION_EXPONENT)
+        row.key
+            .eid(device_time_s(unix_s, row.clock_offset_s), ROTATION_EXPONENT)
     }
 
     #[test]
@@ -325,7 +349,11 @@ mod tests {
             let now_s = NOW_S + step * 13;
             let row = &rows[(step % 40) as usize];
             let found = identity.resolve(advertised(row, now_s), now_s * 1_000, now_s * 1_000);
-            assert_eq!(found.map(|r| r.radio), Some(row.radio), "after {step} steps");
+            assert_eq!(
+                found.map(|r| r.radio),
+                Some(row.radio),
+                "after {step} steps"
+            );
         }
     }
 
@@ -357,7 +385,11 @@ mod tests {
         let identity = Identity::load(&rows, NOW_S * 1_000);
         for back in [700, 3_600, 3 * 3_600, 86_400] {
             let heard_s = NOW_S - back;
-            let found = identity.resolve(advertised(&rows[1], heard_s), heard_s * 1_000, NOW_S * 1_000);
+            let found = identity.resolve(
+                advertised(&rows[1], heard_s),
+                heard_s * 1_000,
+                NOW_S * 1_000,
+            );
             assert_eq!(found.map(|r| r.radio), Some(rows[1].radio), "{back} s back");
         }
     }
@@ -376,8 +408,16 @@ mod tests {
         row.valid_to_ms = Some(NOW_S * 1_000 + 5_000);
         let identity = Identity::load(std::slice::from_ref(&row), NOW_S * 1_000);
         let eid = advertised(&row, NOW_S);
-        assert!(identity.resolve(eid, NOW_S * 1_000, NOW_S * 1_000).is_some());
-        assert!(identity.resolve(eid, NOW_S * 1_000 + 6_000, NOW_S * 1_000 + 6_000).is_none());
+        assert!(
+            identity
+                .resolve(eid, NOW_S * 1_000, NOW_S * 1_000)
+                .is_some()
+        );
+        assert!(
+            identity
+                .resolve(eid, NOW_S * 1_000 + 6_000, NOW_S * 1_000 + 6_000)
+                .is_none()
+        );
     }
 
     #[test]
@@ -386,7 +426,13 @@ mod tests {
         let identity = Identity::load(std::slice::from_ref(&row), NOW_S * 1_000);
         identity.forget(row.customer);
         let (now_ms, then_s) = (NOW_S * 1_000, NOW_S - 5_000);
-        assert_eq!(identity.resolve(advertised(&row, NOW_S), now_ms, now_ms), None);
-        assert_eq!(identity.resolve(advertised(&row, then_s), then_s * 1_000, now_ms), None);
+        assert_eq!(
+            identity.resolve(advertised(&row, NOW_S), now_ms, now_ms),
+            None
+        );
+        assert_eq!(
+            identity.resolve(advertised(&row, then_s), then_s * 1_000, now_ms),
+            None
+        );
     }
 }

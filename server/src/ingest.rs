@@ -8,7 +8,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -99,8 +102,16 @@ impl Ingest {
         let (client, events) = connect(&self.address)?;
         let (say, to_say) = mpsc::unbounded_channel();
         let packets = Packets::default();
-        let listener = Listener { ingest: self.parts(), say, packets: &packets, ready };
-        let speaker = Speaker { client: client.clone(), packets: &packets };
+        let listener = Listener {
+            ingest: self.parts(),
+            say,
+            packets: &packets,
+            ready,
+        };
+        let speaker = Speaker {
+            client: client.clone(),
+            packets: &packets,
+        };
         tokio::select! {
             ended = listener.run(client, events) => ended,
             ended = speaker.run(&mut self.committed, to_say, shutdown) => ended,
@@ -118,7 +129,12 @@ impl Ingest {
 }
 
 fn connect(address: &Address) -> Result<(AsyncClient, EventLoop), SessionError> {
-    let Address { host, port, login, ca_file } = address;
+    let Address {
+        host,
+        port,
+        login,
+        ca_file,
+    } = address;
     let mut options = MqttOptions::new(INGEST_CLIENT, host, *port);
     options
         .set_keep_alive(Duration::from_secs(15))
@@ -131,8 +147,10 @@ fn connect(address: &Address) -> Result<(AsyncClient, EventLoop), SessionError> 
         options.set_credentials(name, password);
     }
     if let Some(path) = ca_file {
-        let ca = std::fs::read(path)
-            .map_err(|source| SessionError::CaFile { path: path.clone(), source })?;
+        let ca = std::fs::read(path).map_err(|source| SessionError::CaFile {
+            path: path.clone(),
+            source,
+        })?;
         options.set_transport(Transport::Tls(TlsConfiguration::Simple {
             ca,
             alpn: None,
@@ -162,7 +180,11 @@ enum Say {
     /// Nothing more to do with this packet.
     Done(Box<Publish>),
     /// A gateway asked for the time.
-    Time { topic: Topic, boot: BootId, echo_mono_ms: u64 },
+    Time {
+        topic: Topic,
+        boot: BootId,
+        echo_mono_ms: u64,
+    },
 }
 
 impl Listener<'_> {
@@ -193,7 +215,9 @@ impl Listener<'_> {
     }
 
     async fn hear(&self, publish: Publish) -> Result<(), SessionError> {
-        let topic = std::str::from_utf8(&publish.topic).unwrap_or_default().parse::<Topic>();
+        let topic = std::str::from_utf8(&publish.topic)
+            .unwrap_or_default()
+            .parse::<Topic>();
         let Ok(topic) = topic else {
             self.refuse("unknown", "topic");
             return self.say(Say::Done(Box::new(publish)));
@@ -219,7 +243,9 @@ impl Listener<'_> {
     }
 
     fn say(&self, say: Say) -> Result<(), SessionError> {
-        self.say.send(say).map_err(|_| SessionError::Store(StoreError::Stopping))
+        self.say
+            .send(say)
+            .map_err(|_| SessionError::Store(StoreError::Stopping))
     }
 
     /// Counts and says what could not be read. The reason names fields, never content.
@@ -235,9 +261,15 @@ impl Listener<'_> {
         let (boot, echo_mono_ms) = (status.boot, status.sent_mono_ms);
         let online = status.state == LinkState::Online;
         let (store, gateway) = (topic.store.clone(), topic.gateway.clone());
-        self.ingest.fleet.heard_from(store, gateway, status, clock::now_ms());
+        self.ingest
+            .fleet
+            .heard_from(store, gateway, status, clock::now_ms());
         if online && !retained {
-            self.say(Say::Time { topic, boot, echo_mono_ms })?;
+            self.say(Say::Time {
+                topic,
+                boot,
+                echo_mono_ms,
+            })?;
         }
         Ok(())
     }
@@ -246,7 +278,15 @@ impl Listener<'_> {
 impl Parts {
     /// Gives each sighting its time and its person; what has neither stays behind.
     fn resolve(&self, batch: Batch, len_bytes: usize, token: u64) -> BatchWork {
-        let Batch { store, gateway, boot, seq, clock, sightings, .. } = batch;
+        let Batch {
+            store,
+            gateway,
+            boot,
+            seq,
+            clock,
+            sightings,
+            ..
+        } = batch;
         let heard = match clock {
             None => {
                 Counts::add(&self.counts.time_unknown_total, sightings.len());
@@ -278,7 +318,15 @@ impl Parts {
                     .collect()
             }
         };
-        BatchWork { store, gateway, boot, seq, heard, len_bytes, token }
+        BatchWork {
+            store,
+            gateway,
+            boot,
+            seq,
+            heard,
+            len_bytes,
+            token,
+        }
     }
 }
 
@@ -317,7 +365,13 @@ impl Speaker<'_> {
     }
 
     async fn acknowledge(&self, committed: Committed) -> Result<(), SessionError> {
-        let Committed { store, gateway, boot, applied, tokens } = committed;
+        let Committed {
+            store,
+            gateway,
+            boot,
+            applied,
+            tokens,
+        } = committed;
         self.tell(&store, &gateway, boot, None, applied).await?;
         for publish in self.packets.take(&tokens) {
             self.client.ack(&publish).await?;
@@ -335,11 +389,19 @@ impl Speaker<'_> {
         echo_mono_ms: Option<u64>,
         applied: Ranges,
     ) -> Result<(), SessionError> {
-        let ack =
-            Ack { v: message::VERSION, server_ms: clock::now_ms(), echo_mono_ms, boot, applied };
+        let ack = Ack {
+            v: message::VERSION,
+            server_ms: clock::now_ms(),
+            echo_mono_ms,
+            boot,
+            applied,
+        };
         let topic = Topic::new(store, gateway, Channel::Ack).to_string();
         let payload = message::to_json(&ack);
-        Ok(self.client.publish(topic, QoS::AtMostOnce, false, payload).await?)
+        Ok(self
+            .client
+            .publish(topic, QoS::AtMostOnce, false, payload)
+            .await?)
     }
 }
 
@@ -362,7 +424,10 @@ impl Packets {
 
     fn take(&self, tokens: &[u64]) -> Vec<Publish> {
         let mut waiting = self.lock();
-        tokens.iter().filter_map(|token| waiting.remove(token)).collect()
+        tokens
+            .iter()
+            .filter_map(|token| waiting.remove(token))
+            .collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Publish>> {
@@ -377,7 +442,10 @@ enum SessionError {
     #[error("send: {0}")]
     Client(#[from] rumqttc::v5::ClientError),
     #[error("read {path}: {source}")]
-    CaFile { path: std::path::PathBuf, source: std::io::Error },
+    CaFile {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -7,7 +7,9 @@
 //! tells open pages.
 //! Invariant: nothing is acknowledged before it is committed.
 
+pub mod api;
 pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod deliver;
@@ -15,7 +17,10 @@ pub mod fleet;
 pub mod identity;
 pub mod ingest;
 pub mod live;
+pub mod localtime;
 pub mod pipeline;
+pub mod run;
 pub mod secret;
 pub mod store;
 pub mod tls;
+pub mod web;

@@ -26,7 +26,10 @@ pub struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { cards: broadcast::channel(LAG_MAX).0, phones: Mutex::default() }
+        Self {
+            cards: broadcast::channel(LAG_MAX).0,
+            phones: Mutex::default(),
+        }
     }
 }
 
@@ -45,7 +48,9 @@ impl Live {
     /// Pushes to a customer's open phones; how many there are.
     pub fn push(&self, row: &DeliveryRow) -> usize {
         let phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
-        phones.get(&row.customer).map_or(0, |tx| tx.send(row.clone()).unwrap_or(0))
+        phones
+            .get(&row.customer)
+            .map_or(0, |tx| tx.send(row.clone()).unwrap_or(0))
     }
 
     /// Follows one customer's messages.
@@ -53,6 +58,9 @@ impl Live {
         let mut phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
         // Bounded by open connections: those that closed are swept when another opens.
         phones.retain(|_, tx| tx.receiver_count() > 0);
-        phones.entry(customer).or_insert_with(|| broadcast::channel(LAG_MAX).0).subscribe()
+        phones
+            .entry(customer)
+            .or_insert_with(|| broadcast::channel(LAG_MAX).0)
+            .subscribe()
     }
 }

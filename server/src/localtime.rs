@@ -5,16 +5,20 @@
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
-/// The Unix time of the last local midnight, and the minutes since it by the wall clock. An
-/// unknown time zone counts as UTC; the API refuses one.
+/// A time zone by its IANA name; an unknown one is UTC (the API refuses one).
+pub fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// The Unix time of the last local midnight, and the minutes since it by the wall clock.
 pub fn local_day(timezone: &str, now_ms: u64) -> (u64, u16) {
-    let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
+    let zone = zone(timezone);
     let Ok(now) = Timestamp::from_millisecond(i64::try_from(now_ms).unwrap_or(0)) else {
         return (0, 0);
     };
     let local = now.to_zoned(zone);
-    let minute = u16::try_from(local.hour()).unwrap_or(0) * 60
-        + u16::try_from(local.minute()).unwrap_or(0);
+    let minute =
+        u16::try_from(local.hour()).unwrap_or(0) * 60 + u16::try_from(local.minute()).unwrap_or(0);
     let midnight = local
         .start_of_day()
         .unwrap_or_else(|_| local.saturating_sub(24.hours()))

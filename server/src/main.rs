@@ -1,2 +1,5 @@
-//! Parses the command line.
-fn main() {}
+//! `welkom-server`, see [`server::cli`].
+
+fn main() -> std::process::ExitCode {
+    server::cli::main_from(std::env::args_os())
+}

@@ -125,6 +125,24 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// The counts at this moment.
+    #[must_use]
+    pub fn now(&self) -> Self {
+        let copy = |count: &AtomicU64| AtomicU64::new(count.load(Ordering::Relaxed));
+        Self {
+            batches_applied_total: copy(&self.batches_applied_total),
+            sightings_applied_total: copy(&self.sightings_applied_total),
+            batches_again_total: copy(&self.batches_again_total),
+            unresolved_total: copy(&self.unresolved_total),
+            no_consent_total: copy(&self.no_consent_total),
+            wrong_anchor_total: copy(&self.wrong_anchor_total),
+            late_total: copy(&self.late_total),
+            time_unknown_total: copy(&self.time_unknown_total),
+            set_aside_total: copy(&self.set_aside_total),
+            retries_total: copy(&self.retries_total),
+        }
+    }
+
     /// Adds to a count.
     pub fn add(count: &AtomicU64, by: usize) {
         count.fetch_add(by as u64, Ordering::Relaxed);
@@ -182,7 +200,13 @@ impl Pipeline {
         let (works, inlet) = mpsc::channel(QUEUE_MAX);
         let hold_ticks = Arc::new(AtomicBool::new(true));
         let core = Core::new(clock::now_ms(), snapshot_ms, outlets.counts.clone());
-        let writer = Writer { db, core, outlets, inlet, hold_ticks: hold_ticks.clone() };
+        let writer = Writer {
+            db,
+            core,
+            outlets,
+            inlet,
+            hold_ticks: hold_ticks.clone(),
+        };
         let thread = thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run())
@@ -205,7 +229,10 @@ impl Pipeline {
     /// Hands over a batch; waits while the queue is full.
     pub async fn batch(&self, work: BatchWork) -> Result<(), StoreError> {
         let work = Work::Batch(Box::new(work));
-        self.works.send(work).await.map_err(|_| StoreError::Stopping)
+        self.works
+            .send(work)
+            .await
+            .map_err(|_| StoreError::Stopping)
     }
 
     /// Runs a write and waits for its commit. It may run more than once; its last run counts.
@@ -215,8 +242,15 @@ impl Pipeline {
         F: FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = WriteJob { write, result: None, reply };
-        self.works.send(Work::Job(Box::new(job))).await.map_err(|_| StoreError::Stopping)?;
+        let job = WriteJob {
+            write,
+            result: None,
+            reply,
+        };
+        self.works
+            .send(Work::Job(Box::new(job)))
+            .await
+            .map_err(|_| StoreError::Stopping)?;
         answer.await.map_err(|_| StoreError::Stopping)?
     }
 
@@ -260,7 +294,9 @@ where
 
     fn answer(self: Box<Self>) {
         // An error says that whoever asked has gone.
-        let _ = self.reply.send(self.result.unwrap_or(Err(StoreError::Stopping)));
+        let _ = self
+            .reply
+            .send(self.result.unwrap_or(Err(StoreError::Stopping)));
     }
 
     fn fail(self: Box<Self>) {
@@ -293,7 +329,9 @@ impl Writer {
 
     /// Waits for one work, then takes what waits with it. True: stop after this group.
     fn gather(&mut self, group: &mut Vec<Work>) -> bool {
-        let Some(mut work) = self.inlet.blocking_recv() else { return true };
+        let Some(mut work) = self.inlet.blocking_recv() else {
+            return true;
+        };
         let mut sightings = 0;
         loop {
             match work {
@@ -351,7 +389,9 @@ impl Writer {
                     thread::sleep(RETRY_WAIT);
                 }
                 Err(failure) => {
-                    single.drain(..).for_each(|work| self.give_up(work, &failure));
+                    single
+                        .drain(..)
+                        .for_each(|work| self.give_up(work, &failure));
                     return true;
                 }
             }
@@ -421,7 +461,10 @@ impl Writer {
                     seq = batch.seq, error = %failure, "batch set aside"
                 );
                 let reason = failure.to_string();
-                let aside = Box::new(SetAside { batch: *batch, reason });
+                let aside = Box::new(SetAside {
+                    batch: *batch,
+                    reason,
+                });
                 // Writing one row; if that fails too, the gateway still has the batch.
                 if self.attempt(&mut [Work::Job(aside)]).is_ok() {
                     Counts::add(&self.outlets.counts.set_aside_total, 1);

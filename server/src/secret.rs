@@ -67,7 +67,9 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
 /// Whether the password is the one that was hashed.
 pub fn verify_password(password: &str, hash: &str) -> Result<bool, PasswordError> {
     let parsed = PasswordHash::new(hash).map_err(|e| PasswordError::Hash(e.to_string()))?;
-    Ok(Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+    Ok(Argon2::default()
+        .verify_password(password.as_bytes(), &parsed)
+        .is_ok())
 }
 
 #[cfg(test)]

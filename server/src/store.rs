@@ -62,7 +62,9 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again later can help: the disk may be given room, a lock may go.
     pub fn is_transient(&self) -> bool {
-        let Self::Sql(rusqlite::Error::SqliteFailure(failure, _)) = self else { return false };
+        let Self::Sql(rusqlite::Error::SqliteFailure(failure, _)) = self else {
+            return false;
+        };
         matches!(
             failure.code,
             ErrorCode::DiskFull
@@ -121,12 +123,20 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Stopping)?;
+        let place = self
+            .places
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| StoreError::Stopping)?;
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let connection = this.take()?;
             let answer = read(&connection);
-            this.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            this.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
             drop(place);
             answer
         });
@@ -134,7 +144,11 @@ impl Readers {
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         if let Some(connection) = idle {
             return Ok(connection);
         }

@@ -49,9 +49,11 @@ pub enum TlsError {
 /// The files to serve with; none for plain http.
 pub fn files(http: &Http, data_dir: &Path) -> Result<Option<Files>, TlsError> {
     match (http.tls, &http.cert, &http.key) {
-        (Tls::Given, Some(cert), Some(key)) => {
-            Ok(Some(Files { cert: cert.clone(), key: key.clone(), ca: None }))
-        }
+        (Tls::Given, Some(cert), Some(key)) => Ok(Some(Files {
+            cert: cert.clone(),
+            key: key.clone(),
+            ca: None,
+        })),
         (Tls::SelfMade, ..) => self_made(&data_dir.join("tls"), &http.names).map(Some),
         _ => Ok(None),
     }
@@ -62,7 +64,11 @@ fn self_made(dir: &Path, names: &[String]) -> Result<Files, TlsError> {
     if !(cert.exists() && key.exists() && ca.exists()) {
         make(dir, names, [&cert, &key, &ca])?;
     }
-    Ok(Files { cert, key, ca: Some(ca) })
+    Ok(Files {
+        cert,
+        key,
+        ca: Some(ca),
+    })
 }
 
 fn make(dir: &Path, names: &[String], files: [&Path; 3]) -> Result<(), TlsError> {
@@ -73,12 +79,18 @@ fn make(dir: &Path, names: &[String], files: [&Path; 3]) -> Result<(), TlsError>
     fs::create_dir_all(dir).map_err(wrote(dir))?;
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::default();
-    authority.distinguished_name.push(DnType::CommonName, "Welkom, self-made authority");
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "Welkom, self-made authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority_cert = authority.self_signed(&authority_key)?;
 
-    let mut all = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let mut all = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
     all.extend(names.iter().cloned());
     let mut server = CertificateParams::new(all)?;
     server.distinguished_name.push(DnType::CommonName, "Welkom");

@@ -80,6 +80,16 @@ impl Arrivals {
         self.orders.has_open(customer)
     }
 
+    /// Whether an order or a card of hers is known.
+    pub(crate) fn knows(&self, customer: CustomerId) -> bool {
+        self.orders.has_open(customer)
+            || self.open.contains_key(&customer)
+            || self
+                .departed
+                .iter()
+                .any(|episode| episode.customer == customer)
+    }
+
     pub(crate) fn orders_len(&self) -> usize {
         self.orders.len()
     }

@@ -127,6 +127,13 @@ impl StoreEngine {
         self.people.len()
     }
 
+    /// Whether anything is kept of this customer: then she must be told of what changes for her.
+    pub fn knows(&self, customer: CustomerId) -> bool {
+        self.people.contains_key(&customer)
+            || self.arrivals.knows(customer)
+            || self.late.knows(customer)
+    }
+
     /// Open orders known; at most [`crate::ORDERS_MAX`].
     pub fn orders_open(&self) -> usize {
         self.arrivals.orders_len()
@@ -205,6 +212,18 @@ impl StoreEngine {
         self.here(customer)
             .map(|here| here.whereabouts)
             .unwrap_or_default()
+    }
+
+    /// How likely she is in this zone now, as a share of 1; 0 if she is not in the store.
+    fn share_in(&self, customer: CustomerId, zone: &ZoneId) -> f32 {
+        let Some(person) = self.people.get(&customer) else {
+            return 0.0;
+        };
+        let shares = person.belief.shares(&self.floor);
+        shares
+            .into_iter()
+            .find(|(at, _)| self.floor.zone(*at) == Some(zone))
+            .map_or(0.0, |(_, share)| share)
     }
 
     /// Brings her card in line with her orders, if she is here.

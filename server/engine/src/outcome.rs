@@ -187,6 +187,9 @@ pub struct Decision {
     pub visit: VisitId,
     /// In which zone; none for late history.
     pub zone: Option<ZoneId>,
+    /// How likely she stood in it, as a share of 1; 0 for late history.
+    #[serde(default)]
+    pub share: f32,
     /// Tell or not.
     pub choice: Choice,
     /// Each candidate with its score or the reason against it, best first.

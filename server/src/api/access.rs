@@ -37,7 +37,10 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
 
 async fn key(parts: &Parts, app: &App) -> Result<(KeyRole, String), Problem> {
     let hash = secret::sha256(bearer(parts)?);
-    let role = app.readers.read(move |db| access::key_role(db, &hash)).await?;
+    let role = app
+        .readers
+        .read(move |db| access::key_role(db, &hash))
+        .await?;
     let role = role.ok_or_else(|| Problem::unauthorized("this API key is not known"))?;
     Ok((role, hex::encode(&hash[..8])))
 }
@@ -88,7 +91,10 @@ impl FromRequestParts<App> for Phone {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let hash = secret::sha256(bearer(parts)?);
-        let row = app.readers.read(move |db| people::device_by_token(db, &hash)).await?;
+        let row = app
+            .readers
+            .read(move |db| people::device_by_token(db, &hash))
+            .await?;
         let row = row.ok_or_else(|| Problem::unauthorized("this device token is not known"))?;
         Ok(Self {
             device: row.device,
@@ -100,9 +106,14 @@ impl FromRequestParts<App> for Phone {
 
 async fn session(parts: &mut Parts, app: &App) -> Result<SessionRow, Problem> {
     let jar = CookieJar::from_headers(&parts.headers);
-    let cookie = jar.get(SESSION_COOKIE).ok_or_else(|| Problem::unauthorized("log in first"))?;
+    let cookie = jar
+        .get(SESSION_COOKIE)
+        .ok_or_else(|| Problem::unauthorized("log in first"))?;
     let (hash, now_ms) = (secret::sha256(cookie.value()), clock::now_ms());
-    let row = app.readers.read(move |db| access::session(db, now_ms, &hash)).await?;
+    let row = app
+        .readers
+        .read(move |db| access::session(db, now_ms, &hash))
+        .await?;
     let row = row.ok_or_else(|| Problem::unauthorized("the session is over: log in again"))?;
     if parts.method != Method::GET && parts.method != Method::HEAD {
         forged(parts, &row.csrf)?;
@@ -121,7 +132,10 @@ fn forged(parts: &Parts, csrf: &str) -> Result<(), Problem> {
 }
 
 fn is_form(parts: &Parts) -> bool {
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
@@ -130,7 +144,9 @@ pub fn check_csrf(given: &str, csrf: &str) -> Result<(), Problem> {
     if bool::from(given.as_bytes().ct_eq(csrf.as_bytes())) {
         Ok(())
     } else {
-        Err(Problem::forbidden("this form is of another session: load the page again"))
+        Err(Problem::forbidden(
+            "this form is of another session: load the page again",
+        ))
     }
 }
 

@@ -8,10 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{Response, sse::Event},
 };
-use engine::{
-    Input, Observation,
-    input::Consent,
-};
+use engine::{Input, Observation, input::Consent};
 use garde::Validate;
 use hmac::{Hmac, KeyInit, Mac};
 use protocol::{AnchorId, CustomerId, DeliveryId, DeviceId, EidKey, RadioId, StoreId, Transmitter};
@@ -56,11 +53,11 @@ pub struct EnrolBody {
     #[garde(length(max = 20))]
     code: String,
     /// `android`, `ios` or `fob`.
-    #[garde(custom(platform))]
+    #[garde(custom(known_platform))]
     platform: String,
 }
 
-fn platform(text: &str, _: &()) -> garde::Result {
+fn known_platform(text: &str, _: &()) -> garde::Result {
     match text {
         "android" | "ios" | "fob" => Ok(()),
         _ => Err(garde::Error::new("android, ios or fob")),
@@ -122,7 +119,11 @@ pub(super) async fn enrol(
             let customer = people::use_enrolment(txn.db, txn.now_ms, &code)?;
             let device = fresh(DeviceId::at, txn.now_ms)?;
             let signing_key = Some(signing_key.to_vec());
-            let row = DeviceRow { device, customer, signing_key };
+            let row = DeviceRow {
+                device,
+                customer,
+                signing_key,
+            };
             people::add_device(txn.db, txn.now_ms, &row, &platform, Some(&token))?;
             add_radio(txn, &row, EidKey(key), offset_s)?;
             Ok((device, beacon_uuids(txn)?))
@@ -195,12 +196,18 @@ pub(super) async fn rotate_key(
             people::end_radios(txn.db, phone.device, txn.now_ms + KEY_OVERLAP_MS)?;
             let ended = people::radios_of(txn.db, phone.device)?;
             txn.radios_changed(ended);
-            let device =
-                DeviceRow { device: phone.device, customer: phone.customer, signing_key: None };
+            let device = DeviceRow {
+                device: phone.device,
+                customer: phone.customer,
+                signing_key: None,
+            };
             add_radio(txn, &device, EidKey(key), offset_s)
         })
         .await?;
-    Ok(Json(NewKey { eid_key_hex: hex::encode(key), clock_offset_s: offset_s }))
+    Ok(Json(NewKey {
+        eid_key_hex: hex::encode(key),
+        clock_offset_s: offset_s,
+    }))
 }
 
 /// The server's time.
@@ -212,7 +219,9 @@ pub struct Time {
 /// What time it is, for a device that sets its clock offset.
 #[utoipa::path(get, path = "/v1/app/time", tag = "app", responses((status = 200, body = Time)))]
 pub(super) async fn time() -> Json<Time> {
-    Json(Time { server_ms: clock::now_ms() })
+    Json(Time {
+        server_ms: clock::now_ms(),
+    })
 }
 
 /// The four switches.
@@ -226,8 +235,18 @@ pub struct ConsentView {
 
 impl From<Consent> for ConsentView {
     fn from(c: Consent) -> Self {
-        let Consent { arrival, messages, browsing, statistics } = c;
-        Self { arrival, messages, browsing, statistics }
+        let Consent {
+            arrival,
+            messages,
+            browsing,
+            statistics,
+        } = c;
+        Self {
+            arrival,
+            messages,
+            browsing,
+            statistics,
+        }
     }
 }
 
@@ -238,7 +257,10 @@ pub(super) async fn get_consent(
     phone: Phone,
     State(app): State<App>,
 ) -> Result<Json<ConsentView>, Problem> {
-    let since = app.readers.read(move |db| people::consent_since(db, phone.customer)).await?;
+    let since = app
+        .readers
+        .read(move |db| people::consent_since(db, phone.customer))
+        .await?;
     Ok(Json(people::switches(&since).into()))
 }
 
@@ -278,7 +300,14 @@ pub(super) async fn put_consent(
     let consent = app
         .pipeline
         .write(move |txn| {
-            set_consent(txn, phone.customer, switches, &body.text_version, &body.language, "app")
+            set_consent(
+                txn,
+                phone.customer,
+                switches,
+                &body.text_version,
+                &body.language,
+                "app",
+            )
         })
         .await?;
     Ok(Json(consent.into()))
@@ -294,6 +323,7 @@ pub(crate) fn set_consent(
     source: &'static str,
 ) -> Result<Consent, StoreError> {
     let before = people::consent_since(txn.db, customer)?;
+    let mut withdrawn = Vec::new();
     for (i, wanted) in switches.into_iter().enumerate() {
         let Some(granted) = wanted.filter(|granted| before[i].is_some() != *granted) else {
             continue;
@@ -306,11 +336,15 @@ pub(crate) fn set_consent(
             source,
         };
         people::record_consent(txn.db, txn.now_ms, customer, &entry)?;
-        if PURPOSES[i] == "browsing" && !granted {
-            people::forget_intents(txn.db, customer)?;
-        }
+        withdrawn.extend((!granted).then_some(PURPOSES[i]));
     }
     txn.consent_changed(customer)?;
+    for purpose in &withdrawn {
+        people::forget_purpose(txn.db, customer, purpose)?;
+    }
+    if !withdrawn.is_empty() {
+        txn.purge_log()?;
+    }
     txn.deliveries_due();
     Ok(people::switches(&people::consent_since(txn.db, customer)?))
 }
@@ -322,16 +356,25 @@ async fn signed<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<T, Problem> {
-    let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+    };
     let timestamp = text("welkom-timestamp");
     let seconds: u64 = timestamp
         .parse()
         .map_err(|_| Problem::unauthorized("Welkom-Timestamp: Unix seconds"))?;
     if seconds.abs_diff(clock::now_ms() / 1_000) > SIGNED_WITHIN_S {
-        return Err(Problem::unauthorized("Welkom-Timestamp: more than 300 s off, see /v1/app/time"));
+        return Err(Problem::unauthorized(
+            "Welkom-Timestamp: more than 300 s off, see /v1/app/time",
+        ));
     }
     let wrong = || Problem::unauthorized("Welkom-Signature: not of this device, time and body");
-    let given = text("welkom-signature").strip_prefix("v1=").ok_or_else(wrong)?;
+    let given = text("welkom-signature")
+        .strip_prefix("v1=")
+        .ok_or_else(wrong)?;
     let given = hex::decode(given).map_err(|_| wrong())?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&phone.signing_key).map_err(|_| wrong())?;
     mac.update(timestamp.as_bytes());
@@ -417,12 +460,21 @@ pub(super) async fn sightings(
         })
         .await?;
     Counts::add(&counts.sightings_applied_total, accepted);
-    Ok((StatusCode::ACCEPTED, Json(Accepted { accepted, ignored: offered - accepted })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(Accepted {
+            accepted,
+            ignored: offered - accepted,
+        }),
+    ))
 }
 
 fn radio_of(txn: &Txn<'_>, device: DeviceId) -> Result<RadioId, StoreError> {
     let radios = people::radios_of(txn.db, device)?;
-    radios.last().map(|r| r.radio).ok_or(StoreError::NotFound("radio"))
+    radios
+        .last()
+        .map(|r| r.radio)
+        .ok_or(StoreError::NotFound("radio"))
 }
 
 /// One app sighting as the engine sees it; none without consent, or if it contradicts itself.
@@ -435,7 +487,13 @@ fn observe(
     sighting: &AppSighting,
 ) -> Result<Option<Observation>, StoreError> {
     let (consent, open_order) = txn.consent_of(phone.customer, store)?;
-    let AppSighting { heard_first_ms, heard_last_ms, count, rssi_dbm_median, .. } = *sighting;
+    let AppSighting {
+        heard_first_ms,
+        heard_last_ms,
+        count,
+        rssi_dbm_median,
+        ..
+    } = *sighting;
     let sane = count > 0 && heard_first_ms <= heard_last_ms && heard_last_ms <= txn.now_ms + 60_000;
     if !sane || !consent.allows_visit(open_order) {
         return Ok(None);
@@ -484,7 +542,13 @@ pub(super) async fn here(
     if !here {
         return Err(no_consent());
     }
-    Ok((StatusCode::ACCEPTED, Json(Accepted { accepted: 1, ignored: 0 })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(Accepted {
+            accepted: 1,
+            ignored: 0,
+        }),
+    ))
 }
 
 /// She pressed the button, but no switch lets us use it.
@@ -526,7 +590,12 @@ pub(crate) fn say_here(
         late: false,
         consent,
     };
-    txn.feed(store, Input::Sightings { sightings: vec![observation] })?;
+    txn.feed(
+        store,
+        Input::Sightings {
+            sightings: vec![observation],
+        },
+    )?;
     Ok(true)
 }
 
@@ -535,15 +604,37 @@ pub(crate) fn say_here(
     responses((status = 200, content_type = "text/event-stream"), (status = "default", body = Problem)))]
 pub(super) async fn events(phone: Phone, State(app): State<App>, headers: HeaderMap) -> Response {
     let after = sse::last_event_id(&headers);
+    let show = AsJson(app.clone());
     sse::stream(move |writer| async move {
-        let show = async |app: &App, row: DeliveryRow| {
-            let n = row.n;
-            let told = app.readers.read(move |db| messages::tell(db, &row)).await.ok()?;
-            let data = serde_json::to_string(&told).ok()?;
-            Some(Event::default().event("notification").id(n.to_string()).data(data))
-        };
         follow_phone(&app, phone.customer, after, &writer, show).await
     })
+}
+
+/// How a reader of one customer's stream wants a message.
+pub(crate) trait ShowMessage: Send + Sync {
+    /// The event; none if there is nothing to show.
+    fn show(&self, row: DeliveryRow) -> impl Future<Output = Option<Event>> + Send;
+}
+
+struct AsJson(App);
+
+impl ShowMessage for AsJson {
+    async fn show(&self, row: DeliveryRow) -> Option<Event> {
+        let n = row.n;
+        let told = self
+            .0
+            .readers
+            .read(move |db| messages::tell(db, &row))
+            .await
+            .ok()?;
+        let data = serde_json::to_string(&told).ok()?;
+        Some(
+            Event::default()
+                .event("notification")
+                .id(n.to_string())
+                .data(data),
+        )
+    }
 }
 
 /// Follows one customer's stream. Without a last number only what comes from now on is told.
@@ -552,18 +643,20 @@ pub(crate) async fn follow_phone(
     customer: CustomerId,
     after: Option<u64>,
     writer: &Writer,
-    show: impl AsyncFn(&App, DeliveryRow) -> Option<Event>,
+    show: impl ShowMessage,
 ) -> Result<(), Gone> {
     let mut live = app.live.follow_phone(customer);
     let mut shutdown = app.shutdown.clone();
     let mut seen = after.unwrap_or(0);
     if let Some(after) = after {
         let now_ms = clock::now_ms();
-        let missed =
-            app.readers.read(move |db| outbox::stream_after(db, now_ms, customer, after)).await;
+        let missed = app
+            .readers
+            .read(move |db| outbox::stream_after(db, now_ms, customer, after))
+            .await;
         for row in missed.map_err(|_| Gone)? {
             seen = row.n;
-            if let Some(event) = show(app, row).await {
+            if let Some(event) = show.show(row).await {
                 writer.send(event).await?;
             }
         }
@@ -574,7 +667,7 @@ pub(crate) async fn follow_phone(
             pushed = live.recv() => match pushed {
                 Ok(row) if row.n > seen => {
                     seen = row.n;
-                    if let Some(event) = show(app, row).await {
+                    if let Some(event) = show.show(row).await {
                         writer.send(event).await?;
                     }
                 }

@@ -99,7 +99,11 @@ pub(super) async fn post_customer(
             people::put_customer(txn.db, txn.now_ms, &body.row(id))
         })
         .await?;
-    let status = if made { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if made {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(CustomerMade { customer })))
 }
 
@@ -124,7 +128,10 @@ pub(super) async fn get_customer(
     State(app): State<App>,
     At(customer): At<CustomerId>,
 ) -> Result<Json<CustomerView>, Problem> {
-    let row = app.readers.read(move |db| people::customer(db, customer)).await?;
+    let row = app
+        .readers
+        .read(move |db| people::customer(db, customer))
+        .await?;
     Ok(Json(CustomerView {
         customer,
         external_id: row.external_id,
@@ -199,7 +206,13 @@ pub(super) async fn post_page_link(
     app.pipeline
         .write(move |txn| access::add_page_link(txn.db, customer, &hash, expires_ms))
         .await?;
-    Ok((StatusCode::CREATED, Json(PageLink { path: format!("/hallo/{token}"), expires_ms })))
+    Ok((
+        StatusCode::CREATED,
+        Json(PageLink {
+            path: format!("/hallo/{token}"),
+            expires_ms,
+        }),
+    ))
 }
 
 /// One thing that a shopper did online.
@@ -246,7 +259,11 @@ pub(super) async fn post_intent(
             Ok(true)
         })
         .await?;
-    Ok(if kept { StatusCode::CREATED } else { StatusCode::ACCEPTED })
+    Ok(if kept {
+        StatusCode::CREATED
+    } else {
+        StatusCode::ACCEPTED
+    })
 }
 
 /// Customers of another system, with the devices and switches that they had there.
@@ -343,7 +360,11 @@ pub(super) async fn import(
 ) -> Result<(StatusCode, Json<ImportMade>), Problem> {
     let mut entries = Vec::with_capacity(body.customers.len());
     for entry in body.customers {
-        let key = entry.device.as_ref().map(|d| eid_key(&d.eid_key_hex)).transpose()?;
+        let key = entry
+            .device
+            .as_ref()
+            .map(|d| eid_key(&d.eid_key_hex))
+            .transpose()?;
         entries.push((entry, key));
     }
     let customers = app
@@ -375,8 +396,13 @@ fn import_one(
     radios: &mut Vec<RadioRow>,
 ) -> Result<ImportedIds, StoreError> {
     let (db, now_ms) = (txn.db, txn.now_ms);
-    let ImportedCustomer { external_id, given_name, family_name, salutation, language } =
-        &entry.customer;
+    let ImportedCustomer {
+        external_id,
+        given_name,
+        family_name,
+        salutation,
+        language,
+    } = &entry.customer;
     let row = CustomerRow {
         customer: super::fresh(CustomerId::at, now_ms)?,
         external_id: external_id.clone(),
@@ -387,23 +413,46 @@ fn import_one(
     };
     let (customer, made) = people::put_customer(db, now_ms, &row)?;
     if !made {
-        return Ok(ImportedIds { customer, device: None, radio: None });
+        return Ok(ImportedIds {
+            customer,
+            device: None,
+            radio: None,
+        });
     }
-    if let Some(ImportConsent { arrival, messages, browsing, statistics }) = entry.consent {
+    if let Some(ImportConsent {
+        arrival,
+        messages,
+        browsing,
+        statistics,
+    }) = entry.consent
+    {
         let granted = [arrival, messages, browsing, statistics];
         for (purpose, _) in PURPOSES.into_iter().zip(granted).filter(|(_, yes)| *yes) {
             let language = language.clone();
             let text_version = "import".to_owned();
-            let entry =
-                ConsentEntry { purpose, granted: true, text_version, language, source: "import" };
+            let entry = ConsentEntry {
+                purpose,
+                granted: true,
+                text_version,
+                language,
+                source: "import",
+            };
             people::record_consent(db, now_ms, customer, &entry)?;
         }
     }
     let (Some(device), Some(key)) = (&entry.device, key) else {
-        return Ok(ImportedIds { customer, device: None, radio: None });
+        return Ok(ImportedIds {
+            customer,
+            device: None,
+            radio: None,
+        });
     };
     let id = super::fresh(DeviceId::at, now_ms)?;
-    let row = DeviceRow { device: id, customer, signing_key: None };
+    let row = DeviceRow {
+        device: id,
+        customer,
+        signing_key: None,
+    };
     people::add_device(db, now_ms, &row, "fob", None)?;
     let radio = RadioRow {
         radio: super::fresh(RadioId::at, now_ms)?,
@@ -415,7 +464,11 @@ fn import_one(
         valid_to_ms: None,
     };
     people::add_radio(db, &radio)?;
-    let made = ImportedIds { customer, device: Some(id), radio: Some(radio.radio) };
+    let made = ImportedIds {
+        customer,
+        device: Some(id),
+        radio: Some(radio.radio),
+    };
     radios.push(radio);
     Ok(made)
 }

@@ -1,7 +1,5 @@
 //! What happened, for shop systems: lists, a live stream, the server's own state.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::State,
@@ -78,10 +76,14 @@ pub(super) async fn visits(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<VisitView>>, Problem> {
     let limit = page.limit();
-    let rows =
-        app.readers.read(move |db| board::visits_page(db, &store, page.after, limit)).await?;
+    let rows = app
+        .readers
+        .read(move |db| board::visits_page(db, &store, page.after, limit))
+        .await?;
     let items = rows.into_iter().map(VisitView::from).collect();
-    Ok(Json(Page::new(items, limit, |v: &VisitView| v.visit.to_string())))
+    Ok(Json(Page::new(items, limit, |v: &VisitView| {
+        v.visit.to_string()
+    })))
 }
 
 /// A card.
@@ -132,9 +134,14 @@ pub(super) async fn cards(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<CardView>>, Problem> {
     let limit = page.limit();
-    let rows = app.readers.read(move |db| board::cards_page(db, &store, page.after, limit)).await?;
+    let rows = app
+        .readers
+        .read(move |db| board::cards_page(db, &store, page.after, limit))
+        .await?;
     let items = rows.into_iter().map(CardView::from).collect();
-    Ok(Json(Page::new(items, limit, |c: &CardView| c.card.to_string())))
+    Ok(Json(Page::new(items, limit, |c: &CardView| {
+        c.card.to_string()
+    })))
 }
 
 /// A decision.
@@ -183,10 +190,14 @@ pub(super) async fn decisions(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<DecisionView>>, Problem> {
     let limit = page.limit();
-    let rows =
-        app.readers.read(move |db| board::decisions_page(db, &store, page.after, limit)).await?;
+    let rows = app
+        .readers
+        .read(move |db| board::decisions_page(db, &store, page.after, limit))
+        .await?;
     let items = rows.into_iter().map(DecisionView::from).collect();
-    Ok(Json(Page::new(items, limit, |d: &DecisionView| d.decision.to_string())))
+    Ok(Json(Page::new(items, limit, |d: &DecisionView| {
+        d.decision.to_string()
+    })))
 }
 
 /// A gateway's last word.
@@ -229,7 +240,7 @@ pub struct ServerView {
     server_ms: u64,
     radios: usize,
     #[schema(value_type = Object)]
-    counts: Arc<Counts>,
+    counts: Counts,
 }
 
 /// Process, version, time and counters.
@@ -241,7 +252,7 @@ pub(super) async fn server(_: ShopKey, State(app): State<App>) -> Json<ServerVie
         version: env!("CARGO_PKG_VERSION"),
         server_ms: clock::now_ms(),
         radios: app.identity.len(),
-        counts: app.counts.clone(),
+        counts: app.counts.now(),
     })
 }
 
@@ -265,23 +276,34 @@ async fn follow_cards(
     after: Option<u64>,
     writer: Writer,
 ) -> Result<(), Gone> {
-    let show = |row: CardRow| {
-        let view = serde_json::json!({ "changed_ms": clock::now_ms(), "card": CardView::from(row) });
-        flat(view)
-    };
-    card_changes(&app, &store, after, &writer, |n, card| {
-        let event = Event::default().event("card").id(n.to_string()).data(show(card));
-        vec![event]
-    })
-    .await
+    card_changes(&app, &store, after, &writer, AsJson).await
 }
 
-/// One object: the card's keys and `changed_ms` beside them.
-fn flat(mut view: serde_json::Value) -> String {
-    let changed = view["changed_ms"].take();
-    let mut card = view["card"].take();
-    card["changed_ms"] = changed;
-    card.to_string()
+/// How a reader of a store's stream wants a card.
+pub(crate) trait ShowCard: Send + Sync {
+    /// The events; the last one may be about the board as a whole.
+    fn show(&self, n: u64, row: CardRow) -> impl Future<Output = Vec<Event>> + Send;
+}
+
+/// The card's keys, and when it changed beside them.
+#[derive(Serialize)]
+struct ChangedCard {
+    #[serde(flatten)]
+    card: CardView,
+    changed_ms: u64,
+}
+
+struct AsJson;
+
+impl ShowCard for AsJson {
+    async fn show(&self, n: u64, row: CardRow) -> Vec<Event> {
+        let changed = ChangedCard {
+            card: CardView::from(row),
+            changed_ms: clock::now_ms(),
+        };
+        let data = serde_json::to_string(&changed).unwrap_or_default();
+        vec![Event::default().event("card").id(n.to_string()).data(data)]
+    }
 }
 
 /// Follows a store's cards until the reader or the server goes. What was missed is read from the
@@ -291,12 +313,16 @@ pub(crate) async fn card_changes(
     store: &StoreId,
     after: Option<u64>,
     writer: &Writer,
-    mut show: impl FnMut(u64, CardRow) -> Vec<Event>,
+    show: impl ShowCard,
 ) -> Result<(), Gone> {
     let mut live = app.live.follow_cards();
     let mut shutdown = app.shutdown.clone();
     let of = store.clone();
-    let newest = app.readers.read(move |db| board::newest_change(db, &of)).await.map_err(|_| Gone)?;
+    let newest = app
+        .readers
+        .read(move |db| board::newest_change(db, &of))
+        .await
+        .map_err(|_| Gone)?;
     let mut seen = after.unwrap_or(newest);
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     let mut behind = true;
@@ -309,15 +335,18 @@ pub(crate) async fn card_changes(
                     let Some(changes) = board::changes_after(db, &of, from)? else {
                         return Ok(None);
                     };
-                    let rows = changes.into_iter().map(|(n, id)| Ok((n, board::card(db, &of, id)?)));
-                    rows.collect::<Result<Vec<_>, crate::store::StoreError>>().map(Some)
+                    let rows = changes
+                        .into_iter()
+                        .map(|(n, id)| Ok((n, board::card(db, &of, id)?)));
+                    rows.collect::<Result<Vec<_>, crate::store::StoreError>>()
+                        .map(Some)
                 })
                 .await;
             match missed {
                 Ok(Some(cards)) => {
                     for (n, card) in cards {
                         seen = n;
-                        for event in show(n, card) {
+                        for event in show.show(n, card).await {
                             writer.send(event).await?;
                         }
                     }
@@ -325,7 +354,9 @@ pub(crate) async fn card_changes(
                 Ok(None) => {
                     // Too long away: the reader draws the board anew.
                     seen = newest;
-                    writer.send(Event::default().event("reset").data("{}")).await?;
+                    writer
+                        .send(Event::default().event("reset").data("{}"))
+                        .await?;
                 }
                 Err(error) => tracing::warn!(%error, "a live page could not be told"),
             }

@@ -32,14 +32,21 @@ pub(super) async fn layer(
     };
     let key = key.to_str().unwrap_or_default().to_owned();
     if key.is_empty() || key.len() > KEY_LEN_MAX {
-        return Err(Problem::invalid("Idempotency-Key: 1 to 64 visible ASCII characters"));
+        return Err(Problem::invalid(
+            "Idempotency-Key: 1 to 64 visible ASCII characters",
+        ));
     }
     let Some(principal) = access::principal(&parts, &app).await else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let bytes = to_bytes(body, BODY_LEN_MAX).await.map_err(|_| {
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Problem::new(status, "too-large", "The body is too large", "split it into smaller requests")
+        Problem::new(
+            status,
+            "too-large",
+            "The body is too large",
+            "split it into smaller requests",
+        )
     })?;
     let request_sha256 = Sha256::new()
         .chain_update(parts.uri.path())
@@ -48,22 +55,38 @@ pub(super) async fn layer(
         .finalize()
         .to_vec();
     let (who, what) = (principal.clone(), key.clone());
-    if let Some(earlier) = app.readers.read(move |db| earlier_answer(db, &who, &what)).await? {
+    if let Some(earlier) = app
+        .readers
+        .read(move |db| earlier_answer(db, &who, &what))
+        .await?
+    {
         return replay(earlier, &request_sha256);
     }
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let response = next
+        .run(Request::from_parts(parts, Body::from(bytes)))
+        .await;
     remember(&app, principal, key, request_sha256, response).await
 }
 
 fn replay(earlier: EarlierAnswer, request_sha256: &[u8]) -> Result<Response, Problem> {
     if earlier.request_sha256 != request_sha256 {
-        return Err(Problem::invalid("this Idempotency-Key came with another request before"));
+        return Err(Problem::invalid(
+            "this Idempotency-Key came with another request before",
+        ));
     }
     let status = StatusCode::from_u16(earlier.status).unwrap_or(StatusCode::OK);
     let mut response = (status, earlier.body).into_response();
-    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    let kind = if status.is_success() {
+        "application/json"
+    } else {
+        "application/problem+json"
+    };
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert("idempotent-replayed", HeaderValue::from_static("true"));
     Ok(response)
 }
 
@@ -79,9 +102,14 @@ async fn remember(
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.map_err(|_| Problem::internal())?;
-    let answer =
-        EarlierAnswer { request_sha256, status: parts.status.as_u16(), body: bytes.to_vec() };
+    let bytes = to_bytes(body, usize::MAX)
+        .await
+        .map_err(|_| Problem::internal())?;
+    let answer = EarlierAnswer {
+        request_sha256,
+        status: parts.status.as_u16(),
+        body: bytes.to_vec(),
+    };
     app.pipeline
         .write(move |txn| remember_answer(txn.db, txn.now_ms, &principal, &key, &answer))
         .await?;

@@ -60,12 +60,20 @@ pub struct OrderLine {
 
 fn digits(code: &str, _: &()) -> garde::Result {
     let fits = (4..=8).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
-    if fits { Ok(()) } else { Err(garde::Error::new("4 to 8 digits")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(garde::Error::new("4 to 8 digits"))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes references")]
 fn open_state(state: &OrderState, _: &()) -> garde::Result {
-    if state.is_open() { Ok(()) } else { Err(garde::Error::new("placed, ready or delayed")) }
+    if state.is_open() {
+        Ok(())
+    } else {
+        Err(garde::Error::new("placed, ready or delayed"))
+    }
 }
 
 /// Its id.
@@ -94,7 +102,11 @@ pub(super) async fn post_order(
                 state: body.state,
                 bay: body.bay.clone(),
                 code: body.code.clone(),
-                lines: body.lines.iter().map(|l| (l.sku.clone(), l.quantity)).collect(),
+                lines: body
+                    .lines
+                    .iter()
+                    .map(|l| (l.sku.clone(), l.quantity))
+                    .collect(),
             };
             let added = orders::add_order(txn.db, txn.now_ms, &row)?;
             if added.1 {
@@ -103,7 +115,11 @@ pub(super) async fn post_order(
             Ok(added)
         })
         .await?;
-    let status = if made { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if made {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(OrderMade { order })))
 }
 

@@ -38,7 +38,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a kind; `slug` ends its type.
-    pub fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(
+        status: StatusCode,
+        slug: &str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             kind: format!("https://welkom.example/problems/{slug}"),
             title,
@@ -50,12 +55,22 @@ impl Problem {
 
     /// The request cannot be understood or contradicts itself.
     pub fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request is not valid", detail)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "The request is not valid",
+            detail,
+        )
     }
 
     /// No key, token or session, or a wrong one.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who are you?", detail)
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "Who are you?",
+            detail,
+        )
     }
 
     /// Known, but not allowed this.
@@ -96,6 +111,18 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// The end of the type: a word for whoever helps.
+    pub fn slug(&self) -> &str {
+        self.kind.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The same problem, this case in other words.
+    #[must_use]
+    pub fn with_detail(mut self, detail: String) -> Self {
+        self.detail = detail;
+        self
+    }
+
     /// This case in words.
     pub fn detail(&self) -> &str {
         &self.detail
@@ -114,7 +141,10 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, wait_s.into());
         }
         if self.status == 401 {
-            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                header::HeaderValue::from_static("Bearer"),
+            );
         }
         response
     }
@@ -156,8 +186,11 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Json(body) = Json::<T>::from_request(request, state).await.map_err(body_problem)?;
-        body.validate().map_err(|report| Problem::invalid(report.to_string().trim().replace('\n', "; ")))?;
+        let Json(body) = Json::<T>::from_request(request, state)
+            .await
+            .map_err(body_problem)?;
+        body.validate()
+            .map_err(|report| Problem::invalid(report.to_string().trim().replace('\n', "; ")))?;
         Ok(Self(body))
     }
 }

@@ -125,7 +125,9 @@ pub(super) async fn put_zone(
     Body(body): Body<ZoneBody>,
 ) -> Result<StatusCode, Problem> {
     let name = Names::from(body.name);
-    app.pipeline.write(move |txn| shop::put_zone(txn.db, &store, &zone, &name)).await?;
+    app.pipeline
+        .write(move |txn| shop::put_zone(txn.db, &store, &zone, &name))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -174,12 +176,26 @@ pub(super) async fn put_anchor(
     Body(body): Body<AnchorBody>,
 ) -> Result<StatusCode, Problem> {
     let row = match body {
-        AnchorBody::Gateway { gateway, zone, enter_rssi_dbm } => {
-            AnchorRow { anchor, zone, kind: AnchorKind::Gateway(gateway), enter_rssi_dbm }
-        }
-        AnchorBody::Beacon { transmitter, zone, enter_rssi_dbm } => {
-            AnchorRow { anchor, zone, kind: AnchorKind::Beacon(transmitter), enter_rssi_dbm }
-        }
+        AnchorBody::Gateway {
+            gateway,
+            zone,
+            enter_rssi_dbm,
+        } => AnchorRow {
+            anchor,
+            zone,
+            kind: AnchorKind::Gateway(gateway),
+            enter_rssi_dbm,
+        },
+        AnchorBody::Beacon {
+            transmitter,
+            zone,
+            enter_rssi_dbm,
+        } => AnchorRow {
+            anchor,
+            zone,
+            kind: AnchorKind::Beacon(transmitter),
+            enter_rssi_dbm,
+        },
     };
     app.pipeline
         .write(move |txn| {
@@ -224,7 +240,9 @@ pub(super) async fn post_gateway(
     let password = secret::token("wg_")?;
     let hash = secret::sha256(&password);
     let (s, g) = (store.clone(), gateway.clone());
-    app.pipeline.write(move |txn| shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash)).await?;
+    app.pipeline
+        .write(move |txn| shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash))
+        .await?;
     app.credentials.set(store.clone(), gateway.clone(), hash);
     Ok((
         StatusCode::CREATED,
@@ -232,8 +250,8 @@ pub(super) async fn post_gateway(
             mqtt_username: format!("{store}/{gateway}"),
             gateway: gateway.to_string(),
             mqtt_password: password,
-            mqtt_host: app.mqtt.ip().to_string(),
-            mqtt_port: app.mqtt.port(),
+            mqtt_host: app.mqtt_host.clone(),
+            mqtt_port: app.mqtt_port,
         }),
     ))
 }
@@ -256,7 +274,9 @@ pub struct StaffBody {
 fn store_role(role: &str, _: &()) -> garde::Result {
     match role {
         "staff" | "manager" => Ok(()),
-        _ => Err(garde::Error::new("staff or manager; an admin is made on the command line")),
+        _ => Err(garde::Error::new(
+            "staff or manager; an admin is made on the command line",
+        )),
     }
 }
 
@@ -273,7 +293,11 @@ pub(super) async fn put_staff(
     if login.is_empty() || login.len() > 60 {
         return Err(Problem::invalid("login: 1 to 60 characters"));
     }
-    let place = app.hashing.acquire().await.map_err(|_| Problem::internal())?;
+    let place = app
+        .hashing
+        .acquire()
+        .await
+        .map_err(|_| Problem::internal())?;
     let password = body.password;
     let hash = tokio::task::spawn_blocking(move || secret::hash_password(&password)).await;
     drop(place);
@@ -283,7 +307,10 @@ pub(super) async fn put_staff(
         name: body.name,
         role: body.role.parse()?,
         store: Some(store.clone()),
-        password_hash: hash.ok().and_then(Result::ok).ok_or_else(Problem::internal)?,
+        password_hash: hash
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(Problem::internal)?,
     };
     app.pipeline
         .write(move |txn| {
@@ -330,7 +357,9 @@ pub(super) async fn put_product(
         price_minor: body.price_minor,
         currency: body.currency,
     };
-    app.pipeline.write(move |txn| shop::put_product(txn.db, &row)).await?;
+    app.pipeline
+        .write(move |txn| shop::put_product(txn.db, &row))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -360,7 +389,14 @@ pub(super) async fn put_placement(
     At((store, sku)): At<(StoreId, Sku)>,
     Body(body): Body<PlacementBody>,
 ) -> Result<StatusCode, Problem> {
-    let row = PlacementRow { sku, zone: body.zone, shelf: body.shelf, stock: body.stock };
-    app.pipeline.write(move |txn| shop::put_placement(txn.db, &store, &row)).await?;
+    let row = PlacementRow {
+        sku,
+        zone: body.zone,
+        shelf: body.shelf,
+        stock: body.stock,
+    };
+    app.pipeline
+        .write(move |txn| shop::put_placement(txn.db, &store, &row))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -38,7 +38,8 @@ impl Writer {
     /// Says that the line is up, and what time it is.
     pub(crate) async fn heartbeat(&self) -> Result<(), Gone> {
         let data = format!("{{\"server_ms\":{}}}", clock::now_ms());
-        self.send(Event::default().event("heartbeat").data(data)).await
+        self.send(Event::default().event("heartbeat").data(data))
+            .await
     }
 }
 

@@ -8,11 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use engine::{
-    Input, Observation, Outcome, StoreEngine,
-    input::Consent,
-    outcome::Question,
-};
+use engine::{Input, Observation, Outcome, StoreEngine, input::Consent, outcome::Question};
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
 use rusqlite::Connection;
 
@@ -137,7 +133,9 @@ impl Core {
             let ranges = log::applied(db, &key.0, &key.1, key.2)?;
             self.applied.insert(key.clone(), ranges);
         }
-        self.applied.get_mut(key).ok_or(StoreError::NotFound("boot"))
+        self.applied
+            .get_mut(key)
+            .ok_or(StoreError::NotFound("boot"))
     }
 }
 
@@ -227,7 +225,11 @@ impl<'a> Txn<'a> {
 
     fn answer(&mut self, store: &StoreId, question: Question) -> Result<Input, StoreError> {
         match question {
-            Question::Match { customer, visit, zone } => {
+            Question::Match {
+                customer,
+                visit,
+                zone,
+            } => {
                 let consent = people::switches(&self.core.person(self.db, customer)?.consent);
                 facts::for_match(self.db, self.now_ms, store, customer, visit, zone, consent)
             }
@@ -301,7 +303,10 @@ impl<'a> Txn<'a> {
         store: &StoreId,
     ) -> Result<(Consent, bool), StoreError> {
         let person = self.core.person(self.db, customer)?;
-        Ok((people::switches(&person.consent), person.open_order_stores.contains(store)))
+        Ok((
+            people::switches(&person.consent),
+            person.open_order_stores.contains(store),
+        ))
     }
 
     /// Her consent or orders changed: every store that may follow her is told.
@@ -341,14 +346,22 @@ impl<'a> Txn<'a> {
         self.after.deliveries = true;
     }
 
-    /// Nothing may be known of her any longer. Snapshots and log entries that speak of her are
-    /// replaced at once: the engine is written out anew and the log before it goes.
-    pub fn erase(&mut self, customer: CustomerId) -> Result<(), StoreError> {
+    /// Snapshots and log entries that speak of somebody are replaced at once: the engine is written out
+    /// anew, and the log before it goes. Twice, since the snapshot before the last is kept too.
+    pub fn purge_log(&mut self) -> Result<(), StoreError> {
         for store in store::shop::store_ids(self.db)? {
-            self.feed(&store, Input::Forget { customer })?;
             self.snapshot(&store)?;
             self.snapshot(&store)?;
         }
+        Ok(())
+    }
+
+    /// Nothing may be known of her any longer.
+    pub fn erase(&mut self, customer: CustomerId) -> Result<(), StoreError> {
+        for store in store::shop::store_ids(self.db)? {
+            self.feed(&store, Input::Forget { customer })?;
+        }
+        self.purge_log()?;
         people::erase_customer(self.db, customer)?;
         self.core.people.remove(&customer);
         self.after.forgotten.push(customer);
@@ -402,7 +415,14 @@ impl<'a> Txn<'a> {
         dirty.1.push(batch.token);
         self.core.applied(self.db, &key)?.insert(batch.seq);
         let gateway = batch.gateway.as_str();
-        log::set_aside(self.db, self.now_ms, &batch.store, gateway, why, batch.len_bytes)
+        log::set_aside(
+            self.db,
+            self.now_ms,
+            &batch.store,
+            gateway,
+            why,
+            batch.len_bytes,
+        )
     }
 
     /// The current job is whole.
@@ -424,7 +444,13 @@ impl<'a> Txn<'a> {
             let ranges = self.core.applied(self.db, &key)?.clone();
             log::put_applied(self.db, &key.0, &key.1, key.2, &ranges)?;
             let (store, gateway, boot) = key;
-            self.after.committed.push(Committed { store, gateway, boot, applied, tokens });
+            self.after.committed.push(Committed {
+                store,
+                gateway,
+                boot,
+                applied,
+                tokens,
+            });
         }
         for (id, core) in &self.core.stores {
             if log::epoch(self.db, id)? != core.epoch {

@@ -30,7 +30,12 @@ pub(super) fn for_match(
 ) -> Result<Input, StoreError> {
     let (midnight_ms, local_minute) = local_day(&shop::store(db, store)?.timezone, now_ms);
     let candidates = if consent.messages && consent.browsing {
-        people::candidates(db, store, customer, now_ms.saturating_sub(INTENT_AGE_MS_MAX))?
+        people::candidates(
+            db,
+            store,
+            customer,
+            now_ms.saturating_sub(INTENT_AGE_MS_MAX),
+        )?
     } else {
         Vec::new()
     };
@@ -41,7 +46,12 @@ pub(super) fn for_match(
         told_this_visit: outbox::told_in_visit(db, visit)?,
         local_minute,
     };
-    Ok(Input::Match { customer, visit, zone, facts })
+    Ok(Input::Match {
+        customer,
+        visit,
+        zone,
+        facts,
+    })
 }
 
 pub(super) fn for_history(
@@ -59,5 +69,9 @@ pub(super) fn for_history(
         from_ms.saturating_sub(JOIN_MS),
         to_ms.saturating_add(JOIN_MS),
     )?;
-    Ok(Input::History { customer, late, visits })
+    Ok(Input::History {
+        customer,
+        late,
+        visits,
+    })
 }

@@ -22,13 +22,13 @@ pub fn add_key(
     role: KeyRole,
     key_sha256: &[u8; 32],
 ) -> Result<(), StoreError> {
-    let role = if role == KeyRole::Admin { "admin" } else { "shop" };
-    db.prepare_cached("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        key_sha256,
-        name,
-        role,
-        int(now_ms)
-    ])?;
+    let role = if role == KeyRole::Admin {
+        "admin"
+    } else {
+        "shop"
+    };
+    db.prepare_cached("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![key_sha256, name, role, int(now_ms)])?;
     Ok(())
 }
 
@@ -164,14 +164,16 @@ pub fn add_session(
     csrf: &str,
     expires_ms: u64,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("DELETE FROM sessions WHERE expires_ms <= ?1")?.execute([int(now_ms)])?;
-    db.prepare_cached("INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-        token_sha256,
-        staff.map(|s| s.0),
-        customer.map(|c| c.0),
-        csrf,
-        int(expires_ms)
-    ])?;
+    db.prepare_cached("DELETE FROM sessions WHERE expires_ms <= ?1")?
+        .execute([int(now_ms)])?;
+    db.prepare_cached("INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            token_sha256,
+            staff.map(|s| s.0),
+            customer.map(|c| c.0),
+            csrf,
+            int(expires_ms)
+        ])?;
     Ok(())
 }
 
@@ -189,15 +191,23 @@ pub fn session(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    let Some((staff, customer, csrf)) = found else { return Ok(None) };
+    let Some((staff, customer, csrf)) = found else {
+        return Ok(None);
+    };
     if let Some(customer) = customer {
-        return Ok(Some(SessionRow { of: SessionOf::Customer(CustomerId(customer)), csrf }));
+        return Ok(Some(SessionRow {
+            of: SessionOf::Customer(CustomerId(customer)),
+            csrf,
+        }));
     }
     let row = db
         .prepare_cached("SELECT * FROM staff WHERE staff = ?1")?
         .query_row([staff], staff_row)
         .optional()?;
-    Ok(row.map(|row| SessionRow { of: SessionOf::Staff(Box::new(row)), csrf }))
+    Ok(row.map(|row| SessionRow {
+        of: SessionOf::Staff(Box::new(row)),
+        csrf,
+    }))
 }
 
 /// Ends a session.
@@ -215,11 +225,8 @@ pub fn add_page_link(
     expires_ms: u64,
 ) -> Result<(), StoreError> {
     super::people::customer(db, customer)?;
-    db.prepare_cached("INSERT INTO page_links VALUES (?1, ?2, ?3)")?.execute(params![
-        token_sha256,
-        customer.0,
-        int(expires_ms)
-    ])?;
+    db.prepare_cached("INSERT INTO page_links VALUES (?1, ?2, ?3)")?
+        .execute(params![token_sha256, customer.0, int(expires_ms)])?;
     Ok(())
 }
 
@@ -232,9 +239,13 @@ pub fn use_page_link(
     db.prepare_cached(
         "DELETE FROM page_links WHERE token_sha256 = ?1 AND expires_ms > ?2 RETURNING customer",
     )?
-    .query_row(params![token_sha256, int(now_ms)], |row| Ok(CustomerId(row.get(0)?)))
+    .query_row(params![token_sha256, int(now_ms)], |row| {
+        Ok(CustomerId(row.get(0)?))
+    })
     .optional()?
-    .ok_or(StoreError::NotFound("page link, or it was used or is too old"))
+    .ok_or(StoreError::NotFound(
+        "page link, or it was used or is too old",
+    ))
 }
 
 /// An answer that was given to the same request before.

@@ -26,15 +26,24 @@ pub struct CardRow {
 pub fn card(db: &Connection, store: &StoreId, id: CardId) -> Result<CardRow, StoreError> {
     let found: Option<(String, i64)> = db
         .prepare_cached("SELECT body, alerted_ms FROM cards WHERE card = ?1 AND store = ?2")?
-        .query_row(params![id.0, store.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![id.0, store.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let (body, alerted_ms) = found.ok_or(StoreError::NotFound("card"))?;
-    let card: Card =
-        serde_json::from_str(&body).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    let taken_by_name = card.taken_by.map(|s| staff_name(db, s)).transpose()?.flatten();
+    let card: Card = serde_json::from_str(&body).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    let taken_by_name = card
+        .taken_by
+        .map(|s| staff_name(db, s))
+        .transpose()?
+        .flatten();
     Ok(CardRow {
         customer: people::customer(db, card.customer)?,
-        orders: card.orders.iter().map(|o| orders::order(db, *o)).collect::<Result<_, _>>()?,
+        orders: card
+            .orders
+            .iter()
+            .map(|o| orders::order(db, *o))
+            .collect::<Result<_, _>>()?,
         alerted_ms: uint(alerted_ms),
         taken_by_name,
         card,
@@ -60,7 +69,9 @@ pub fn cards_on_board(
          AND (journey = 'arrived' OR since_ms >= ?2) ORDER BY arrived_ms LIMIT 200",
     )?;
     let ids: Vec<CardId> = statement
-        .query_map(params![store.as_str(), int(since_ms)], |row| Ok(CardId(row.get(0)?)))?
+        .query_map(params![store.as_str(), int(since_ms)], |row| {
+            Ok(CardId(row.get(0)?))
+        })?
         .collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| card(db, store, id)).collect()
 }
@@ -77,7 +88,9 @@ pub fn cards_page(
          ORDER BY card LIMIT ?3",
     )?;
     let ids: Vec<CardId> = statement
-        .query_map(params![store.as_str(), after, limit], |row| Ok(CardId(row.get(0)?)))?
+        .query_map(params![store.as_str(), after, limit], |row| {
+            Ok(CardId(row.get(0)?))
+        })?
         .collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| card(db, store, id)).collect()
 }
@@ -100,7 +113,9 @@ pub fn today(db: &Connection, store: &StoreId, midnight_ms: u64) -> Result<Today
          WHERE store = ?1 AND journey = 'served' AND since_ms >= ?2 ORDER BY 1",
     )?;
     let waits: Vec<u64> = statement
-        .query_map(params![store.as_str(), int(midnight_ms)], |row| Ok(uint(row.get(0)?)))?
+        .query_map(params![store.as_str(), int(midnight_ms)], |row| {
+            Ok(uint(row.get(0)?))
+        })?
         .collect::<Result<_, _>>()?;
     let within = waits.iter().filter(|&&w| w <= 120_000).count();
     let served = u32::try_from(waits.len()).unwrap_or(u32::MAX);
@@ -236,6 +251,30 @@ pub fn visits_around(
         },
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The store that a customer's page is about, and since when she is in it: where she is, else
+/// where an order of hers lies, else the first.
+pub fn store_for(
+    db: &Connection,
+    customer: CustomerId,
+) -> Result<Option<(StoreId, Option<u64>)>, StoreError> {
+    let here: Option<(String, i64)> = db
+        .prepare_cached(
+            "SELECT store, entered_ms FROM visits WHERE customer = ?1 AND left_ms IS NULL
+             ORDER BY entered_ms DESC LIMIT 1",
+        )?
+        .query_row([customer.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((store, entered_ms)) = here {
+        return Ok(Some((parsed(&store)?, Some(uint(entered_ms)))));
+    }
+    let order = orders::open_orders(db, customer, None)?.into_iter().next();
+    let store = match order {
+        Some(order) => Some(order.store),
+        None => super::shop::store_ids(db)?.into_iter().next(),
+    };
+    Ok(store.map(|store| (store, None)))
 }
 
 /// How many visits a customer has, in all stores.

@@ -44,13 +44,8 @@ pub fn append(
             serde_json::to_vec(other).map_err(|e| StoreError::Damaged(e.to_string()))?,
         ),
     };
-    db.prepare_cached("INSERT INTO inputs VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-        store.as_str(),
-        int(seq),
-        int(now_ms),
-        kind,
-        body
-    ])?;
+    db.prepare_cached("INSERT INTO inputs VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![store.as_str(), int(seq), int(now_ms), kind, body])?;
     Ok(())
 }
 
@@ -104,9 +99,8 @@ pub fn put_snapshot(
     now_ms: u64,
     state: &[u8],
 ) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT OR REPLACE INTO snapshots VALUES (?1, ?2, ?3, ?4)")?.execute(
-        params![store.as_str(), int(seq), int(now_ms), state],
-    )?;
+    db.prepare_cached("INSERT OR REPLACE INTO snapshots VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![store.as_str(), int(seq), int(now_ms), state])?;
     let second_last: Option<i64> = db
         .prepare_cached(
             "SELECT seq FROM snapshots WHERE store = ?1 ORDER BY seq DESC LIMIT 1 OFFSET 1",
@@ -125,8 +119,9 @@ pub fn put_snapshot(
 /// The highest sequence number of the log.
 pub fn last_seq(db: &Connection, store: &StoreId) -> Result<u64, StoreError> {
     let of = |sql: &str| -> Result<u64, StoreError> {
-        let max: Option<i64> =
-            db.prepare_cached(sql)?.query_row([store.as_str()], |row| row.get(0))?;
+        let max: Option<i64> = db
+            .prepare_cached(sql)?
+            .query_row([store.as_str()], |row| row.get(0))?;
         Ok(max.map_or(0, uint))
     };
     let in_log = of("SELECT max(seq) FROM inputs WHERE store = ?1")?;
@@ -141,13 +136,15 @@ pub fn applied(
     boot: BootId,
 ) -> Result<Ranges, StoreError> {
     let text: Option<String> = db
-        .prepare_cached("SELECT ranges FROM applied WHERE store = ?1 AND gateway = ?2 AND boot = ?3")?
-        .query_row(params![store.as_str(), gateway.as_str(), boot.0], |row| row.get(0))
+        .prepare_cached(
+            "SELECT ranges FROM applied WHERE store = ?1 AND gateway = ?2 AND boot = ?3",
+        )?
+        .query_row(params![store.as_str(), gateway.as_str(), boot.0], |row| {
+            row.get(0)
+        })
         .optional()?;
     match text {
-        Some(text) => {
-            serde_json::from_str(&text).map_err(|e| StoreError::Damaged(e.to_string()))
-        }
+        Some(text) => serde_json::from_str(&text).map_err(|e| StoreError::Damaged(e.to_string())),
         None => Ok(Ranges::new()),
     }
 }
@@ -161,12 +158,8 @@ pub fn put_applied(
     ranges: &Ranges,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(ranges).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    db.prepare_cached("INSERT OR REPLACE INTO applied VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        store.as_str(),
-        gateway.as_str(),
-        boot.0,
-        text
-    ])?;
+    db.prepare_cached("INSERT OR REPLACE INTO applied VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![store.as_str(), gateway.as_str(), boot.0, text])?;
     Ok(())
 }
 
@@ -183,7 +176,13 @@ pub fn set_aside(
         "INSERT INTO set_aside (at_ms, store, gateway, reason, len_bytes)
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![int(now_ms), store.as_str(), gateway, reason, int(len_bytes as u64)])?;
+    .execute(params![
+        int(now_ms),
+        store.as_str(),
+        gateway,
+        reason,
+        int(len_bytes as u64)
+    ])?;
     // Bounded: the newest ten thousand say enough about what goes wrong.
     db.prepare_cached("DELETE FROM set_aside WHERE id <= (SELECT max(id) FROM set_aside) - 10000")?
         .execute([])?;

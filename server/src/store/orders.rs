@@ -59,8 +59,8 @@ pub fn add_order(
     }
     super::shop::store(db, &row.store)?;
     super::people::customer(db, row.customer)?;
-    db.prepare_cached("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)")?.execute(
-        params![
+    db.prepare_cached("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)")?
+        .execute(params![
             row.order.0,
             row.external_id,
             row.store.as_str(),
@@ -69,8 +69,7 @@ pub fn add_order(
             row.bay,
             row.code,
             int(now_ms)
-        ],
-    )?;
+        ])?;
     for (sku, quantity) in &row.lines {
         super::shop::product(db, sku)?;
         db.prepare_cached(
@@ -93,7 +92,9 @@ pub fn set_state(
     let mut row = order(db, id)?;
     if !row.state.is_open() && row.state != state {
         let is = word(row.state);
-        return Err(StoreError::Conflict(format!("the order is {is}, and that is final")));
+        return Err(StoreError::Conflict(format!(
+            "the order is {is}, and that is final"
+        )));
     }
     row.state = state;
     row.bay = bay.map(str::to_owned).or(row.bay);
@@ -126,7 +127,9 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
     let mut statement =
         db.prepare_cached("SELECT sku, quantity FROM order_lines WHERE \"order\" = ?1")?;
     let lines = statement
-        .query_map([id.0], |row| Ok((parsed(row.get_ref(0)?.as_str()?)?, row.get(1)?)))?
+        .query_map([id.0], |row| {
+            Ok((parsed(row.get_ref(0)?.as_str()?)?, row.get(1)?))
+        })?
         .collect::<Result<_, _>>()?;
     Ok(OrderRow {
         order: id,

@@ -91,7 +91,11 @@ fn objection(
     row: &DeliveryRow,
 ) -> Result<Option<&'static str>, StoreError> {
     let consent = people::switches(&people::consent_since(db, row.customer)?);
-    let agreed = if row.marketing { consent.messages && consent.browsing } else { consent.arrival };
+    let agreed = if row.marketing {
+        consent.messages && consent.browsing
+    } else {
+        consent.arrival
+    };
     if !agreed {
         return Ok(Some("withdrawn"));
     }
@@ -119,14 +123,12 @@ fn mark(db: &Connection, now_ms: u64, row: DeliveryRow) -> Result<DeliveryRow, S
                                              WHERE customer = ?3), 0))
              WHERE delivery = ?1 RETURNING n, attempts",
         )?
-        .query_row(params![row.delivery.0, int(now_ms + LEASE_MS), row.customer.0], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })?;
-    db.prepare_cached("INSERT INTO attempts VALUES (?1, ?2, ?3, 'sending')")?.execute(params![
-        row.delivery.0,
-        attempt,
-        int(now_ms)
-    ])?;
+        .query_row(
+            params![row.delivery.0, int(now_ms + LEASE_MS), row.customer.0],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )?;
+    db.prepare_cached("INSERT INTO attempts VALUES (?1, ?2, ?3, 'sending')")?
+        .execute(params![row.delivery.0, attempt, int(now_ms)])?;
     Ok(DeliveryRow { n: uint(n), ..row })
 }
 
@@ -181,7 +183,11 @@ pub fn record_displayed(
              WHERE delivery = ?1 AND customer = ?2",
         )?
         .execute(params![delivery.0, customer.0, int(now_ms)])?;
-    if known == 0 { Err(StoreError::NotFound("delivery")) } else { Ok(()) }
+    if known == 0 {
+        Err(StoreError::NotFound("delivery"))
+    } else {
+        Ok(())
+    }
 }
 
 /// When something is due next.
@@ -261,8 +267,6 @@ pub fn decision_body(
         .prepare_cached("SELECT body FROM decisions WHERE decision = ?1")?
         .query_row([decision.0], |row| row.get(0))
         .optional()?;
-    body.map(|text| {
-        serde_json::from_str(&text).map_err(|e| StoreError::Damaged(e.to_string()))
-    })
-    .transpose()
+    body.map(|text| serde_json::from_str(&text).map_err(|e| StoreError::Damaged(e.to_string())))
+        .transpose()
 }

@@ -50,24 +50,37 @@ pub fn write(
         )?
         .execute(params![order.0, int(now_ms)])?;
     }
-    outcome.cards.iter().map(|card| self::card(db, store, now_ms, card)).collect()
+    outcome
+        .cards
+        .iter()
+        .map(|card| self::card(db, store, now_ms, card))
+        .collect()
 }
 
 fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), StoreError> {
     match change {
-        VisitChange::Entered { visit, customer, entered_ms, purpose, late } => {
-            db.prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6)")?.execute(
-                params![
+        VisitChange::Entered {
+            visit,
+            customer,
+            entered_ms,
+            purpose,
+            late,
+        } => {
+            db.prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6)")?
+                .execute(params![
                     visit.0,
                     store.as_str(),
                     customer.0,
                     int(*entered_ms),
                     word(purpose),
                     late
-                ],
-            )?;
+                ])?;
         }
-        VisitChange::ZoneEntered { visit, zone, from_ms } => {
+        VisitChange::ZoneEntered {
+            visit,
+            zone,
+            from_ms,
+        } => {
             end_stay(db, *visit, *from_ms)?;
             db.prepare_cached("INSERT OR IGNORE INTO zone_stays VALUES (?1, ?2, ?3, NULL)")?
                 .execute(params![visit.0, int(*from_ms), zone.as_str()])?;
@@ -77,12 +90,17 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
             db.prepare_cached("UPDATE visits SET left_ms = ?2 WHERE visit = ?1")?
                 .execute(params![visit.0, int(*left_ms)])?;
         }
-        VisitChange::Revised { visit, entered_ms, left_ms } => {
+        VisitChange::Revised {
+            visit,
+            entered_ms,
+            left_ms,
+        } => {
             db.prepare_cached("UPDATE visits SET entered_ms = ?2, left_ms = ?3 WHERE visit = ?1")?
                 .execute(params![visit.0, int(*entered_ms), left_ms.map(int)])?;
         }
         VisitChange::Erased { visit } => {
-            db.prepare_cached("DELETE FROM visits WHERE visit = ?1")?.execute([visit.0])?;
+            db.prepare_cached("DELETE FROM visits WHERE visit = ?1")?
+                .execute([visit.0])?;
         }
     }
     Ok(())
@@ -126,10 +144,16 @@ fn card(
              SELECT ?1, coalesce((SELECT max(n) FROM changes WHERE store = ?1), 0) + 1, ?2, ?3
              RETURNING n",
         )?
-        .query_row(params![store.as_str(), int(now_ms), card.card.0], |row| row.get(0))?;
+        .query_row(params![store.as_str(), int(now_ms), card.card.0], |row| {
+            row.get(0)
+        })?;
     db.prepare_cached("DELETE FROM changes WHERE store = ?1 AND n <= ?2")?
         .execute(params![store.as_str(), n - int(CHANGES_KEPT)])?;
-    Ok(CardChanged { store: store.clone(), n: uint(n), card: card.card })
+    Ok(CardChanged {
+        store: store.clone(),
+        n: uint(n),
+        card: card.card,
+    })
 }
 
 fn decision(
@@ -181,7 +205,11 @@ fn delivery(
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
     let (class, cause, visit, sku, decision, card) = match &delivery.cause {
-        Cause::Offer { decision, visit, sku } => (
+        Cause::Offer {
+            decision,
+            visit,
+            sku,
+        } => (
             "marketing",
             format!("offer:{decision}"),
             Some(visit.0),
@@ -189,9 +217,14 @@ fn delivery(
             Some(decision.0),
             None,
         ),
-        Cause::Arrival { card } => {
-            ("service", format!("arrival:{card}"), None, None, None, Some(card.0))
-        }
+        Cause::Arrival { card } => (
+            "service",
+            format!("arrival:{card}"),
+            None,
+            None,
+            None,
+            Some(card.0),
+        ),
     };
     db.prepare_cached(
         "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit, sku,

@@ -37,7 +37,12 @@ pub fn switches(since: &ConsentSince) -> Consent {
 /// The switches that were on already at a moment.
 pub fn switches_at(since: &ConsentSince, at_ms: u64) -> Consent {
     let on = |i: usize| since[i].is_some_and(|from| from <= at_ms);
-    Consent { arrival: on(0), messages: on(1), browsing: on(2), statistics: on(3) }
+    Consent {
+        arrival: on(0),
+        messages: on(1),
+        browsing: on(2),
+        statistics: on(3),
+    }
 }
 
 /// Makes a customer, or finds the one whom the shop knows by the same id. True: made now.
@@ -53,8 +58,8 @@ pub fn put_customer(
     if let Some(id) = known {
         return Ok((CustomerId(id), false));
     }
-    db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
-        params![
+    db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![
             row.customer.0,
             row.external_id,
             row.given_name,
@@ -62,8 +67,7 @@ pub fn put_customer(
             row.salutation,
             row.language,
             int(now_ms)
-        ],
-    )?;
+        ])?;
     Ok((row.customer, true))
 }
 
@@ -92,7 +96,11 @@ pub fn erase_customer(db: &Connection, customer: CustomerId) -> Result<(), Store
     let gone = db
         .prepare_cached("DELETE FROM customers WHERE customer = ?1")?
         .execute([customer.0])?;
-    if gone == 0 { Err(StoreError::NotFound("customer")) } else { Ok(()) }
+    if gone == 0 {
+        Err(StoreError::NotFound("customer"))
+    } else {
+        Ok(())
+    }
 }
 
 /// One entry of the consent ledger.
@@ -143,9 +151,15 @@ pub fn consent_since(db: &Connection, customer: CustomerId) -> Result<ConsentSin
     let mut rows = statement.query([customer.0])?;
     while let Some(row) = rows.next()? {
         let purpose = row.get_ref(0)?.as_str().unwrap_or_default();
-        let Some(i) = PURPOSES.iter().position(|p| *p == purpose) else { continue };
+        let Some(i) = PURPOSES.iter().position(|p| *p == purpose) else {
+            continue;
+        };
         let at_ms = uint(row.get(2)?);
-        since[i] = if row.get(1)? { since[i].or(Some(at_ms)) } else { None };
+        since[i] = if row.get(1)? {
+            since[i].or(Some(at_ms))
+        } else {
+            None
+        };
     }
     Ok(since)
 }
@@ -169,14 +183,15 @@ pub fn add_device(
     platform: &str,
     token_sha256: Option<&[u8; 32]>,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        row.device.0,
-        row.customer.0,
-        platform,
-        token_sha256,
-        row.signing_key,
-        int(now_ms)
-    ])?;
+    db.prepare_cached("INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+            row.device.0,
+            row.customer.0,
+            platform,
+            token_sha256,
+            row.signing_key,
+            int(now_ms)
+        ])?;
     Ok(())
 }
 
@@ -220,15 +235,16 @@ pub struct RadioRow {
 
 /// Adds a radio.
 pub fn add_radio(db: &Connection, row: &RadioRow) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT INTO radios VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
-        row.radio.0,
-        row.device.0,
-        row.customer.0,
-        row.key.0,
-        row.clock_offset_s,
-        int(row.valid_from_ms),
-        row.valid_to_ms.map(int),
-    ])?;
+    db.prepare_cached("INSERT INTO radios VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![
+            row.radio.0,
+            row.device.0,
+            row.customer.0,
+            row.key.0,
+            row.clock_offset_s,
+            int(row.valid_from_ms),
+            row.valid_to_ms.map(int),
+        ])?;
     Ok(())
 }
 
@@ -275,11 +291,8 @@ pub fn add_enrolment(
     expires_ms: u64,
 ) -> Result<(), StoreError> {
     self::customer(db, customer)?;
-    db.prepare_cached("INSERT INTO enrolments VALUES (?1, ?2, ?3, NULL)")?.execute(params![
-        code_sha256,
-        customer.0,
-        int(expires_ms)
-    ])?;
+    db.prepare_cached("INSERT INTO enrolments VALUES (?1, ?2, ?3, NULL)")?
+        .execute(params![code_sha256, customer.0, int(expires_ms)])?;
     Ok(())
 }
 
@@ -293,9 +306,13 @@ pub fn use_enrolment(
         "UPDATE enrolments SET used_ms = ?2
          WHERE code_sha256 = ?1 AND used_ms IS NULL AND expires_ms > ?2 RETURNING customer",
     )?
-    .query_row(params![code_sha256, int(now_ms)], |row| Ok(CustomerId(row.get(0)?)))
+    .query_row(params![code_sha256, int(now_ms)], |row| {
+        Ok(CustomerId(row.get(0)?))
+    })
     .optional()?
-    .ok_or(StoreError::NotFound("enrolment code, or it was used or is too old"))
+    .ok_or(StoreError::NotFound(
+        "enrolment code, or it was used or is too old",
+    ))
 }
 
 /// Records one thing that a shopper did online; the same again changes nothing.
@@ -307,18 +324,29 @@ pub fn add_intent(
     at_ms: u64,
 ) -> Result<(), StoreError> {
     self::customer(db, customer)?;
-    db.prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        customer.0,
-        sku.as_str(),
-        int(at_ms),
-        word(kind)
-    ])?;
+    db.prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![customer.0, sku.as_str(), int(at_ms), word(kind)])?;
     Ok(())
 }
 
-/// Forgets what she did online: she took back the consent to use it.
-pub fn forget_intents(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
-    db.prepare_cached("DELETE FROM intents WHERE customer = ?1")?.execute([customer.0])?;
+/// Forgets what was kept for a purpose that she took back: her visits for it, and for `browsing`
+/// what she did online, also where a decision had noted it.
+pub fn forget_purpose(
+    db: &Connection,
+    customer: CustomerId,
+    purpose: &str,
+) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM visits WHERE customer = ?1 AND purpose = ?2")?
+        .execute(params![customer.0, purpose])?;
+    if purpose == "browsing" {
+        db.prepare_cached("DELETE FROM intents WHERE customer = ?1")?
+            .execute([customer.0])?;
+        db.prepare_cached(
+            "UPDATE decisions SET body = json_set(body, '$.facts', NULL, '$.considered', json('[]'))
+             WHERE customer = ?1",
+        )?
+        .execute([customer.0])?;
+    }
     Ok(())
 }
 
@@ -370,7 +398,11 @@ pub fn last_intent(
             "SELECT kind, at_ms FROM intents WHERE customer = ?1 AND sku = ?2
              ORDER BY at_ms DESC LIMIT 1",
         )?
-        .query_row(params![customer.0, sku.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![customer.0, sku.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
-    found.map(|(kind, at_ms)| Ok((from_word(&kind)?, uint(at_ms)))).transpose()
+    found
+        .map(|(kind, at_ms)| Ok((from_word(&kind)?, uint(at_ms))))
+        .transpose()
 }

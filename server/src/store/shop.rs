@@ -127,7 +127,13 @@ pub fn zone_names(db: &Connection, store: &StoreId) -> Result<BTreeMap<ZoneId, N
     let mut statement =
         db.prepare_cached("SELECT zone, name_nl, name_en FROM zones WHERE store = ?1")?;
     let rows = statement.query_map([store.as_str()], |row| {
-        Ok((parsed(row.get_ref(0)?.as_str()?)?, Names { nl: row.get(1)?, en: row.get(2)? }))
+        Ok((
+            parsed(row.get_ref(0)?.as_str()?)?,
+            Names {
+                nl: row.get(1)?,
+                en: row.get(2)?,
+            },
+        ))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -148,7 +154,9 @@ pub fn put_anchor(db: &Connection, store: &StoreId, row: &AnchorRow) -> Result<(
         .query_row(params![transmitter, store.as_str(), row.anchor.as_str()], |r| r.get(0))
         .optional()?;
     if let Some(other) = taken {
-        return Err(StoreError::Conflict(format!("anchor {other} has this transmitter already")));
+        return Err(StoreError::Conflict(format!(
+            "anchor {other} has this transmitter already"
+        )));
     }
     db.prepare_cached(
         "INSERT INTO anchors VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -190,11 +198,21 @@ pub fn anchors(db: &Connection, store: &StoreId) -> Result<Vec<AnchorRow>, Store
 /// What the engine needs to know of a store.
 pub fn layout(db: &Connection, store: &StoreId) -> Result<Layout, StoreError> {
     let row = self::store(db, store)?;
-    let quiet_minutes =
-        row.quiet.as_ref().and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
+    let quiet_minutes = row
+        .quiet
+        .as_ref()
+        .and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
     let anchors = anchors(db, store)?
         .into_iter()
-        .map(|a| (a.anchor, Anchor { zone: a.zone, enter_rssi_dbm: a.enter_rssi_dbm }))
+        .map(|a| {
+            (
+                a.anchor,
+                Anchor {
+                    zone: a.zone,
+                    enter_rssi_dbm: a.enter_rssi_dbm,
+                },
+            )
+        })
         .collect();
     let rules = Rules {
         messages_per_day_max: row.messages_per_day_max,
@@ -224,7 +242,12 @@ pub fn put_gateway(
         "INSERT INTO gateways VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET password_sha256 = ?3",
     )?
-    .execute(params![store.as_str(), gateway.as_str(), password_sha256, int(now_ms)])?;
+    .execute(params![
+        store.as_str(),
+        gateway.as_str(),
+        password_sha256,
+        int(now_ms)
+    ])?;
     Ok(())
 }
 
@@ -281,7 +304,10 @@ pub fn product(db: &Connection, sku: &Sku) -> Result<ProductRow, StoreError> {
     .query_row([sku.as_str()], |row| {
         Ok(ProductRow {
             sku: sku.clone(),
-            name: Names { nl: row.get(0)?, en: row.get(1)? },
+            name: Names {
+                nl: row.get(0)?,
+                en: row.get(1)?,
+            },
             price_minor: uint(row.get(2)?),
             currency: row.get(3)?,
         })

@@ -40,6 +40,7 @@ impl StoreEngine {
             Answer::Good => decide(&self.floor.rules, &facts, zone, self.now_ms),
         };
         let decision = DecisionId::at(self.now_ms, self.ids.bytes());
+        let share = self.share_in(customer, zone);
         if let Choice::Notify { sku } = &choice {
             let offer = Cause::Offer {
                 decision,
@@ -53,6 +54,7 @@ impl StoreEngine {
             customer,
             visit,
             zone: Some(zone.clone()),
+            share,
             choice,
             considered,
             facts: Some(facts),
@@ -234,6 +236,7 @@ impl StoreEngine {
             customer,
             visit,
             zone: None,
+            share: 0.0,
             choice: Choice::Suppress {
                 reason: Reason::Stale,
             },

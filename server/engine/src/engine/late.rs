@@ -97,6 +97,10 @@ impl LateWaiting {
         Some(in_order(then))
     }
 
+    pub(super) fn knows(&self, customer: CustomerId) -> bool {
+        self.0.contains_key(&customer)
+    }
+
     pub(super) fn forget(&mut self, customer: CustomerId) {
         self.0.remove(&customer);
     }

@@ -1,0 +1,16 @@
+# What the shopper's app and page say beside the page's own words.
+kept-name = Name, for your order
+kept-name-until = until you erase it
+kept-visits = Shop visits
+kept-intents = Wishlist and browsing
+kept-intents-count = { $count ->
+    [one] { $count } product
+   *[other] { $count } products
+}
+kept-messages = Messages of today
+kept-path = Exactly where you walked
+kept-path-not = we do not keep
+say-here-no-consent = No choice allows that yet. Turn on “Arrival for my order” below.
+app-arrival-title = We see you
+app-arrival-body = Somebody is coming to you with your order.
+app-arrival-why = You have an order ready and wanted the shop to know that you are here.

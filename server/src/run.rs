@@ -1,0 +1,238 @@
+//! The circuit diagram of the server.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+
+use crate::{
+    api::{self, App},
+    broker::{self, Address, Credentials, Embedded, INGEST_CLIENT},
+    clock,
+    config::{Config, Tls},
+    deliver::Deliver,
+    fleet::Fleet,
+    identity::Identity,
+    ingest::Ingest,
+    live::Live,
+    pipeline::{Counts, Outlets, Pipeline},
+    secret,
+    store::{self, Readers},
+    tls::{self, Files},
+};
+
+/// Password hashes computed at once.
+const HASHING_MAX: usize = 2;
+/// How long open requests may take when the server stops.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Where the server can be reached; written to `ready_file` once it can.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Pages and API.
+    pub http: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The embedded broker, without TLS.
+    pub mqtt: Option<SocketAddr>,
+    /// The embedded broker, with TLS.
+    pub mqtt_tls: Option<SocketAddr>,
+    /// What devices must trust, with a self-made certificate.
+    pub ca: Option<PathBuf>,
+}
+
+/// The database of a data directory.
+pub fn database(data_dir: &Path) -> PathBuf {
+    data_dir.join("welkom.sqlite")
+}
+
+/// Runs until `shutdown` turns true; `ready` is told once everything listens.
+pub async fn run(
+    config: Config,
+    mut shutdown: watch::Receiver<bool>,
+    ready: impl FnOnce(&Ready),
+) -> anyhow::Result<()> {
+    // Another provider, set by whoever embeds this, serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("create {}", config.data_dir.display()))?;
+    let path = database(&config.data_dir);
+    let files = tls::files(&config.http, &config.data_dir)?;
+
+    let live = Arc::new(Live::default());
+    let counts = Arc::new(Counts::default());
+    let fleet = Arc::new(Fleet::default());
+    let outbox = Arc::new(Notify::new());
+    let (committed_in, committed) = mpsc::unbounded_channel();
+    let db = store::open_writer(&path)?;
+    let identity = Arc::new(Identity::load(
+        &store::people::radios(&db)?,
+        clock::now_ms(),
+    ));
+    let credentials = Arc::new(Credentials::new(store::shop::gateway_passwords(&db)?));
+    drop(db);
+
+    let outlets = Outlets {
+        live: live.clone(),
+        identity: identity.clone(),
+        outbox: outbox.clone(),
+        committed: committed_in,
+        counts: counts.clone(),
+    };
+    let (pipeline, writer) = Pipeline::start(&path, outlets, config.snapshot_s * 1_000)?;
+    let readers = Readers::new(&path);
+    let (embedded, address) = start_broker(&config, files.as_ref(), &credentials).await?;
+
+    let (stop, stopping) = watch::channel(false);
+    let (connected, mut is_connected) = watch::channel(false);
+    let ingest = Ingest {
+        address: address.clone(),
+        identity: identity.clone(),
+        pipeline: pipeline.clone(),
+        committed,
+        fleet: fleet.clone(),
+        counts: counts.clone(),
+    };
+    let ingest = tokio::spawn(ingest.run(stopping.clone(), connected));
+    let deliver = Deliver {
+        pipeline: pipeline.clone(),
+        live: live.clone(),
+        nudge: outbox,
+    };
+    let deliver = tokio::spawn(deliver.run(stopping.clone()));
+
+    let gateways_at = embedded
+        .as_ref()
+        .map(|b| b.tls_address.unwrap_or(b.address));
+    let app = App::new(api::Parts {
+        pipeline: pipeline.clone(),
+        readers,
+        live,
+        identity,
+        fleet,
+        credentials,
+        counts,
+        mqtt_host: gateways_at.map_or(address.host.clone(), |a| a.ip().to_string()),
+        mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
+        secure_cookies: config.http.tls != Tls::Off,
+        logins: Default::default(),
+        hashing: Semaphore::new(HASHING_MAX),
+        shutdown: stopping,
+    });
+    let handle = Handle::new();
+    let web = tokio::spawn(serve(
+        app,
+        config.http.listen,
+        files.clone(),
+        handle.clone(),
+    ));
+    let http = handle
+        .listening()
+        .await
+        .with_context(|| format!("listen on {}", config.http.listen))?;
+
+    if embedded.is_some() {
+        // Our own broker is up in a moment; an external one may take its time.
+        is_connected
+            .wait_for(|up| *up)
+            .await
+            .context("connect to the embedded broker")?;
+    }
+    let addresses = Ready {
+        http,
+        scheme: if files.is_some() { "https" } else { "http" }.into(),
+        mqtt: embedded.as_ref().map(|b| b.address),
+        mqtt_tls: embedded.as_ref().and_then(|b| b.tls_address),
+        ca: files.and_then(|f| f.ca),
+    };
+    if let Some(file) = &config.ready_file {
+        write_whole(file, &serde_json::to_vec(&addresses)?)
+            .with_context(|| format!("write {}", file.display()))?;
+    }
+    tracing::info!(%http, scheme = addresses.scheme, mqtt = ?addresses.mqtt, "ready");
+    ready(&addresses);
+
+    // An error says that nobody can ask us to stop any more: then it is time too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+    tracing::info!("stopping");
+    // All of these end when told; what they could not finish is on disk.
+    let _ = stop.send(true);
+    handle.graceful_shutdown(Some(GOODBYE));
+    let _ = tokio::join!(ingest, deliver, web);
+    if let Some(broker) = embedded {
+        broker.stop().await;
+    }
+    pipeline.stop().await;
+    let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+    Ok(())
+}
+
+async fn start_broker(
+    config: &Config,
+    files: Option<&Files>,
+    credentials: &Arc<Credentials>,
+) -> anyhow::Result<(Option<Embedded>, Address)> {
+    if let Some(external) = &config.mqtt.external {
+        let login = external.username.clone().zip(external.password.clone());
+        let address = Address {
+            host: external.host.clone(),
+            port: external.port,
+            login,
+            ca_file: external.ca_file.clone(),
+        };
+        return Ok((None, address));
+    }
+    let listen = config.mqtt.listen.context("mqtt.listen is not set")?;
+    let password = secret::token("wi_")?;
+    credentials.set_ingest(&password);
+    let tls = config
+        .mqtt
+        .tls_listen
+        .zip(files)
+        .map(|(address, files)| (address, files.cert.clone(), files.key.clone()));
+    let embedded = broker::start(listen, tls, credentials.clone()).await?;
+    let address = Address {
+        host: embedded.address.ip().to_string(),
+        port: embedded.address.port(),
+        login: Some((INGEST_CLIENT.to_owned(), password)),
+        ca_file: None,
+    };
+    Ok((Some(embedded), address))
+}
+
+async fn serve(
+    app: App,
+    listen: SocketAddr,
+    files: Option<Files>,
+    handle: Handle<SocketAddr>,
+) -> anyhow::Result<()> {
+    let router = api::router(app).into_make_service();
+    let served = match files {
+        None => axum_server::bind(listen).handle(handle).serve(router).await,
+        Some(Files { cert, key, .. }) => {
+            let config = RustlsConfig::from_pem_file(&cert, &key)
+                .await
+                .with_context(|| format!("read {} and {}", cert.display(), key.display()))?;
+            axum_server::bind_rustls(listen, config)
+                .handle(handle)
+                .serve(router)
+                .await
+        }
+    };
+    served.with_context(|| format!("serve on {listen}"))
+}
+
+/// Whoever waits for the file sees all of it or none.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    fs::write(&part, bytes)?;
+    fs::rename(&part, path)
+}

@@ -1,0 +1,24 @@
+//! The pages: what staff and shoppers see.
+//!
+//! In: plain views (who waits where, what lies ready) and the time. Out: HTML as text.
+//! Promises: everything is escaped, everything reads without scripts, Dutch first.
+//! Invariant: views and templates read no clock, disk or database; `routes`, `login`, `staff` and
+//! `shopper` gather what they show.
+
+pub mod assets;
+pub mod board;
+pub mod i18n;
+mod login;
+pub mod logins;
+pub mod messages;
+pub mod phone;
+pub mod porch;
+pub mod routes;
+mod shopper;
+mod staff;
+pub mod views;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
