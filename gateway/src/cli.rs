@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    io::Write,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -111,6 +111,7 @@ fn run_until_signal(config: Config) -> anyhow::Result<()> {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .try_init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -153,4 +154,28 @@ fn show_spool(dir: &Path, json: bool) -> anyhow::Result<()> {
 
 fn print(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{text}").context("write to stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(args: &[&str]) -> ExitCode {
+        main_from([&["welkom-gateway"], args].concat())
+    }
+
+    #[test]
+    fn exit_code_tells_wrong_settings_from_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gateway.toml");
+        std::fs::write(&file, "store = 1").unwrap();
+        let path = file.to_str().unwrap();
+        assert_eq!(exit(&["check", "--config", path]), ExitCode::from(2));
+        assert_eq!(exit(&["run", "--config", "/nowhere"]), ExitCode::from(2));
+        assert_eq!(exit(&["walk"]), ExitCode::from(2));
+        assert_eq!(exit(&["spool", "--dir", "/nowhere"]), ExitCode::from(1));
+        let dir = dir.path().to_str().unwrap();
+        assert_eq!(exit(&["spool", "--dir", dir, "--json"]), ExitCode::SUCCESS);
+        assert_eq!(exit(&["--help"]), ExitCode::SUCCESS);
+    }
 }

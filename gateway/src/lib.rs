@@ -16,6 +16,7 @@ pub mod intake;
 mod run;
 pub mod source;
 pub mod spool;
+mod stop;
 pub mod uplink;
 
 pub use config::Config;

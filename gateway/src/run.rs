@@ -17,8 +17,9 @@ use crate::{
     config::Config,
     counts::Counters,
     intake::Intake,
-    source::Source,
+    source::{Advertisement, Source},
     spool::{Address, Gone, Spool, SpoolHandle, SpoolOptions, Stream},
+    stop,
     uplink::Uplink,
 };
 
@@ -59,6 +60,7 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     spool.flush().await?;
     say_goodbye.send_replace(true);
     let sent = uplink.await.context("uplink ended in a panic")?;
+    spool.close().await?;
     info!("gateway stops");
     Ok(heard.and(sent)?)
 }
@@ -92,29 +94,39 @@ impl Ears {
         loop {
             let close_at = self.aggregator.poll_at();
             tokio::select! {
-                Some(advert) = self.source.next() => {
-                    let mut first_sights = Vec::new();
-                    let mut next = Some(advert);
-                    for _ in 0..TAKEN_TOGETHER_MAX {
-                        let Some(advert) = next else { break };
-                        if let Some(from) = self.intake.admit(&advert) {
-                            let dbm = advert.rssi_dbm;
-                            first_sights.extend(self.aggregator.hear(advert.heard_at, from, dbm));
-                        }
-                        next = self.source.next_now();
-                    }
-                    self.append(Stream::First, first_sights).await?;
-                }
+                Some(advert) = self.source.next() => self.take(advert).await?,
                 () = until(close_at) => {
                     let closed = self.aggregator.close_due(Monotonic::now()).collect();
                     self.append(Stream::Detail, closed).await?;
                 }
-                _ = shutdown.wait_for(|asked| *asked) => break,
+                () = stop::asked(&mut shutdown) => break,
             }
-            self.counts.set_shed(self.aggregator.shed_total());
+        }
+        while let Some(advert) = self.source.next_now() {
+            self.take(advert).await?;
         }
         let closed = self.aggregator.close_all().collect();
         self.append(Stream::Detail, closed).await
+    }
+
+    /// Takes this advertisement and those that wait behind it.
+    async fn take(&mut self, advert: Advertisement) -> Result<(), Gone> {
+        let mut first_sights = Vec::new();
+        let mut next = Some(advert);
+        let mut taken = 0;
+        while let Some(advert) = next {
+            if let Some(from) = self.intake.admit(&advert) {
+                let dbm = advert.rssi_dbm;
+                first_sights.extend(self.aggregator.hear(advert.heard_at, from, dbm));
+            }
+            taken += 1;
+            next = match taken {
+                TAKEN_TOGETHER_MAX.. => None,
+                _ => self.source.next_now(),
+            };
+        }
+        self.counts.set_shed(self.aggregator.shed_total());
+        self.append(Stream::First, first_sights).await
     }
 
     async fn append(&self, stream: Stream, mut sightings: Vec<Sighting>) -> Result<(), Gone> {
@@ -134,3 +146,6 @@ async fn until(at: Option<Monotonic>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

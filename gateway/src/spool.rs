@@ -16,7 +16,8 @@
 //!                                 known anchor of each boot of the machine; replaced whole
 //! DIR/<boot>/                     one run of the gateway; boots sort by age, as UUIDv7 do
 //! DIR/<boot>/acknowledged.json    [[1,17],[19,20]]: numbers that the server has; may lag behind
-//! DIR/<boot>/<seq>.seg            a segment; <seq>: its first number, 20 decimal digits
+//! DIR/<boot>/<seq>.seg            a segment; <seq>: its first number, 20 decimal digits; or
+//!                                 <seq>-<n>.seg, if that name was taken
 //! DIR/<boot>/<seq>.corrupt        what could not be read of a segment, kept for people
 //! ```
 //! A segment, all numbers little-endian, checksums CRC-32 (IEEE 802.3):
@@ -76,8 +77,9 @@ pub const FIRST_SYNC_AFTER_MS: u64 = 50;
 pub const DETAIL_SYNC_AFTER_MS: u64 = 900;
 /// After a failed write the next try waits this long.
 pub const RETRY_AFTER_MS: u64 = 1_000;
-/// Acknowledged ranges are written this long after the first that is not.
-pub const ACKNOWLEDGED_SAVE_AFTER_MS: u64 = 2_000;
+/// Acknowledged ranges are written this long after the first that is not: what a crash makes us
+/// send twice.
+pub const ACKNOWLEDGED_SAVE_AFTER_MS: u64 = 10_000;
 /// Sightings that wait in memory for a disk that does not take them. Past it the oldest detail
 /// goes, counted as evicted: about 6 MiB.
 pub const QUEUE_SIGHTINGS_MAX: u64 = 50_000;

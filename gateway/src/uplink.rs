@@ -33,6 +33,7 @@ use crate::{
     config::MqttConfig,
     counts::Counters,
     spool::{Address, Gone, SpoolHandle},
+    stop,
 };
 
 /// Publishes without a PUBACK at once.
@@ -76,20 +77,20 @@ impl Uplink {
         let mut outage = Outage::default();
         loop {
             self.spool.recall().await?;
-            let (ended, was_connected) = Session::new(&mut self).run(goodbye.clone()).await;
+            let (ended, was_good) = Session::new(&mut self).run(goodbye.clone()).await;
             let error = match ended {
                 Ended::Goodbye => return Ok(()),
                 Ended::SpoolGone => return Err(Gone),
                 Ended::Lost(error) => error,
             };
-            if was_connected {
+            if was_good {
                 backoff.reset();
             }
-            outage.log(Monotonic::now(), was_connected, &error);
+            outage.log(Monotonic::now(), was_good, &error);
             let wait = backoff.next(backoff::random());
             tokio::select! {
                 () = sleep(wait) => {}
-                () = session::asked(&mut goodbye) => return Ok(()),
+                () = stop::asked(&mut goodbye) => return Ok(()),
             }
         }
     }
@@ -143,20 +144,24 @@ struct Outage {
 }
 
 impl Outage {
-    fn log(&mut self, now: Monotonic, was_connected: bool, error: &session::Lost) {
+    fn log(&mut self, now: Monotonic, was_good: bool, error: &session::Lost) {
         let error = error as &dyn std::error::Error;
-        if was_connected {
-            *self = Self::default();
+        if was_good {
             info!(error, "connection lost; trying again");
+            (self.since, self.warned_at) = (Some(now), None);
+            return;
         }
         let since = *self.since.get_or_insert(now);
         let away_ms = now.ms_since(since);
         let warned = |at: Monotonic| now.ms_since(at) < WARN_EVERY_MS;
         if away_ms < WARN_AFTER_MS || self.warned_at.is_some_and(warned) {
-            debug!(error, away_ms, "no broker");
+            debug!(error, away_ms, "no connection");
             return;
         }
         self.warned_at = Some(now);
-        warn!(error, away_ms, "no broker; sightings wait in the spool");
+        warn!(
+            error,
+            away_ms, "no good connection; sightings wait in the spool"
+        );
     }
 }

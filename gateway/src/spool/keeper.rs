@@ -56,6 +56,7 @@ enum Request {
     Recall(oneshot::Sender<()>),
     Lend(oneshot::Sender<Vec<Batch>>),
     Flush(oneshot::Sender<()>),
+    Close(oneshot::Sender<()>),
 }
 
 /// Speaks to the spool's thread; cheap to clone. The thread ends, flushed, with the last handle.
@@ -119,6 +120,12 @@ impl SpoolHandle {
         self.ask(Request::Flush).await
     }
 
+    /// Returns when everything is on disk and the folder is free for another gateway. Whoever
+    /// has a handle left is told that the spool is [`Gone`].
+    pub async fn close(self) -> Result<(), Gone> {
+        self.ask(Request::Close).await
+    }
+
     /// The spool at any time; wakes when it changes.
     pub fn view(&self) -> watch::Receiver<View> {
         self.view.clone()
@@ -149,7 +156,8 @@ struct Keeper {
 impl Keeper {
     async fn keep(mut self, mut inbox: mpsc::Receiver<Request>) {
         self.tell_what_was_found();
-        loop {
+        let mut closed = None;
+        while closed.is_none() {
             self.publish();
             let now = Monotonic::now();
             let wait_ms = self.spool.work_at().map_or(60_000, |at| at.ms_since(now));
@@ -157,6 +165,7 @@ impl Keeper {
                 biased;
                 () = sleep(Duration::from_millis(wait_ms)) => self.spool.work(Monotonic::now()),
                 request = inbox.recv() => match request {
+                    Some(Request::Close(answer)) => closed = Some(answer),
                     Some(request) => self.serve(Monotonic::now(), request),
                     None => break,
                 },
@@ -164,6 +173,11 @@ impl Keeper {
             self.log_troubles(Monotonic::now());
         }
         self.spool.flush(Monotonic::now());
+        self.publish();
+        drop(self);
+        if let Some(answer) = closed {
+            let _ = answer.send(());
+        }
     }
 
     fn serve(&mut self, now: Monotonic, request: Request) {
@@ -191,7 +205,7 @@ impl Keeper {
             Request::Lend(answer) => {
                 let _ = answer.send(self.spool.lend(now, &self.address));
             }
-            Request::Flush(answer) => {
+            Request::Flush(answer) | Request::Close(answer) => {
                 self.spool.flush(now);
                 self.publish();
                 let _ = answer.send(());

@@ -50,7 +50,7 @@ pub(super) fn open(options: SpoolOptions) -> Result<Spool, SpoolError> {
         _lock: lock,
     };
     for boot in boots {
-        spool.recover_boot(boot, &dir.join(boot.to_string()))?;
+        spool.recover_boot(boot, &dir.join(boot.to_string()));
     }
     spool.delete_settled_segments();
     bound_corrupt_files(&dir);
@@ -105,23 +105,28 @@ fn created_ms(boot: BootId) -> u64 {
 }
 
 impl Spool {
-    fn recover_boot(&mut self, id: BootId, dir: &Path) -> Result<(), SpoolError> {
+    /// A disk that fails here may be full or going bad: no reason to be deaf. What can be read is
+    /// used, the rest stays where it is for the next start.
+    fn recover_boot(&mut self, id: BootId, dir: &Path) {
         let boot = Boot {
             acknowledged: acknowledged_in(dir),
             unsaved: false,
         };
         self.boots.insert(id, boot);
-        let paths = segments_in(dir)?;
+        let paths = match segments_in(dir) {
+            Ok(paths) => paths,
+            Err(error) => return self.note(Err(error)),
+        };
         for path in &paths {
-            let bytes = attempt("read segment", path, fs::read(path))?;
-            self.recover_segment(id, path, &bytes)?;
+            let recovered = attempt("read segment", path, fs::read(path))
+                .and_then(|bytes| self.recover_segment(id, path, &bytes));
+            self.note(recovered);
         }
         if paths.is_empty() {
             self.boots.remove(&id);
             let _ = fs::remove_file(dir.join(ACKNOWLEDGED_FILE));
             let _ = fs::remove_dir(dir);
         }
-        Ok(())
     }
 
     fn recover_segment(
@@ -142,7 +147,10 @@ impl Spool {
                 return attempt("set aside", path, fs::rename(path, aside));
             }
         };
-        self.mend(path, bytes, &scan)?;
+        let mended = self.mend(path, bytes, &scan);
+        // What could not be set aside is still in the file: then the file stays.
+        let sealed = mended.is_ok();
+        self.note(mended);
         if let Some(clock) = scan.header.clock {
             self.clocks.suggest(scan.header.machine_boot, clock);
         }
@@ -158,7 +166,7 @@ impl Spool {
             last_seq: scan.records.iter().map(|r| r.seq).max().unwrap_or(0),
             len: scan.trusted_len,
             waiting: 0,
-            sealed: true,
+            sealed,
         };
         self.segments.insert(number, segment);
         for record in scan.records {

@@ -110,10 +110,13 @@ impl Spool {
             clock: self.clock(),
         };
         let root = &self.options.dir;
-        let path = root
-            .join(self.boot.to_string())
-            .join(format!("{seq:020}.seg"));
         let number = self.next_segment;
+        let dir = root.join(self.boot.to_string());
+        let mut path = dir.join(format!("{seq:020}.seg"));
+        if path.exists() {
+            // Left by a try that failed, on a disk that would not even delete it.
+            path = dir.join(format!("{seq:020}-{number}.seg"));
+        }
         let writer = Writer::create(root, path.clone(), number, &header)?;
         self.next_segment += 1;
         self.bytes += HEADER_LEN as u64;
@@ -333,7 +336,7 @@ impl Spool {
     }
 
     /// Keeps a failure for whoever logs; see [`Spool::take_error`].
-    fn note(&mut self, outcome: Result<(), SpoolError>) {
+    pub(super) fn note(&mut self, outcome: Result<(), SpoolError>) {
         if let Err(error) = outcome {
             self.error = Some(error);
         }

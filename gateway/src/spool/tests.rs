@@ -152,11 +152,12 @@ fn only_acknowledgement_deletes() {
     assert_eq!(t.append(Stream::First, 1), 41);
     assert_eq!(t.at(9_000).lend_seqs(), [41]);
     t.acknowledge(boot, &[(1, 41)]).kill().start();
-    assert_eq!(
-        t.spool().counts().waiting,
-        2,
-        "unsaved acknowledgements are sent again"
+    assert!(
+        t.spool().counts().waiting > 0,
+        "not written down yet: sent again"
     );
+    t.acknowledge(boot, &[(1, 41)]);
+    assert!(t.segments().is_empty());
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn a_restart_sends_what_is_not_acknowledged_under_its_old_numbers() {
     }
     t.at(1_100)
         .acknowledge(boot, &[(1, 2), (4, 4)])
-        .at(5_000)
+        .at(12_000)
         .kill();
     let next = t.start();
     assert!(
@@ -177,7 +178,7 @@ fn a_restart_sends_what_is_not_acknowledged_under_its_old_numbers() {
     );
     assert_eq!(t.spool().counts().waiting, 4);
     assert_eq!(t.append(Stream::First, 1), 1);
-    t.at(5_100);
+    t.at(12_100);
     let lent: Vec<_> = t.lend().iter().map(|b| (b.boot, b.seq)).collect();
     assert_eq!(
         lent,
@@ -457,7 +458,7 @@ fn inspecting_changes_nothing() {
     for _ in 0..3 {
         t.append(Stream::First, 2);
     }
-    t.at(1_100).acknowledge(boot, &[(1, 1)]).at(4_000).kill();
+    t.at(1_100).acknowledge(boot, &[(1, 1)]).at(12_000).kill();
     let path = t.segments().remove(0);
     let mut bytes = fs::read(&path).unwrap();
     bytes.extend([1, 2, 3]);

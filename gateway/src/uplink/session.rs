@@ -25,12 +25,14 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep, timeout},
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Uplink, WINDOW};
 use crate::{
     clock::Monotonic,
+    config::MqttConfig,
     spool::{Gone, SpoolHandle, View},
+    stop,
 };
 
 /// A status goes out this often, mostly for its answer: the time.
@@ -44,6 +46,8 @@ const STATUS_PENDING_MAX: usize = 8;
 const STUCK_MS: u64 = 15_000;
 /// The same for a single batch that is passed over while others are acknowledged.
 const PASSED_OVER_MS: u64 = 60_000;
+/// A connection that lasted this long is a good one.
+const GOOD_AFTER_MS: u64 = 10_000;
 /// What the goodbye waits for acknowledgements.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// What the last status waits for the broker.
@@ -105,6 +109,9 @@ pub(super) struct Session<'a> {
     /// Publishes without a PUBACK; flow control and nothing else.
     in_flight: watch::Sender<usize>,
     connected: bool,
+    connected_at: Monotonic,
+    /// The server has said something.
+    answered: bool,
     /// When each status that is not answered was sent.
     asked: BTreeMap<u64, Monotonic>,
     asked_at: Monotonic,
@@ -129,17 +136,19 @@ impl<'a> Session<'a> {
             seen,
             in_flight,
             connected: false,
+            connected_at: Monotonic(0),
+            answered: false,
             asked: BTreeMap::new(),
             asked_at: Monotonic(0),
         }
     }
 
-    /// Returns why it ended, and whether there was a connection at all.
+    /// Returns why it ended, and whether it was any good: there was a server behind the broker,
+    /// and it lasted. One that ends at once, again and again, is an outage.
     pub(super) async fn run(mut self, goodbye: watch::Receiver<bool>) -> (Ended, bool) {
-        let Err(ended) = self.drive(goodbye).await else {
-            return (Ended::Goodbye, self.connected);
-        };
-        (ended, self.connected)
+        let ended = self.drive(goodbye).await.err().unwrap_or(Ended::Goodbye);
+        let lasted_ms = Monotonic::now().ms_since(self.connected_at);
+        (ended, self.answered && lasted_ms >= GOOD_AFTER_MS)
     }
 
     async fn drive(&mut self, mut goodbye: watch::Receiver<bool>) -> Result<(), Ended> {
@@ -163,7 +172,7 @@ impl<'a> Session<'a> {
                 _ = second.tick(), if self.connected => self.watch_over()?,
                 () = &mut drained, if self.connected => return self.farewell().await,
                 // Nobody is there to say goodbye to.
-                () = asked(&mut goodbye), if !self.connected => return Ok(()),
+                () = stop::asked(&mut goodbye), if !self.connected => return Ok(()),
             }
         }
     }
@@ -174,12 +183,16 @@ impl<'a> Session<'a> {
                 self.client
                     .try_subscribe(self.uplink.topic(Channel::Ack), QoS::AtLeastOnce)?;
                 self.connected = true;
-                let host = &self.uplink.config.host;
-                info!(host, port = self.uplink.config.port, "connected");
+                self.connected_at = Monotonic::now();
+                debug!("connected to the broker");
                 self.ask_time()
             }
             Seen::Acknowledged(ack) => {
                 let received = Monotonic::now();
+                if !std::mem::replace(&mut self.answered, true) {
+                    let MqttConfig { host, port, .. } = &self.uplink.config;
+                    info!(host, port, "connected, and the server answers");
+                }
                 if let Some(sent) = ack.echo_mono_ms.and_then(|echo| self.asked.remove(&echo)) {
                     let anchor = self.uplink.clock.learn(sent, received, ack.server_ms);
                     self.uplink.spool.set_clock(anchor).await?;
@@ -289,17 +302,12 @@ async fn feed(
 
 /// Returns when the goodbye is asked for, and the server has everything or [`DRAIN_MAX`] is over.
 async fn drained(mut view: watch::Receiver<View>, mut goodbye: watch::Receiver<bool>) {
-    asked(&mut goodbye).await;
+    stop::asked(&mut goodbye).await;
     let nothing_left = view.wait_for(|view| view.lent == 0 && !view.may_lend);
     tokio::select! {
         _ = nothing_left => {}
         () = sleep(DRAIN_MAX) => {}
     }
-}
-
-/// Returns when the goodbye is asked for; a closed channel asks too.
-pub(super) async fn asked(goodbye: &mut watch::Receiver<bool>) {
-    let _ = goodbye.wait_for(|asked| *asked).await;
 }
 
 /// The oldest published batch waits too long, and not because the server is slow but moving.
