@@ -1,1 +1,23 @@
-//! Stub.
+//! The store gateway: hears advertisements, relays sightings.
+//!
+//! In: advertisements from one antenna, acknowledgements from the server.
+//! Out: batches of sightings over MQTT, each on disk first.
+//! Promises: what the spool committed is sent again until the server says that it has it; radio,
+//! broker, server and disk may each be away for as long as they like.
+//! Invariant: what is in none of our layouts never reaches disk, log or network.
+
+pub mod aggregate;
+mod backoff;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod counts;
+pub mod intake;
+mod run;
+pub mod source;
+pub mod spool;
+mod stop;
+pub mod uplink;
+
+pub use config::Config;
+pub use run::run;

@@ -1,0 +1,373 @@
+//! What the gateway is told once, in a TOML file.
+//!
+//! In: the file. Out: a [`Config`] that can be run, or a [`ConfigError`] with file, line and key.
+//! Paths in the file are relative to the file.
+//! Invariant: a key that is not known is an error, a default is written in one place (here), and
+//! a password is never printed.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use protocol::{AnchorId, GatewayId, StoreId};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde::Deserialize;
+use toml::Spanned;
+use uuid::Uuid;
+
+/// How long a window of gathering is, unless the file says otherwise.
+pub const WINDOW_MS: u64 = 1_000;
+/// What the spool may take of the disk, unless the file says otherwise.
+pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The size at which a segment is full, unless the file says otherwise.
+pub const SEGMENT_BYTES: u64 = 1024 * 1024;
+/// A segment is read into memory whole, so it must not be larger than this.
+pub const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A segment holds one batch of the longest kind at least.
+pub const SEGMENT_BYTES_MIN: u64 = 4 * 1024;
+
+/// A gateway's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The store that it stands in.
+    pub store: StoreId,
+    /// Its own name.
+    pub gateway: GatewayId,
+    /// Its antenna's name.
+    pub anchor: AnchorId,
+    /// iBeacon UUIDs that the chain uses; any other is dropped.
+    pub chain_uuids: Vec<Uuid>,
+    /// Where advertisements come from.
+    pub source: SourceConfig,
+    /// How long a window of gathering is.
+    pub window_ms: u64,
+    /// Where sightings wait.
+    pub spool: SpoolConfig,
+    /// Where they go.
+    pub mqtt: MqttConfig,
+}
+
+/// Where advertisements come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SourceConfig {
+    /// The simulator's air.
+    Sim {
+        /// Its socket, as `host:port`.
+        connect: String,
+    },
+}
+
+/// Where sightings wait.
+#[derive(Debug, Clone)]
+pub struct SpoolConfig {
+    /// The folder; no other gateway may use it.
+    pub dir: PathBuf,
+    /// What it may hold.
+    pub bytes_max: u64,
+    /// The size at which a segment is full.
+    pub segment_bytes: u64,
+}
+
+/// The broker.
+#[derive(Debug, Clone)]
+pub struct MqttConfig {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Who the gateway is to the broker; none: it asks for no name.
+    pub credentials: Option<(String, Secret)>,
+    /// Encryption; none: plain TCP.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// A password; does not print itself.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// What is wrong with a file of settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A line of it is wrong.
+    #[error("{file}:{line}: {key}: {what}")]
+    Line {
+        /// The file.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// As `mqtt.port`.
+        key: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    store: StoreId,
+    gateway: GatewayId,
+    anchor: Option<AnchorId>,
+    #[serde(default)]
+    chain_uuids: Vec<Uuid>,
+    source: Spanned<SourceConfig>,
+    #[serde(default)]
+    aggregate: AggregateTable,
+    spool: SpoolTable,
+    mqtt: MqttTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AggregateTable {
+    window_ms: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpoolTable {
+    dir: PathBuf,
+    bytes_max: Option<Spanned<u64>>,
+    segment_bytes: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MqttTable {
+    host: Spanned<String>,
+    port: Spanned<u16>,
+    username: Option<Spanned<String>>,
+    password: Option<Spanned<String>>,
+    password_file: Option<Spanned<PathBuf>>,
+    tls: Option<TlsTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    ca_file: Spanned<PathBuf>,
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of the file that stands at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let place = Place { text, path };
+        let file: File = toml::from_str(text).map_err(|e| place.of_toml(&e))?;
+        Ok(Self {
+            anchor: match file.anchor {
+                Some(anchor) => anchor,
+                None => anchor_named_as(&file.gateway, &place)?,
+            },
+            store: file.store,
+            gateway: file.gateway,
+            chain_uuids: file.chain_uuids,
+            source: source(file.source, &place)?,
+            window_ms: window_ms(file.aggregate.window_ms, &place)?,
+            spool: spool(file.spool, &place)?,
+            mqtt: mqtt(file.mqtt, &place)?,
+        })
+    }
+}
+
+/// Both are slugs, so this cannot fail as long as they stay so.
+fn anchor_named_as(gateway: &GatewayId, place: &Place<'_>) -> Result<AnchorId, ConfigError> {
+    let named = gateway.as_str().parse();
+    named.map_err(|e: protocol::id::IdError| place.error(0, e.to_string()))
+}
+
+fn source(table: Spanned<SourceConfig>, place: &Place<'_>) -> Result<SourceConfig, ConfigError> {
+    let start = table.span().start;
+    let SourceConfig::Sim { connect } = table.get_ref();
+    let port = connect
+        .rsplit_once(':')
+        .map(|(_, port)| port.parse::<u16>());
+    if matches!(port, Some(Ok(1..))) {
+        return Ok(table.into_inner());
+    }
+    let what = format!("{connect:?} is not host:port, such as 127.0.0.1:7001");
+    let at = place.text[start..].find("connect").unwrap_or(0);
+    Err(place.error(start + at, what))
+}
+
+fn window_ms(value: Option<Spanned<u64>>, place: &Place<'_>) -> Result<u64, ConfigError> {
+    in_range(value, WINDOW_MS, 100..=60_000, place)
+}
+
+fn spool(table: SpoolTable, place: &Place<'_>) -> Result<SpoolConfig, ConfigError> {
+    let bytes_max_at = table.bytes_max.as_ref().map_or(0, |v| v.span().start);
+    let sizes = SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX;
+    let segment_bytes = in_range(table.segment_bytes, SEGMENT_BYTES, sizes, place)?;
+    let bytes_max = table.bytes_max.map_or(SPOOL_BYTES_MAX, Spanned::into_inner);
+    if bytes_max < 4 * segment_bytes {
+        // Two are open at any time, and eviction must have something else to take.
+        let what = format!("{bytes_max} is less than four segments of {segment_bytes} bytes");
+        return Err(place.error(bytes_max_at, what));
+    }
+    Ok(SpoolConfig {
+        dir: place.beside(&table.dir),
+        bytes_max,
+        segment_bytes,
+    })
+}
+
+fn mqtt(table: MqttTable, place: &Place<'_>) -> Result<MqttConfig, ConfigError> {
+    if table.host.get_ref().is_empty() {
+        return Err(place.error(table.host.span().start, "is empty".into()));
+    }
+    if *table.port.get_ref() == 0 {
+        return Err(place.error(table.port.span().start, "must be 1 to 65535".into()));
+    }
+    let tls = table.tls.map(|tls| trusted(&tls.ca_file, place));
+    let password = match (table.password, table.password_file) {
+        (Some(_), Some(file)) => {
+            let what = "there is a password as well; keep one of the two".into();
+            return Err(place.error(file.span().start, what));
+        }
+        (Some(password), None) => Some((password.span().start, password.into_inner())),
+        (None, Some(file)) => Some((file.span().start, read_password(&file, place)?)),
+        (None, None) => None,
+    };
+    let credentials = match (table.username, password) {
+        (Some(name), Some((_, password))) => Some((name.into_inner(), Secret(password))),
+        (None, None) => None,
+        (Some(name), None) => {
+            let what = "needs a password or a password_file".into();
+            return Err(place.error(name.span().start, what));
+        }
+        (None, Some((at, _))) => return Err(place.error(at, "needs a username".into())),
+    };
+    Ok(MqttConfig {
+        host: table.host.into_inner(),
+        port: table.port.into_inner(),
+        credentials,
+        tls: tls.transpose()?,
+    })
+}
+
+fn read_password(file: &Spanned<PathBuf>, place: &Place<'_>) -> Result<String, ConfigError> {
+    let path = place.beside(file.get_ref());
+    let text = fs::read_to_string(&path)
+        .map_err(|e| place.error(file.span().start, format!("read {}: {e}", path.display())))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn trusted(
+    file: &Spanned<PathBuf>,
+    place: &Place<'_>,
+) -> Result<Arc<rustls::ClientConfig>, ConfigError> {
+    let path = place.beside(file.get_ref());
+    let wrong = |what: String| {
+        let what = format!("{}: {what}", path.display());
+        place.error(file.span().start, what)
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(&path).map_err(|e| wrong(e.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|e| wrong(e.to_string()))?;
+        roots.add(certificate).map_err(|e| wrong(e.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("holds no certificate".into()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| wrong(e.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn in_range(
+    value: Option<Spanned<u64>>,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+    place: &Place<'_>,
+) -> Result<u64, ConfigError> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    if range.contains(value.get_ref()) {
+        return Ok(value.into_inner());
+    }
+    let what = format!("must be {} to {}", range.start(), range.end());
+    Err(place.error(value.span().start, what))
+}
+
+/// Turns a position in the file into words.
+struct Place<'a> {
+    text: &'a str,
+    path: &'a Path,
+}
+
+impl Place<'_> {
+    fn of_toml(&self, error: &toml::de::Error) -> ConfigError {
+        let at = error.span().map_or(0, |span| span.start);
+        self.error(at, error.message().trim().replace('\n', " "))
+    }
+
+    fn error(&self, at: usize, what: String) -> ConfigError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let file = self.path.file_name().unwrap_or(self.path.as_os_str());
+        ConfigError::Line {
+            file: file.to_string_lossy().into_owned(),
+            line: before.matches('\n').count() + 1,
+            key: self.key_at(before.rfind('\n').map_or(0, |newline| newline + 1)),
+            what,
+        }
+    }
+
+    /// The key of the line that starts at `start`, with the table that it stands in.
+    fn key_at(&self, start: usize) -> String {
+        let header = |line: &str| {
+            let inner = line.trim().strip_prefix('[')?.split(']').next()?;
+            Some(inner.trim().to_owned())
+        };
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        if let Some(table) = header(line) {
+            return table;
+        }
+        let key = line.split('=').next().unwrap_or_default().trim();
+        let table = self.text[..start].lines().rev().find_map(header);
+        match (table, key) {
+            (Some(table), "") => table,
+            (Some(table), key) => format!("{table}.{key}"),
+            (None, "") => "top level".into(),
+            (None, key) => key.into(),
+        }
+    }
+
+    fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

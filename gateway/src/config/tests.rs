@@ -1,0 +1,164 @@
+use super::*;
+
+const GOOD: &str = r#"store = "kade-9"
+gateway = "door"
+chain_uuids = ["5f2d9c4e-0d1b-4a7e-9a55-1c0f8e2b7a01"]
+
+[source]
+kind = "sim"
+connect = "127.0.0.1:7001"
+
+[aggregate]
+window_ms = 500
+
+[spool]
+dir = "spool"
+bytes_max = 1000000
+segment_bytes = 65536
+
+[mqtt]
+host = "127.0.0.1"
+port = 1883
+username = "kade-9.door"
+password = "correct horse"
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/etc/welkom/gateway.toml"))
+}
+
+#[track_caller]
+fn reject(from: &str, to: &str, expected: &str) {
+    assert!(GOOD.contains(from), "{from:?} is not in the example");
+    let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err().to_string();
+    assert!(error.starts_with(expected), "{error}");
+}
+
+#[test]
+fn example_is_understood() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.anchor.as_str(), "door");
+    assert_eq!(config.window_ms, 500);
+    assert_eq!(config.spool.dir, Path::new("/etc/welkom/spool"));
+    let (name, password) = config.mqtt.credentials.clone().unwrap();
+    assert_eq!(
+        (name.as_str(), password.0.as_str()),
+        ("kade-9.door", "correct horse")
+    );
+    assert!(!format!("{config:?}").contains("horse"));
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let text = GOOD.replace("window_ms = 500", "");
+    let text = text.replace("bytes_max = 1000000\nsegment_bytes = 65536", "");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.window_ms, WINDOW_MS);
+    assert_eq!(config.spool.bytes_max, SPOOL_BYTES_MAX);
+    assert_eq!(config.spool.segment_bytes, SEGMENT_BYTES);
+}
+
+#[test]
+fn reject_with_file_line_and_key() {
+    reject(
+        "port = 1883",
+        "port = 70000",
+        "gateway.toml:19: mqtt.port: invalid value",
+    );
+    reject(
+        "port = 1883",
+        "port = 0",
+        "gateway.toml:19: mqtt.port: must be",
+    );
+    reject(
+        "port = 1883",
+        "porto = 1883",
+        "gateway.toml:19: mqtt.porto: unknown field `porto`",
+    );
+    reject(
+        "port = 1883",
+        "",
+        "gateway.toml:17: mqtt: missing field `port`",
+    );
+    reject(
+        "\"kade-9\"",
+        "\"Kade\"",
+        "gateway.toml:1: store: \"Kade\" is not an id",
+    );
+    reject(
+        "kind = \"sim\"",
+        "kind = \"ham\"",
+        "gateway.toml:6: source.kind: unknown variant",
+    );
+    reject(
+        "127.0.0.1:7001",
+        "localhost",
+        "gateway.toml:7: source.connect: \"localhost\" is not",
+    );
+    reject(
+        "= 500",
+        "= 5",
+        "gateway.toml:10: aggregate.window_ms: must be 100",
+    );
+    reject(
+        "= 1000000",
+        "= 100000",
+        "gateway.toml:14: spool.bytes_max: 100000 is less",
+    );
+    reject(
+        "= 65536",
+        "= 1",
+        "gateway.toml:15: spool.segment_bytes: must be",
+    );
+    reject(
+        "password = ",
+        "#",
+        "gateway.toml:20: mqtt.username: needs a password",
+    );
+    reject(
+        "username = ",
+        "#",
+        "gateway.toml:21: mqtt.password: needs a username",
+    );
+    reject("[spool]", "[spool", "gateway.toml:12: ");
+}
+
+#[test]
+fn reject_files_that_cannot_be_used() {
+    reject(
+        "password = \"correct horse\"",
+        "password_file = \"/nowhere/password\"",
+        "gateway.toml:21: mqtt.password_file: read /nowhere/password: No such file",
+    );
+    reject(
+        "password = \"correct horse\"",
+        "password = \"a\"\npassword_file = \"b\"",
+        "gateway.toml:22: mqtt.password_file: there is a password as well",
+    );
+    reject(
+        "[mqtt]",
+        "[mqtt]\ntls = { ca_file = \"/nowhere/ca.pem\" }",
+        "gateway.toml:18: mqtt.tls: /nowhere/ca.pem:",
+    );
+    let error = Config::load(Path::new("/nowhere/gateway.toml")).unwrap_err();
+    assert_eq!(error.to_string(), "read /nowhere/gateway.toml");
+}
+
+#[test]
+fn password_file_loses_its_last_line_end_only() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("password"), " two words \n").unwrap();
+    let text = GOOD.replace(
+        "password = \"correct horse\"",
+        "password_file = \"password\"",
+    );
+    let config = Config::parse(&text, &dir.path().join("gateway.toml")).unwrap();
+    assert_eq!(config.mqtt.credentials.unwrap().1.0, " two words ");
+}
+
+#[test]
+fn text_of_any_kind_is_no_panic() {
+    for cut in 0..GOOD.len() {
+        let _ = parse(&GOOD[..cut]);
+    }
+}

@@ -1,0 +1,74 @@
+//! All counts of this process, in one place.
+//!
+//! In: every drop, whoever drops. Out: the [`Counts`] that go out with each status.
+//! Invariant: a count only grows, but for the one gauge, `waiting`.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use protocol::message::Counts;
+
+/// Shared by the tasks of one gateway; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Counters(Arc<Cells>);
+
+#[derive(Debug, Default)]
+struct Cells {
+    heard: AtomicU64,
+    foreign: AtomicU64,
+    malformed: AtomicU64,
+    bad_lines: AtomicU64,
+    shed: AtomicU64,
+    spooled: AtomicU64,
+    evicted: AtomicU64,
+    waiting: AtomicU64,
+}
+
+impl Counters {
+    /// One advertisement came from the source.
+    pub fn heard(&self) {
+        self.0.heard.fetch_add(1, Relaxed);
+    }
+    /// One was in none of our layouts or not on the chain's list.
+    pub fn foreign(&self) {
+        self.0.foreign.fetch_add(1, Relaxed);
+    }
+    /// One broke the rules of its own layout.
+    pub fn malformed(&self) {
+        self.0.malformed.fetch_add(1, Relaxed);
+    }
+    /// The source gave something that is no advertisement at all.
+    pub fn bad_line(&self) {
+        self.0.bad_lines.fetch_add(1, Relaxed);
+    }
+    /// What the aggregator has shed since it began.
+    pub fn set_shed(&self, total: u64) {
+        self.0.shed.store(total, Relaxed);
+    }
+    /// What the spool has done since it was opened, in sightings.
+    pub fn set_spool(&self, spooled_total: u64, evicted_total: u64, waiting: u64) {
+        self.0.spooled.store(spooled_total, Relaxed);
+        self.0.evicted.store(evicted_total, Relaxed);
+        self.0.waiting.store(waiting, Relaxed);
+    }
+
+    /// As they stand. A line that the source could not read counts as malformed on the wire.
+    pub fn snapshot(&self) -> Counts {
+        Counts {
+            heard_total: self.0.heard.load(Relaxed),
+            foreign_total: self.0.foreign.load(Relaxed),
+            malformed_total: self.0.malformed.load(Relaxed) + self.bad_lines_total(),
+            shed_total: self.0.shed.load(Relaxed),
+            spooled_total: self.0.spooled.load(Relaxed),
+            evicted_total: self.0.evicted.load(Relaxed),
+            waiting: self.0.waiting.load(Relaxed),
+        }
+    }
+
+    /// Lines of the source that were skipped.
+    pub fn bad_lines_total(&self) -> u64 {
+        self.0.bad_lines.load(Relaxed)
+    }
+}

@@ -1,0 +1,151 @@
+//! The gateway's circuit diagram.
+//!
+//! In: settings, a wish to stop. Out: nothing but what it sends.
+//! Promises: on a stop, windows are closed and on disk before it returns; what the server can
+//! take within two seconds is handed over, the rest is sent after the next start.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use protocol::message::Sighting;
+use tokio::{sync::watch, time::sleep};
+use tracing::info;
+
+use crate::{
+    aggregate::{Aggregator, TRANSMITTERS_MAX},
+    clock::{self, Monotonic},
+    config::Config,
+    counts::Counters,
+    intake::Intake,
+    source::{Advertisement, Source},
+    spool::{Address, Gone, Spool, SpoolHandle, SpoolOptions, Stream},
+    stop,
+    uplink::Uplink,
+};
+
+/// Sightings in one batch: about 60 KiB, so that one batch never holds up a slow line for long.
+const BATCH_SIGHTINGS: usize = 250;
+/// Advertisements taken together when many wait; their first sights make one batch.
+const TAKEN_TOGETHER_MAX: usize = 256;
+
+/// Runs a gateway until `shutdown` turns true or its sender is gone.
+pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
+    // Already installed is fine: then the program around us has chosen, by the same rules.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Config { store, gateway, .. } = &config;
+    info!(%store, %gateway, anchor = %config.anchor, "gateway starts");
+
+    let counts = Counters::default();
+    let address = Address {
+        store: store.clone(),
+        gateway: gateway.clone(),
+    };
+    let (say_goodbye, goodbye) = watch::channel(false);
+
+    let spool = Spool::open(spool_options(&config)?).context("open the spool")?;
+    let spool = SpoolHandle::start(spool, address.clone(), counts.clone())
+        .context("start the spool's thread")?;
+    let uplink = Uplink::new(config.mqtt.clone(), address, spool.clone(), counts.clone());
+    let uplink = tokio::spawn(uplink.run(goodbye));
+    let source = Source::start(&config.source, config.anchor.clone(), counts.clone());
+    let ears = Ears {
+        source,
+        intake: Intake::new(config.chain_uuids.clone(), counts.clone()),
+        aggregator: Aggregator::new(config.anchor, config.window_ms, TRANSMITTERS_MAX),
+        spool: spool.clone(),
+        counts,
+    };
+
+    let heard = ears.listen(shutdown).await;
+    spool.flush().await?;
+    say_goodbye.send_replace(true);
+    let sent = uplink.await.context("uplink ended in a panic")?;
+    spool.close().await?;
+    info!("gateway stops");
+    Ok(heard.and(sent)?)
+}
+
+fn spool_options(config: &Config) -> anyhow::Result<SpoolOptions> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).context("get randomness for the id of this boot")?;
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let wall_ms = wall.map_or(0, |wall| u64::try_from(wall.as_millis()).unwrap_or(0));
+    Ok(SpoolOptions {
+        dir: config.spool.dir.clone(),
+        bytes_max: config.spool.bytes_max,
+        segment_bytes: config.spool.segment_bytes,
+        machine_boot: clock::machine_boot().context("read the machine's boot id")?,
+        wall_ms,
+        random,
+    })
+}
+
+/// From the antenna to the spool.
+struct Ears {
+    source: Source,
+    intake: Intake,
+    aggregator: Aggregator,
+    spool: SpoolHandle,
+    counts: Counters,
+}
+
+impl Ears {
+    async fn listen(mut self, mut shutdown: watch::Receiver<bool>) -> Result<(), Gone> {
+        loop {
+            let close_at = self.aggregator.poll_at();
+            tokio::select! {
+                Some(advert) = self.source.next() => self.take(advert).await?,
+                () = until(close_at) => {
+                    let closed = self.aggregator.close_due(Monotonic::now()).collect();
+                    self.append(Stream::Detail, closed).await?;
+                }
+                () = stop::asked(&mut shutdown) => break,
+            }
+        }
+        while let Some(advert) = self.source.next_now() {
+            self.take(advert).await?;
+        }
+        let closed = self.aggregator.close_all().collect();
+        self.append(Stream::Detail, closed).await
+    }
+
+    /// Takes this advertisement and those that wait behind it.
+    async fn take(&mut self, advert: Advertisement) -> Result<(), Gone> {
+        let mut first_sights = Vec::new();
+        let mut next = Some(advert);
+        let mut taken = 0;
+        while let Some(advert) = next {
+            if let Some(from) = self.intake.admit(&advert) {
+                let dbm = advert.rssi_dbm;
+                first_sights.extend(self.aggregator.hear(advert.heard_at, from, dbm));
+            }
+            taken += 1;
+            next = match taken {
+                TAKEN_TOGETHER_MAX.. => None,
+                _ => self.source.next_now(),
+            };
+        }
+        self.counts.set_shed(self.aggregator.shed_total());
+        self.append(Stream::First, first_sights).await
+    }
+
+    async fn append(&self, stream: Stream, mut sightings: Vec<Sighting>) -> Result<(), Gone> {
+        while !sightings.is_empty() {
+            let rest = sightings.split_off(sightings.len().min(BATCH_SIGHTINGS));
+            self.spool.append(stream, sightings).await?;
+            sightings = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for ever if there is nothing to wait for.
+async fn until(at: Option<Monotonic>) {
+    match at {
+        Some(at) => sleep(Duration::from_millis(at.ms_since(Monotonic::now()))).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

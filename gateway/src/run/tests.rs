@@ -1,0 +1,91 @@
+use std::path::Path;
+
+use protocol::{Eid, Frame, air, message::to_json, sim::AirLine};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::*;
+use crate::spool::segment::{decode_record, scan};
+
+const PHONES: u8 = 30;
+const ROUNDS: u64 = 40;
+
+/// A store's air: what so many phones advertise, all in one go.
+fn air_lines() -> Vec<u8> {
+    let mut lines = Vec::new();
+    for phone in (0..ROUNDS).flat_map(|_| 0..PHONES) {
+        let frame = Frame::Welkom {
+            eid: Eid([phone; 8]),
+            tx_power_dbm: -59,
+        };
+        lines.extend(to_json(&AirLine {
+            address: "c0:ff:ee:00:00:01".into(),
+            rssi_dbm: -60,
+            ad_hex: hex::encode(air::encode(&frame)),
+        }));
+        lines.push(b'\n');
+    }
+    lines
+}
+
+fn config(air: &TcpListener, dir: &Path) -> Config {
+    let air = air.local_addr().unwrap();
+    // Port 9 of this machine (discard): nobody is there, as if the broker was away.
+    let text = format!(
+        "store = \"kade-9\"\ngateway = \"door\"\n\
+         [source]\nkind = \"sim\"\nconnect = \"{air}\"\n\
+         [spool]\ndir = \"spool\"\n[mqtt]\nhost = \"127.0.0.1\"\nport = 9\n"
+    );
+    Config::parse(&text, &dir.join("gateway.toml")).unwrap()
+}
+
+/// Sends everything, closes, and returns once the gateway came back for more: by then it has
+/// read all of it.
+async fn play(air: &TcpListener) {
+    let (mut stream, _) = air.accept().await.unwrap();
+    stream.write_all(&air_lines()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut hello = Vec::new();
+    stream.read_to_end(&mut hello).await.unwrap();
+    air.accept().await.unwrap();
+}
+
+/// The sum of all counts in all segments, and how many boots there are.
+fn on_disk(dir: &Path) -> (u64, usize) {
+    let boots: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    let mut sum = 0;
+    for file in boots
+        .iter()
+        .flat_map(|boot| std::fs::read_dir(boot).unwrap())
+    {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for record in scan(&bytes).unwrap().records {
+            let (_, body) = decode_record(&bytes, record.offset as usize).unwrap();
+            let sightings: Vec<Sighting> = serde_json::from_slice(body).unwrap();
+            sum += sightings.iter().map(|s| u64::from(s.count)).sum::<u64>();
+        }
+    }
+    (sum, boots.len())
+}
+
+#[tokio::test]
+async fn without_a_broker_all_that_was_heard_is_on_disk_after_a_stop_and_after_another_life() {
+    let dir = tempfile::tempdir().unwrap();
+    let air = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for life in 1..=2 {
+        let (stop, shutdown) = watch::channel(false);
+        let gateway = tokio::spawn(run(config(&air, dir.path()), shutdown));
+        play(&air).await;
+        stop.send_replace(true);
+        gateway.await.unwrap().unwrap();
+        let heard = u64::from(PHONES) * ROUNDS;
+        let boots = usize::try_from(life).unwrap();
+        assert_eq!(on_disk(&dir.path().join("spool")), (life * heard, boots));
+    }
+}

@@ -1,0 +1,344 @@
+//! What the spool does with its files: write, sync, read, evict, delete.
+//!
+//! Invariant: `waiting`, the segments' own counts of it, and `counts.waiting` change together:
+//! in `wait_for` and `forget` and nowhere else.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt,
+};
+
+use protocol::message::{Sighting, to_json};
+
+use super::{
+    ACKNOWLEDGED_SAVE_AFTER_MS, Accepted, BatchAt, DETAIL_SYNC_AFTER_MS, FIRST_SYNC_AFTER_MS, Key,
+    QUEUE_SIGHTINGS_MAX, RETRY_AFTER_MS, Segment, SegmentNo, Spool, SpoolError, Stream, attempt,
+    replace_file,
+    segment::{HEADER_LEN, Header, RECORD_HEADER_LEN, decode_record},
+    sync_dir,
+    writer::Writer,
+};
+use crate::clock::Monotonic;
+
+/// The file of a boot's acknowledged numbers.
+pub(super) const ACKNOWLEDGED_FILE: &str = "acknowledged.json";
+
+impl Spool {
+    pub(super) fn writer(&mut self, stream: Stream) -> &mut Option<Writer> {
+        match stream {
+            Stream::First => &mut self.first,
+            Stream::Detail => &mut self.detail,
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, batch: Accepted) {
+        self.queue_sightings += u64::from(batch.sightings);
+        self.queue.push_back(batch);
+        self.shed_queue();
+    }
+
+    /// Keeps the bound of what waits in memory.
+    fn shed_queue(&mut self) {
+        while self.queue_sightings > QUEUE_SIGHTINGS_MAX {
+            let detail = self.queue.iter().position(|b| b.stream == Stream::Detail);
+            let Some(gone) = self.queue.remove(detail.unwrap_or(0)) else {
+                return;
+            };
+            self.queue_sightings -= u64::from(gone.sightings);
+            self.counts.evicted_total += u64::from(gone.sightings);
+        }
+    }
+
+    /// Writes what is accepted, in order, until the disk refuses.
+    pub(super) fn write_queue(&mut self, now: Monotonic) {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.retry_at = None;
+        while let Some(batch) = self.queue.pop_front() {
+            let stream = batch.stream;
+            let segment_bytes = self.options.segment_bytes;
+            let full = |w: &Writer| w.is_full(&batch.body, segment_bytes);
+            if self.writer(stream).as_ref().is_some_and(full) {
+                self.queue.push_front(batch);
+                self.sync(now, stream);
+                if self.retry_at.is_some() {
+                    return;
+                }
+                self.seal(stream);
+                continue;
+            }
+            let sightings = u64::from(batch.sightings);
+            if let Err((batch, error)) = self.write(now, batch) {
+                self.queue.push_front(batch);
+                self.disk_refused(now, stream, error);
+                return;
+            }
+            self.queue_sightings -= sightings;
+            self.evict_if_over();
+        }
+    }
+
+    fn write(&mut self, now: Monotonic, batch: Accepted) -> Result<(), (Accepted, SpoolError)> {
+        let (stream, seq) = (batch.stream, batch.seq);
+        let mut writer = match self.writer(stream).take() {
+            Some(writer) => writer,
+            None => match self.begin_segment(stream, seq) {
+                Ok(writer) => writer,
+                Err(error) => return Err((batch, error)),
+            },
+        };
+        let wait_ms = match stream {
+            Stream::First => FIRST_SYNC_AFTER_MS,
+            Stream::Detail => DETAIL_SYNC_AFTER_MS,
+        };
+        let written = writer.write(batch, now.plus_ms(wait_ms));
+        if let Some(segment) = self.segments.get_mut(&writer.segment) {
+            self.bytes += writer.len() - segment.len;
+            segment.len = writer.len();
+            segment.last_seq = segment.last_seq.max(seq);
+        }
+        *self.writer(stream) = Some(writer);
+        written
+    }
+
+    fn begin_segment(&mut self, stream: Stream, seq: u64) -> Result<Writer, SpoolError> {
+        let header = Header {
+            stream,
+            boot: self.boot,
+            machine_boot: self.options.machine_boot,
+            clock: self.clock(),
+        };
+        let root = &self.options.dir;
+        let number = self.next_segment;
+        let dir = root.join(self.boot.to_string());
+        let mut path = dir.join(format!("{seq:020}.seg"));
+        if path.exists() {
+            // Left by a try that failed, on a disk that would not even delete it.
+            path = dir.join(format!("{seq:020}-{number}.seg"));
+        }
+        let writer = Writer::create(root, path.clone(), number, &header)?;
+        self.next_segment += 1;
+        self.bytes += HEADER_LEN as u64;
+        let segment = Segment {
+            path,
+            boot: self.boot,
+            machine_boot: self.options.machine_boot,
+            stream,
+            first_seq: seq,
+            last_seq: seq,
+            len: HEADER_LEN as u64,
+            waiting: 0,
+            sealed: false,
+        };
+        self.segments.insert(number, segment);
+        Ok(writer)
+    }
+
+    /// Makes one stream durable and its batches ready to be lent.
+    pub(super) fn sync(&mut self, now: Monotonic, stream: Stream) {
+        let Some(mut writer) = self.writer(stream).take() else {
+            return;
+        };
+        match writer.sync() {
+            Ok(synced) => {
+                for (batch, offset) in synced {
+                    let key = Key {
+                        boot: self.boot,
+                        seq: batch.seq,
+                    };
+                    let at = BatchAt {
+                        segment: writer.segment,
+                        offset,
+                        body_len: u32::try_from(batch.body.len()).unwrap_or(u32::MAX),
+                        sightings: batch.sightings,
+                    };
+                    self.wait_for(key, at);
+                    self.loans.synced(key);
+                    self.counts.spooled_total += u64::from(batch.sightings);
+                }
+                *self.writer(stream) = Some(writer);
+            }
+            Err(error) => {
+                *self.writer(stream) = Some(writer);
+                self.disk_refused(now, stream, error);
+            }
+        }
+    }
+
+    /// Gives up the open segment, takes back what it had not synced, tries again later.
+    fn disk_refused(&mut self, now: Monotonic, stream: Stream, error: SpoolError) {
+        self.counts.failed_writes_total += 1;
+        self.error = Some(error);
+        self.retry_at = Some(now.plus_ms(RETRY_AFTER_MS));
+        let Some(writer) = self.writer(stream).take() else {
+            return;
+        };
+        let number = writer.segment;
+        let (synced_len, unsynced) = writer.give_up();
+        if let Some(segment) = self.segments.get_mut(&number) {
+            self.bytes -= segment.len - synced_len;
+            segment.len = synced_len;
+            segment.sealed = true;
+        }
+        for batch in unsynced.into_iter().rev() {
+            self.queue_sightings += u64::from(batch.sightings);
+            self.queue.push_front(batch);
+        }
+        self.shed_queue();
+        self.delete_settled_segments();
+    }
+
+    fn seal(&mut self, stream: Stream) {
+        if let Some(writer) = self.writer(stream).take()
+            && let Some(segment) = self.segments.get_mut(&writer.segment)
+        {
+            segment.sealed = true;
+        }
+        self.delete_settled_segments();
+    }
+
+    /// From now on this batch waits for its acknowledgement.
+    pub(super) fn wait_for(&mut self, key: Key, at: BatchAt) {
+        // A sync that failed may have left the same batch in an earlier segment.
+        self.forget(key);
+        self.waiting.insert(key, at);
+        self.counts.waiting += u64::from(at.sightings);
+        if let Some(segment) = self.segments.get_mut(&at.segment) {
+            segment.waiting += 1;
+        }
+    }
+
+    /// This batch waits no longer.
+    pub(super) fn forget(&mut self, key: Key) {
+        self.loans.settled(key);
+        let Some(at) = self.waiting.remove(&key) else {
+            return;
+        };
+        self.counts.waiting -= u64::from(at.sightings);
+        if let Some(segment) = self.segments.get_mut(&at.segment) {
+            segment.waiting -= 1;
+        }
+    }
+
+    pub(super) fn settle(&mut self, now: Monotonic, key: Key) {
+        self.forget(key);
+        let boot = self.boots.entry(key.boot).or_default();
+        boot.acknowledged.insert(key.seq);
+        boot.unsaved = true;
+        let save_at = now.plus_ms(ACKNOWLEDGED_SAVE_AFTER_MS);
+        self.save_at.get_or_insert(save_at);
+    }
+
+    /// The sightings of one batch; none if what is on disk is not what was written.
+    pub(super) fn read(&self, at: BatchAt, seq: u64) -> Result<Option<Vec<Sighting>>, SpoolError> {
+        let Some(segment) = self.segments.get(&at.segment) else {
+            return Ok(None);
+        };
+        let mut record = vec![0; RECORD_HEADER_LEN + at.body_len as usize];
+        let read = File::open(&segment.path)
+            .and_then(|file| file.read_exact_at(&mut record, u64::from(at.offset)));
+        attempt("read segment", &segment.path, read)?;
+        Ok(decode_record(&record, 0)
+            .filter(|(found, _)| *found == seq)
+            .and_then(|(_, body)| serde_json::from_slice(body).ok()))
+    }
+
+    /// Past `bytes_max`: the oldest detail goes, and only when there is none, the oldest first
+    /// sights. What is being written stays.
+    fn evict_if_over(&mut self) {
+        while self.bytes > self.options.bytes_max {
+            let oldest = |stream: Stream| {
+                let mut sealed = self.segments.iter().filter(|(_, s)| s.sealed);
+                sealed.find(|(_, s)| s.stream == stream).map(|(&n, _)| n)
+            };
+            let Some(number) = oldest(Stream::Detail).or_else(|| oldest(Stream::First)) else {
+                return;
+            };
+            self.evict(number);
+        }
+    }
+
+    fn evict(&mut self, number: SegmentNo) {
+        let Some(segment) = self.segments.get(&number) else {
+            return;
+        };
+        let of = |seq| Key {
+            boot: segment.boot,
+            seq,
+        };
+        let range = of(segment.first_seq)..=of(segment.last_seq.max(segment.first_seq));
+        let in_it: Vec<_> = self
+            .waiting
+            .range(range)
+            .filter(|(_, at)| at.segment == number)
+            .map(|(key, at)| (*key, at.sightings))
+            .collect();
+        for (key, sightings) in in_it {
+            self.forget(key);
+            self.counts.evicted_total += u64::from(sightings);
+        }
+        self.delete(number);
+    }
+
+    /// Deletes what is acknowledged to the last batch.
+    pub(super) fn delete_settled_segments(&mut self) {
+        let done = self.segments.iter();
+        let done = done.filter(|(_, s)| s.sealed && s.waiting == 0);
+        let done: Vec<SegmentNo> = done.map(|(&number, _)| number).collect();
+        for number in done {
+            self.delete(number);
+        }
+    }
+
+    fn delete(&mut self, number: SegmentNo) {
+        let Some(segment) = self.segments.remove(&number) else {
+            return;
+        };
+        self.bytes -= segment.len;
+        // What cannot be deleted is read again at the next start: sent twice, applied once.
+        let removed = fs::remove_file(&segment.path);
+        self.note(attempt("delete segment", &segment.path, removed));
+        let mut left = self.segments.values().filter(|s| s.boot == segment.boot);
+        if segment.boot != self.boot && left.next().is_none() {
+            self.delete_boot(&segment);
+        } else if let Some(dir) = segment.path.parent() {
+            self.note(sync_dir(dir));
+        }
+    }
+
+    fn delete_boot(&mut self, last: &Segment) {
+        self.boots.remove(&last.boot);
+        let Some(dir) = last.path.parent() else {
+            return;
+        };
+        // A folder that still has set-aside bytes in it stays.
+        let _ = fs::remove_file(dir.join(ACKNOWLEDGED_FILE));
+        let _ = fs::remove_dir(dir);
+        self.note(sync_dir(&self.options.dir));
+    }
+
+    /// Not synced: a lost save sends batches again, which changes nothing at the server.
+    pub(super) fn save_acknowledged(&mut self) {
+        self.save_at = None;
+        let mut outcome = Ok(());
+        for (id, boot) in &mut self.boots {
+            if !std::mem::take(&mut boot.unsaved) {
+                continue;
+            }
+            let dir = self.options.dir.join(id.to_string());
+            let json = to_json(&boot.acknowledged);
+            if dir.is_dir() {
+                outcome = outcome.and(replace_file(&dir.join(ACKNOWLEDGED_FILE), &json, false));
+            }
+        }
+        self.note(outcome);
+    }
+
+    /// Keeps a failure for whoever logs; see [`Spool::take_error`].
+    pub(super) fn note(&mut self, outcome: Result<(), SpoolError>) {
+        if let Err(error) = outcome {
+            self.error = Some(error);
+        }
+    }
+}
