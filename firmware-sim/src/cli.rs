@@ -19,7 +19,9 @@ use tokio::sync::watch;
 
 use crate::{
     air::AirServer,
+    clock,
     http::Api,
+    load::{self, LoadConfig},
     plan::{CHAIN_UUID, Plan},
     provision::{self, GatewayCredentials},
     shopper::Scenario,
@@ -33,6 +35,8 @@ Examples:
   welkom-sim provision --server http://127.0.0.1:8080 --api-key $KEY --gateway-dir /tmp/gateways
   # let twenty shoppers come in; gateways listen on port 7001
   welkom-sim run --server http://127.0.0.1:8080 --api-key $KEY --seed 7 --for 90s --truth truth.jsonl
+  # 50 gateways, 20,000 sightings a second
+  welkom-sim load --server http://127.0.0.1:8080 --api-key $KEY --gateways 50 --rate 20000 --for 30s --json
   # only the air, without any server, to try a gateway
   welkom-sim air --listen 127.0.0.1:7001 --seed 7
 ";
@@ -52,6 +56,8 @@ enum Command {
     Provision(ProvisionArgs),
     /// Let shoppers come in, in real time
     Run(RunArgs),
+    /// Offer load with many gateways, and measure
+    Load(LoadArgs),
 }
 
 #[derive(Args)]
@@ -157,6 +163,42 @@ struct RunArgs {
     inbox: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct LoadArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Gateways in all
+    #[arg(long, default_value_t = 50)]
+    gateways: u64,
+    /// Sightings a second in all
+    #[arg(long, default_value_t = 20_000)]
+    rate: u64,
+    /// How long to offer: 30s, 5m
+    #[arg(long = "for", default_value = "30s", value_parser = duration)]
+    run_for: Duration,
+    /// Customers in all
+    #[arg(long, default_value_t = 100_000)]
+    customers: u64,
+    /// Stores that gateways and customers are spread over
+    #[arg(long, default_value_t = 5)]
+    stores: u64,
+    /// Keys follow from it
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// External ids begin with it [default: l and the time]
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Certificate (PEM) to trust for MQTT over TLS; without it MQTT is plain
+    #[arg(long)]
+    mqtt_ca: Option<PathBuf>,
+    /// Write a SHA-256 per offered sighting here
+    #[arg(long)]
+    audit: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs the program with these arguments, the program's name first.
 pub fn main_from<I>(args: I) -> ExitCode
 where
@@ -203,6 +245,7 @@ fn in_runtime(command: Command) -> anyhow::Result<()> {
             Command::Air(args) => air(args, shutdown).await,
             Command::Provision(args) => provision(args).await,
             Command::Run(args) => run(args, shutdown).await,
+            Command::Load(args) => load(args, shutdown).await,
         }
     })
 }
@@ -250,6 +293,40 @@ async fn run(args: RunArgs, shutdown: watch::Receiver<bool>) -> anyhow::Result<(
         out.flush()
             .with_context(|| format!("write {}", path.display()))?;
     }
+    Ok(())
+}
+
+async fn load(args: LoadArgs, shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let api = args.server.api()?;
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("read the certificate {}", path.display()))
+    };
+    let config = LoadConfig {
+        stores: args.stores,
+        gateways: args.gateways,
+        rate_per_s: args.rate,
+        run_for: args.run_for,
+        customers: args.customers,
+        seed: args.seed,
+        prefix: args
+            .prefix
+            .unwrap_or_else(|| format!("l{:x}", clock::unix_ms())),
+        mqtt_ca: args.mqtt_ca.as_ref().map(read).transpose()?,
+        audit: args.audit,
+    };
+    let report = load::run(&api, config, shutdown).await?;
+    let mut out = std::io::stdout().lock();
+    let text = if args.json {
+        serde_json::to_string(&report).context("write the report")?
+    } else {
+        serde_json::to_string_pretty(&report).context("write the report")?
+    };
+    writeln!(out, "{text}").context("write the report")?;
+    anyhow::ensure!(
+        report.lost == 0,
+        "{} sightings were not acknowledged",
+        report.lost
+    );
     Ok(())
 }
 

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod firmware;
 pub mod http;
+pub mod load;
 pub mod phone;
 pub mod plan;
 pub mod provision;
