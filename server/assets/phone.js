@@ -1,0 +1,115 @@
+// The shopper's page, kept true: her orders, her messages, her choices.
+//
+// In: the page as the server wrote it, then its stream. Out: the same page; an answer in words to
+// every tap.
+// Promises: a switch that could not be saved goes back to where it was, and says so.
+// Invariant: without this script the forms and the links on the page still work.
+
+import { Line } from "./line.js";
+import { text } from "./words.js";
+
+const pickup = document.querySelector("#bestellingen");
+const messages = document.querySelector("#berichten");
+const choices = document.querySelector("form.choices");
+const choices_said = document.querySelector("#choices-said");
+const said = document.querySelector("#said");
+
+new Line({
+  open: refresh,
+  orders: ({ html }) => showOrders(html),
+  message: ({ html }) => showMessage(html),
+});
+
+function showOrders(html) {
+  if (pickup.innerHTML === html) return;
+  const had_focus = pickup.contains(document.activeElement);
+  pickup.innerHTML = html;
+  if (had_focus) pickup.querySelector("button, summary")?.focus({ preventScroll: true });
+}
+
+// A message that is there already stays as it is: its reason may be open.
+function showMessage(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  const tile = holder.content.querySelector(".tile");
+  if (tile && !document.getElementById(tile.id)) messages.prepend(tile);
+}
+
+// What came while nobody listened stands on the page itself.
+async function refresh() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const orders = page.querySelector("#bestellingen");
+  if (!orders) return;
+  showOrders(orders.innerHTML);
+  for (const tile of [...page.querySelectorAll("#berichten > article")].reverse()) showMessage(tile.outerHTML);
+}
+
+/** Null when it was done, else what to say. */
+async function post(form, failed) {
+  const body = new URLSearchParams(new FormData(form));
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { Accept: "application/json", "X-CSRF-Token": body.get("csrf") },
+      body,
+      signal: AbortSignal.timeout(8_000),
+    });
+    if (answer.ok) return null;
+    const problem = await answer.json().catch(() => ({}));
+    return problem.detail ?? failed;
+  } catch {
+    return failed;
+  }
+}
+
+document.addEventListener("submit", async (event) => {
+  if (!event.target.matches("form.here")) return;
+  event.preventDefault();
+  const problem = await post(event.target, text("say-here-failed"));
+  said.textContent = problem ?? text("say-here");
+  said.hidden = false;
+});
+
+// One choice after the other: what is saved is what the switches say, in the order of the taps.
+let saving = Promise.resolve();
+const saved = new Map([...choices.querySelectorAll("fieldset")].map((field) => [field, chosen(field)]));
+
+choices.querySelector("[type=submit]").hidden = true;
+choices.addEventListener("change", (event) => {
+  const field = event.target.closest("fieldset");
+  saving = saving.then(() => save(field));
+});
+
+async function save(field) {
+  const choice = chosen(field);
+  if (choice === saved.get(field)) return;
+  const problem = await post(choices, text("say-choice-failed"));
+  if (problem === null) {
+    saved.set(field, choice);
+    choices_said.textContent = text(`say-choice-${choice}`, { what: field.querySelector("legend").textContent });
+  } else {
+    field.querySelector(`[value="${saved.get(field)}"]`).checked = true;
+    choices_said.textContent = problem;
+  }
+}
+
+function chosen(field) {
+  return field.querySelector(":checked").value;
+}
+
+// The tab of what is in sight.
+const tabs = [...document.querySelectorAll(".tabs a")];
+const in_sight = new IntersectionObserver(
+  (entries) => {
+    for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+      for (const tab of tabs) {
+        if (tab.hash === `#${target.id}`) tab.setAttribute("aria-current", "true");
+        else tab.removeAttribute("aria-current");
+      }
+    }
+  },
+  { rootMargin: "-35% 0px -60% 0px" },
+);
+for (const tab of tabs) in_sight.observe(document.querySelector(tab.hash));

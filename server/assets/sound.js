@@ -1,0 +1,97 @@
+// Two soft notes, a third apart: somebody waits. Never an alarm.
+//
+// In: whether anybody waits untaken. Out: notes at once and every 20 s until somebody goes.
+// Promises: the button says whether a note would be heard; the first tap of the shift turns it on.
+
+const REPEAT_AFTER_MS = 20_000;
+const KEPT_AS = "welkom-sound";
+
+export class Sound {
+  #toggle = document.querySelector("[data-sound]");
+  #context = null;
+  #wanted = remembered() !== "off";
+  #played = -Infinity;
+
+  constructor() {
+    this.#toggle.hidden = false;
+    this.#toggle.addEventListener("click", () => this.#toggled());
+    for (const kind of ["pointerup", "keyup"]) {
+      document.addEventListener(kind, (event) => this.#touched(event));
+    }
+    this.#show();
+  }
+
+  /** Called each second. */
+  tick(somebody_waits) {
+    if (!somebody_waits) this.#played = -Infinity;
+    else if (performance.now() - this.#played >= REPEAT_AFTER_MS) this.#chime();
+  }
+
+  get #on() {
+    return this.#wanted && this.#context?.state === "running";
+  }
+
+  // Browsers stay silent until somebody has touched the page.
+  async #touched(event) {
+    if (!this.#wanted || this.#on || this.#toggle.contains(event.target)) return;
+    await this.#unlock();
+  }
+
+  async #toggled() {
+    this.#wanted = !this.#on;
+    remember(this.#wanted ? "on" : "off");
+    if (this.#wanted) {
+      await this.#unlock();
+      this.#chime();
+    }
+    this.#show();
+  }
+
+  async #unlock() {
+    this.#context ??= new AudioContext();
+    try {
+      await this.#context.resume();
+    } catch {
+      // No loudspeaker: the button goes on saying that the sound is off.
+    }
+    this.#show();
+  }
+
+  #show() {
+    this.#toggle.setAttribute("aria-pressed", String(Boolean(this.#on)));
+  }
+
+  #chime() {
+    if (!this.#on) return;
+    this.#played = performance.now();
+    const at = this.#context.currentTime;
+    for (const [hertz, after_s] of [[587, 0], [740, 0.22]]) {
+      const tone = this.#context.createOscillator();
+      const gain = this.#context.createGain();
+      tone.frequency.value = hertz;
+      gain.gain.setValueAtTime(0, at + after_s);
+      gain.gain.linearRampToValueAtTime(0.16, at + after_s + 0.02);
+      gain.gain.exponentialRampToValueAtTime(0.001, at + after_s + 0.9);
+      tone.connect(gain).connect(this.#context.destination);
+      tone.start(at + after_s);
+      tone.stop(at + after_s + 1);
+    }
+  }
+}
+
+// Storage may be forbidden; then the choice lasts as long as the page.
+function remembered() {
+  try {
+    return localStorage.getItem(KEPT_AS);
+  } catch {
+    return null;
+  }
+}
+
+function remember(choice) {
+  try {
+    localStorage.setItem(KEPT_AS, choice);
+  } catch {
+    // As above.
+  }
+}

@@ -1,0 +1,80 @@
+# The arrivals board: read from three metres, tapped with gloves.
+board-title = Arrivals
+board-now = Help now
+board-now-order = longest wait first
+board-colleagues = Colleagues
+board-coming = On the way
+board-done = Just now
+board-sound-on = Sound on
+board-sound-off = Sound off
+board-sign-out = Sign out, { $name }
+board-no-script = Without JavaScript this board does not refresh by itself.
+board-refresh = Refresh now
+board-empty = Nobody is waiting
+board-empty-more = The light comes on as soon as somebody walks in.
+
+strip-waiting = { $late ->
+    [0] waiting
+   *[other] waiting, { $late } too long
+}
+strip-median = half wait less
+strip-within = within 2 minutes
+strip-handed = handed over today
+
+name-ms = Ms { $name }
+name-mr = Mr { $name }
+bay = bay
+state-here = Is here
+state-late = Waiting too long
+state-mine = You are going
+state-colleague = { $name } is going
+state-not-found = Not found, we keep looking
+state-coming = On the way
+state-served = Handed over
+state-served-in = in { $time }
+state-left = Left without help
+state-left-when = { $time }, after waiting { $waited }
+of-limit = of 2:00
+over-limit = { $time } over
+wait-value = { $min } min { $sec } s
+wait-label = Waiting time up to 2 minutes
+minutes-away = minutes
+pickup = Pickup
+orders = { $count ->
+    [one] { $count } order
+   *[other] { $count } orders
+}
+where-label = Chance that the customer stands here
+where-or = or { $zone } { $percent }%
+where-unknown = Place unknown
+
+act-take = Take
+act-take-over = Take over from { $name }
+act-not-here = Not here
+act-undo = Undo
+act-hand-over = Handed over
+code-label = Customer’s code
+code-wrong = { $tries ->
+    [0] That code is not right.
+    [one] That code is not right. { $tries } more try.
+   *[other] That code is not right. { $tries } more tries.
+}
+code-paused = Tried too often. You can try again from { $time }.
+code-empty = Enter the customer’s code.
+
+tap-earlier = { $name } was earlier.
+tap-closed = This customer has been helped already, or has left.
+tap-unknown = This card is no longer here.
+
+notice-reconnecting = The line just dropped. We are reconnecting; carry on working.
+notice-stale = No connection since { $time }.
+notice-stale-more = What you see may be out of date.
+notice-kept-one = One tap is kept and will be sent once the line is back.
+notice-kept-other = { $count } taps are kept and will be sent once the line is back.
+notice-signed-out = Your shift has ended here. Sign in again to go on.
+as-of = as of { $time }
+say-undone = Undone
+say-new = { $name } is here
+say-late = { $name } is waiting too long
+say-kept = Kept, will be sent once the line is back
+say-failed = That did not work. Reload the board and try again.

@@ -1,0 +1,98 @@
+# The shopper's page: first name; what happened, then what to do.
+phone-title = Hello { $name }
+phone-hello = Hello { $name }, good to see you
+phone-open = Open today until { $time }
+phone-tabs = This page
+tab-orders = Pickup
+tab-messages = Messages
+tab-choices = You choose
+tab-kept = Kept
+
+orders-ready = { $count ->
+    [one] Your order is ready
+   *[other] Your orders are ready
+}
+orders-coming = { $count ->
+    [one] Your order is not ready yet
+   *[other] Your orders are not ready yet
+}
+orders-none = Nothing to collect
+orders-none-more = Order something for this shop and your code appears here.
+orders-say-code = Say this code
+orders-qr = QR code with code { $code }
+orders-keep = We keep it until { $moment }
+orders-other = { $count ->
+    [one] { $count } more order
+   *[other] { $count } more orders
+}
+order-placed = not ready yet
+order-ready = ready
+order-delayed = later than promised
+order-cancelled = cancelled
+order-completed = collected
+here-button = I’m here
+here-since = Seen at { $time }. Somebody is coming to you with your order.
+
+message-heading = This is here
+message-stock = { $stock ->
+    [one] { $stock } left in stock.
+   *[other] { $stock } left in stock.
+}
+message-shelf = { $zone }, { $shelf }.
+message-zone = { $zone }.
+message-from-viewed = You looked at this online
+message-from-wishlisted = From your wishlist
+message-from-carted = From your basket
+messages-none = No message yet
+messages-none-more = If something is here for you, it appears in this place, with the reason.
+messages-off = Messages are off
+messages-off-more = Want them after all? Turn them on under “What may Welkom do?”.
+why-heading = Why do I get this?
+why-online = { $when }, online
+why-viewed = { $views ->
+    [0] You looked at this.
+    [one] You looked at this once.
+   *[other] You looked at this { $views } times.
+}
+why-wishlisted = { $views ->
+    [0] You put this on your wishlist.
+    [one] You put this on your wishlist and looked at it once.
+   *[other] You put this on your wishlist and looked at it { $views } times.
+}
+why-carted = { $views ->
+    [0] You put this in your basket.
+    [one] You put this in your basket and looked at it once.
+   *[other] You put this in your basket and looked at it { $views } times.
+}
+why-zone = { $when }, { $zone }
+why-sure = We were { $percent }% sure that you stood there.
+why-rule = Our rule
+why-rule-viewed = Looked at online, in stock here.
+why-rule-wishlisted = On your wishlist, in stock here.
+why-rule-carted = In your basket, in stock here.
+why-cap = This is message { $number } of at most { $max } today.
+why-off = Rather no messages? Turn them off here.
+
+choices-heading = What may Welkom do?
+choices-intro = You choose, one by one. All is off until you say yes. A no works within five seconds.
+choices-yes = Yes
+choices-no = No
+choices-save = Save my choices
+consent-arrival = Arrival for my order
+consent-arrival-more = The shop knows you are here and gets your order ready.
+consent-messages = Messages in the shop
+consent-messages-more = { $max ->
+    [one] At most one a day, never more.
+   *[other] At most { $max } a day, never more.
+}
+consent-browsing = Use my wishlist and browsing
+consent-browsing-more = To choose what matters to you.
+consent-statistics = Count me in the figures
+consent-statistics-more = Always in groups of at least ten, never by name.
+kept-heading = What we keep of you
+
+say-here = Seen. Somebody is coming to you with your order.
+say-here-failed = That did not arrive. Go to the desk and say your code, and all will be well.
+say-choice-yes = Saved: { $what } is on.
+say-choice-no = Saved: { $what } is off.
+say-choice-failed = That was not saved; the switch is back where it was. Try again in a moment.

@@ -1,0 +1,80 @@
+# The arrivals board: read from three metres, tapped with gloves.
+board-title = Aankomsten
+board-now = Nu helpen
+board-now-order = langst wachtend eerst
+board-colleagues = Collega’s
+board-coming = Onderweg
+board-done = Net geweest
+board-sound-on = Geluid aan
+board-sound-off = Geluid uit
+board-sign-out = Uitloggen, { $name }
+board-no-script = Zonder JavaScript ververst dit bord niet vanzelf.
+board-refresh = Ververs nu
+board-empty = Niemand wacht
+board-empty-more = Het licht gaat aan zodra er iemand binnenkomt.
+
+strip-waiting = { $late ->
+    [0] wachten
+   *[other] wachten, { $late } te lang
+}
+strip-median = de helft wacht korter
+strip-within = binnen 2 minuten
+strip-handed = vandaag overhandigd
+
+name-ms = Mevrouw { $name }
+name-mr = De heer { $name }
+bay = vak
+state-here = Is er
+state-late = Wacht te lang
+state-mine = Jij gaat
+state-colleague = { $name } gaat
+state-not-found = Niet gevonden, we letten op
+state-coming = Onderweg
+state-served = Overhandigd
+state-served-in = in { $time }
+state-left = Vertrokken zonder hulp
+state-left-when = { $time }, na { $waited } wachten
+of-limit = van 2:00
+over-limit = { $time } te lang
+wait-value = { $min } min { $sec } s
+wait-label = Wachttijd tot 2 minuten
+minutes-away = minuten
+pickup = Ophalen
+orders = { $count ->
+    [one] { $count } bestelling
+   *[other] { $count } bestellingen
+}
+where-label = Kans dat de klant hier staat
+where-or = of { $zone } { $percent }%
+where-unknown = Plek onbekend
+
+act-take = Neem aan
+act-take-over = Neem over van { $name }
+act-not-here = Niet hier
+act-undo = Ongedaan maken
+act-hand-over = Overhandigd
+code-label = Code van de klant
+code-wrong = { $tries ->
+    [0] Deze code klopt niet.
+    [one] Deze code klopt niet. Nog { $tries } keer.
+   *[other] Deze code klopt niet. Nog { $tries } keer.
+}
+code-paused = Te vaak geprobeerd. Vanaf { $time } kan het weer.
+code-empty = Vul de code van de klant in.
+
+tap-earlier = { $name } was eerder.
+tap-closed = Deze klant is al geholpen of weer weg.
+tap-unknown = Deze kaart is er niet meer.
+
+notice-reconnecting = De lijn viel net weg. We verbinden opnieuw; je kunt gewoon doorwerken.
+notice-stale = Geen verbinding sinds { $time }.
+notice-stale-more = Wat je hier ziet kan verouderd zijn.
+notice-kept-one = Eén tik is bewaard en gaat mee zodra de lijn er weer is.
+notice-kept-other = { $count } tikken zijn bewaard en gaan mee zodra de lijn er weer is.
+notice-signed-out = Je dienst is hier afgesloten. Log opnieuw in om verder te gaan.
+as-of = van { $time }
+say-undone = Ongedaan gemaakt
+say-new = { $name } is er
+say-late = { $name } wacht te lang
+say-kept = Bewaard, gaat mee zodra de lijn er weer is
+say-failed = Dat ging niet. Laad het bord opnieuw en probeer het nog eens.

@@ -1,0 +1,98 @@
+# The shopper's page: je and first name; what happened, then what to do.
+phone-title = Dag { $name }
+phone-hello = Dag { $name }, fijn dat je er bent
+phone-open = Vandaag open tot { $time }
+phone-tabs = Deze pagina
+tab-orders = Ophalen
+tab-messages = Berichten
+tab-choices = Jij kiest
+tab-kept = Bewaard
+
+orders-ready = { $count ->
+    [one] Je bestelling ligt klaar
+   *[other] Je bestellingen liggen klaar
+}
+orders-coming = { $count ->
+    [one] Je bestelling is nog niet klaar
+   *[other] Je bestellingen zijn nog niet klaar
+}
+orders-none = Niets om op te halen
+orders-none-more = Bestel je iets voor deze winkel, dan staat hier je code.
+orders-say-code = Noem deze code
+orders-qr = QR-code met code { $code }
+orders-keep = We bewaren het tot { $moment }
+orders-other = { $count ->
+    [one] Nog { $count } bestelling
+   *[other] Nog { $count } bestellingen
+}
+order-placed = nog niet klaar
+order-ready = ligt klaar
+order-delayed = later dan beloofd
+order-cancelled = gaat niet door
+order-completed = opgehaald
+here-button = Ik ben er
+here-since = Gezien om { $time }. Er komt iemand met je bestelling naar je toe.
+
+message-heading = Dit ligt hier
+message-stock = { $stock ->
+    [one] Nog { $stock } op voorraad.
+   *[other] Nog { $stock } op voorraad.
+}
+message-shelf = { $zone }, { $shelf }.
+message-zone = { $zone }.
+message-from-viewed = Je bekeek dit online
+message-from-wishlisted = Van je verlanglijst
+message-from-carted = Uit je winkelmand
+messages-none = Nog geen bericht
+messages-none-more = Ligt er iets voor jou, dan staat het hier, met de reden erbij.
+messages-off = Berichten staan uit
+messages-off-more = Wil je ze toch? Zet ze aan bij “Wat mag Welkom?”.
+why-heading = Waarom krijg ik dit?
+why-online = { $when }, online
+why-viewed = { $views ->
+    [0] Je bekeek dit.
+    [one] Je bekeek dit één keer.
+   *[other] Je bekeek dit { $views } keer.
+}
+why-wishlisted = { $views ->
+    [0] Je zette dit op je verlanglijst.
+    [one] Je zette dit op je verlanglijst en keek er één keer naar.
+   *[other] Je zette dit op je verlanglijst en keek er { $views } keer naar.
+}
+why-carted = { $views ->
+    [0] Je legde dit in je winkelmand.
+    [one] Je legde dit in je winkelmand en keek er één keer naar.
+   *[other] Je legde dit in je winkelmand en keek er { $views } keer naar.
+}
+why-zone = { $when }, { $zone }
+why-sure = We dachten voor { $percent }% zeker dat je daar stond.
+why-rule = Onze regel
+why-rule-viewed = Online bekeken, hier op voorraad.
+why-rule-wishlisted = Van je verlanglijst, hier op voorraad.
+why-rule-carted = Uit je winkelmand, hier op voorraad.
+why-cap = Dit is bericht { $number } van hooguit { $max } vandaag.
+why-off = Liever geen berichten? Zet ze hier uit.
+
+choices-heading = Wat mag Welkom?
+choices-intro = Jij kiest, per onderdeel. Alles staat uit tot je ja zegt. Een nee werkt binnen vijf tellen.
+choices-yes = Ja
+choices-no = Nee
+choices-save = Bewaar mijn keuzes
+consent-arrival = Aankomst voor mijn bestelling
+consent-arrival-more = De winkel weet dat je er bent en legt je bestelling klaar.
+consent-messages = Berichten in de winkel
+consent-messages-more = { $max ->
+    [one] Hooguit één per dag, nooit meer.
+   *[other] Hooguit { $max } per dag, nooit meer.
+}
+consent-browsing = Mijn verlanglijst en kijkgedrag gebruiken
+consent-browsing-more = Om te kiezen wat voor jou telt.
+consent-statistics = Meetellen in cijfers
+consent-statistics-more = Altijd in groepen van minstens tien, nooit op naam.
+kept-heading = Wat we van je bewaren
+
+say-here = Gezien. Er komt iemand met je bestelling naar je toe.
+say-here-failed = Dat kwam niet aan. Loop naar de balie en noem je code, dan komt het goed.
+say-choice-yes = Bewaard: { $what } staat aan.
+say-choice-no = Bewaard: { $what } staat uit.
+say-choice-failed = Dat is niet bewaard, de schakelaar staat weer zoals hij stond. Probeer het zo nog eens.

@@ -1,0 +1,356 @@
+//! A Sunday in a shop in Utrecht, for the tests and for `examples/pages.rs`.
+//!
+//! Out: every page in every state that it has, in both languages.
+
+use engine::input::{Consent, IntentKind, OrderState};
+use jiff::tz::TimeZone;
+use protocol::{CardId, DeliveryId, OrderId};
+
+use super::{
+    board::{BoardPage, CardState, CardView, CodeAnswer, Salutation, Strip, Viewer, render_board},
+    i18n::{Lang, Money, Texts},
+    phone::{MessageView, OrderView, PhonePage, PickupView, WhyView, render_phone},
+    porch::{ErrorPage, LoginPage, LoginRefusal, render_error, render_login},
+    views::RenderError,
+};
+
+/// Sunday 22 November 2026, 14:09 in Utrecht.
+pub(crate) const NOW_MS: u64 = 1_795_352_940_000;
+
+const HOUR_MS: u64 = 3_600_000;
+
+pub(crate) fn texts(lang: Lang) -> Texts {
+    // UTC where the zone is not known: the tests would show times an hour off.
+    Texts::new(
+        lang,
+        TimeZone::get("Europe/Amsterdam").unwrap_or(TimeZone::UTC),
+    )
+}
+
+/// Every page, by the name of its file.
+pub(crate) fn all_pages(lang: Lang) -> Result<Vec<(&'static str, String)>, RenderError> {
+    let wrong = Some(LoginRefusal::Wrong { tries_left: 3 });
+    let wait = Some(LoginRefusal::Wait { wait_s: 60 });
+    Ok(vec![
+        ("board", render_board(&board(lang, cards(lang)), NOW_MS)?),
+        (
+            "board-empty",
+            render_board(&board(lang, Vec::new()), NOW_MS)?,
+        ),
+        ("board-refused", render_board(&board_refused(lang), NOW_MS)?),
+        ("phone", render_phone(&phone(lang), NOW_MS)?),
+        ("phone-empty", render_phone(&phone_empty(lang), NOW_MS)?),
+        ("phone-busy", render_phone(&phone_busy(lang), NOW_MS)?),
+        ("login", render_login(&login(lang, None), NOW_MS)?),
+        ("login-wrong", render_login(&login(lang, wrong), NOW_MS)?),
+        ("login-wait", render_login(&login(lang, wait), NOW_MS)?),
+        ("error-404", render_error(&error(lang, 404), NOW_MS)?),
+        ("error-500", render_error(&error(lang, 500), NOW_MS)?),
+    ])
+}
+
+pub(crate) fn viewer(lang: Lang) -> Viewer {
+    Viewer {
+        store: "kade-9".parse().expect("a slug"),
+        csrf: "token-of-this-session".to_owned(),
+        texts: texts(lang),
+    }
+}
+
+/// Somebody who waits for this long; who differs by `number`.
+pub(crate) fn card(number: u8, family_name: &str, waited_s: u64) -> CardView {
+    CardView {
+        card: CardId::at(NOW_MS, [number; 10]),
+        salutation: Some(Salutation::Ms),
+        given_name: "Eva".to_owned(),
+        family_name: family_name.to_owned(),
+        bay: Some(format!("B{number:02}")),
+        order_numbers: vec![format!("1042-77{number:02}")],
+        item_count: 1,
+        state: CardState::Waiting,
+        arrived_ms: NOW_MS - waited_s * 1_000,
+        whereabouts: vec![("Entree".to_owned(), 0.94)],
+        not_here: false,
+        code: None,
+    }
+}
+
+fn cards(lang: Lang) -> Vec<CardView> {
+    let zone = |nl: &str, en: &str| pick(lang, nl, en);
+    let desk = zone("Afhalen", "Pickup desk");
+    let by = |name: &str| CardState::TakenBy {
+        name: name.to_owned(),
+    };
+    let served = CardState::Served {
+        waited_s: 78,
+        served_ms: NOW_MS - 6_000,
+        undo_until_ms: Some(NOW_MS + 24_000),
+    };
+    let left = CardState::DepartedUnserved {
+        waited_s: 250,
+        left_ms: NOW_MS - 11 * 60_000,
+    };
+    vec![
+        CardView {
+            order_numbers: vec!["1042-7731".to_owned(), "1042-7790".to_owned()],
+            item_count: 3,
+            whereabouts: vec![(desk.clone(), 0.94)],
+            ..card(12, "de Vries", 144)
+        },
+        CardView {
+            salutation: None,
+            given_name: "Robin".to_owned(),
+            bay: None,
+            whereabouts: vec![(zone("Lampen", "Lighting"), 1.0)],
+            ..card(2, "Meijer", 72)
+        },
+        CardView {
+            salutation: Some(Salutation::Mr),
+            whereabouts: vec![
+                (zone("Entree", "Entrance"), 0.71),
+                (zone("Schoenen", "Shoes"), 0.22),
+            ],
+            ..card(4, "el Amrani", 23)
+        },
+        CardView {
+            state: CardState::TakenByMe,
+            item_count: 2,
+            whereabouts: vec![(zone("Paskamers", "Fitting rooms"), 0.91)],
+            ..card(3, "Okafor", 61)
+        },
+        CardView {
+            not_here: true,
+            whereabouts: Vec::new(),
+            ..card(9, "Jansen", 95)
+        },
+        CardView {
+            salutation: Some(Salutation::Mr),
+            state: by("Daan"),
+            whereabouts: vec![(desk, 0.88)],
+            ..card(5, "Visser", 38)
+        },
+        CardView {
+            state: CardState::Coming { minutes: Some(9) },
+            whereabouts: Vec::new(),
+            ..card(11, "van den Berg", 0)
+        },
+        CardView {
+            state: served,
+            ..card(6, "Peters", 84)
+        },
+        CardView {
+            salutation: Some(Salutation::Mr),
+            state: left,
+            ..card(7, "Smit", 900)
+        },
+    ]
+}
+
+pub(crate) fn board(lang: Lang, cards: Vec<CardView>) -> BoardPage {
+    let empty = cards.is_empty();
+    BoardPage {
+        viewer: viewer(lang),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        staff_name: "Sanne".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        sign_out: (!empty).then(|| "/staff/kade-9/logout".to_owned()),
+        said: None,
+        strip: if empty {
+            Strip::default()
+        } else {
+            Strip {
+                waiting: 3,
+                too_long: 1,
+                median_wait_s: Some(58),
+                within_limit: Some(0.92),
+                handed_over: 48,
+            }
+        },
+        cards,
+    }
+}
+
+/// What a colleague without scripts sees after a wrong code and after being second.
+fn board_refused(lang: Lang) -> BoardPage {
+    let mine = |number, code| CardView {
+        state: CardState::TakenByMe,
+        code: Some(code),
+        ..card(number, "Okafor", 61)
+    };
+    let paused = CodeAnswer::Paused {
+        until_ms: NOW_MS + 60_000,
+    };
+    BoardPage {
+        said: Some(texts(lang).with("tap-earlier", "name", "Daan")),
+        ..board(
+            lang,
+            vec![
+                mine(3, CodeAnswer::Wrong { tries_left: 4 }),
+                mine(4, paused),
+            ],
+        )
+    }
+}
+
+pub(crate) fn order(number: u8, state: OrderState) -> OrderView {
+    OrderView {
+        order: OrderId::at(NOW_MS, [number; 10]),
+        number: format!("1042-77{number:02}"),
+        state,
+        code: (state == OrderState::Ready).then(|| format!("74{number:02}")),
+        item_count: 2,
+        products: Vec::new(),
+        keep_until_ms: Some(NOW_MS + 6 * 24 * HOUR_MS),
+    }
+}
+
+pub(crate) fn message(number: u8, intent: IntentKind) -> MessageView {
+    MessageView {
+        delivery: DeliveryId::at(NOW_MS, [number; 10]),
+        sent_ms: NOW_MS - 180_000,
+        product: "Wandellaars Veldzicht".to_owned(),
+        price: Some(Money {
+            minor: 12_900,
+            currency: "EUR".to_owned(),
+        }),
+        zone: "Schoenen".to_owned(),
+        shelf: Some("rek 4".to_owned()),
+        stock: 2,
+        why: WhyView {
+            intent,
+            online_ms: NOW_MS - 3 * 24 * HOUR_MS,
+            views: 3,
+            zone_ms: NOW_MS - 240_000,
+            share: 0.93,
+            number_today: 1,
+            max_today: 2,
+        },
+    }
+}
+
+pub(crate) fn phone(lang: Lang) -> PhonePage {
+    PhonePage {
+        texts: texts(lang),
+        csrf: "token-of-this-session".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        given_name: "Eva".to_owned(),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        open_until_ms: Some(NOW_MS + 4 * HOUR_MS - 9 * 60_000),
+        pickup: PickupView {
+            orders: vec![order(44, OrderState::Ready), order(2, OrderState::Placed)],
+            here_since_ms: None,
+        },
+        messages: vec![message(1, IntentKind::Wishlisted)],
+        consent: Consent {
+            arrival: true,
+            messages: true,
+            browsing: true,
+            statistics: false,
+        },
+        messages_per_day_max: 2,
+        kept: kept(lang),
+        said: None,
+    }
+}
+
+fn phone_empty(lang: Lang) -> PhonePage {
+    PhonePage {
+        open_until_ms: None,
+        pickup: PickupView::default(),
+        messages: Vec::new(),
+        consent: Consent::default(),
+        kept: Vec::new(),
+        ..phone(lang)
+    }
+}
+
+fn phone_busy(lang: Lang) -> PhonePage {
+    let lamp = MessageView {
+        product: pick(lang, "Hanglamp Maan", "Maan pendant lamp"),
+        price: None,
+        shelf: None,
+        stock: 1,
+        ..message(2, IntentKind::Viewed)
+    };
+    PhonePage {
+        pickup: PickupView {
+            orders: vec![
+                order(44, OrderState::Ready),
+                OrderView {
+                    products: vec!["Steelpan 18 cm".to_owned(), "Rugzak Duin".to_owned()],
+                    ..order(45, OrderState::Ready)
+                },
+                order(2, OrderState::Delayed),
+            ],
+            here_since_ms: Some(NOW_MS - 60_000),
+        },
+        messages: vec![message(1, IntentKind::Carted), lamp],
+        said: Some(texts(lang).get("say-here-failed")),
+        ..phone(lang)
+    }
+}
+
+fn kept(lang: Lang) -> Vec<(String, String)> {
+    let rows = [
+        (
+            "Naam en e-mail, voor je bestelling",
+            "tot 30 dagen erna",
+            "Name and e-mail, for your order",
+            "until 30 days after",
+        ),
+        (
+            "Winkelbezoeken",
+            "6, een jaar lang",
+            "Shop visits",
+            "6, for one year",
+        ),
+        (
+            "Waar je precies liep",
+            "bewaren we niet",
+            "Exactly where you walked",
+            "we do not keep",
+        ),
+    ];
+    rows.map(|(what_nl, long_nl, what_en, long_en)| {
+        (pick(lang, what_nl, what_en), pick(lang, long_nl, long_en))
+    })
+    .into()
+}
+
+pub(crate) fn login(lang: Lang, refused: Option<LoginRefusal>) -> LoginPage {
+    LoginPage {
+        texts: texts(lang),
+        csrf: "token-of-this-session".to_owned(),
+        action: "/staff/kade-9/login".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        name: if refused.is_some() {
+            "sanne".to_owned()
+        } else {
+            String::new()
+        },
+        refused,
+    }
+}
+
+pub(crate) fn error(lang: Lang, status: u16) -> ErrorPage {
+    let texts = texts(lang);
+    let (title, detail) = ErrorPage::words(&texts, status);
+    ErrorPage {
+        texts,
+        status,
+        title,
+        detail,
+        kind: "visit-not-found".to_owned(),
+        id: "0192f7".to_owned(),
+        back_href: "/staff/kade-9".to_owned(),
+    }
+}
+
+fn pick(lang: Lang, nl: &str, en: &str) -> String {
+    match lang {
+        Lang::Nl => nl,
+        Lang::En => en,
+    }
+    .to_owned()
+}

@@ -1,0 +1,478 @@
+//! Words, numbers and times, in the reader's language.
+//!
+//! In: a key of `locales/{nl,en}/*.ftl`, or a value with its unit. Out: text for a page.
+//! Promises: both languages have the same keys (a test compares them); a time is in the store's
+//! time zone.
+//! Invariant: the language is an argument; no header, cookie or environment is read here.
+
+use std::{borrow::Borrow, sync::LazyLock};
+
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use unic_langid::LanguageIdentifier;
+
+const SOURCES_NL: [&str; 3] = [
+    include_str!("../../locales/nl/common.ftl"),
+    include_str!("../../locales/nl/board.ftl"),
+    include_str!("../../locales/nl/phone.ftl"),
+];
+const SOURCES_EN: [&str; 3] = [
+    include_str!("../../locales/en/common.ftl"),
+    include_str!("../../locales/en/board.ftl"),
+    include_str!("../../locales/en/phone.ftl"),
+];
+
+static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));
+static EN: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::En));
+
+/// A language that the pages speak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Lang {
+    /// Dutch; what a reader gets who asks for nothing we have.
+    #[default]
+    Nl,
+    /// British English.
+    En,
+}
+
+impl Lang {
+    /// As in `lang="…"` and `?lang=…`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Nl => "nl",
+            Self::En => "en",
+        }
+    }
+
+    /// The inverse of [`Lang::code`].
+    pub fn from_code(code: &str) -> Option<Self> {
+        match code {
+            "nl" => Some(Self::Nl),
+            "en" => Some(Self::En),
+            _ => None,
+        }
+    }
+
+    /// The one that the reader could switch to.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Nl => Self::En,
+            Self::En => Self::Nl,
+        }
+    }
+
+    /// Its own name, for the link that switches to it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nl => "Nederlands",
+            Self::En => "English",
+        }
+    }
+
+    /// The best of ours for an `Accept-Language` header (RFC 9110, section 12.5.4): the highest
+    /// weight wins, the first of equals; Dutch when nothing fits.
+    pub fn negotiate(accept_language: Option<&str>) -> Self {
+        let mut best: Option<(Self, f32)> = None;
+        for range in accept_language.unwrap_or_default().split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let primary = tag.split('-').next().unwrap_or_default();
+            let Some(lang) = Self::from_code(primary) else {
+                continue;
+            };
+            let weight = parts
+                .find_map(|part| part.strip_prefix("q="))
+                .map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            if weight > 0.0 && best.is_none_or(|(_, known)| weight > known) {
+                best = Some((lang, weight));
+            }
+        }
+        best.map_or(Self::Nl, |(lang, _)| lang)
+    }
+}
+
+/// An amount in the smallest unit of its currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Money {
+    /// Cents for euros.
+    pub minor: i64,
+    /// ISO 4217, such as `EUR`.
+    pub currency: String,
+}
+
+/// The words for one reader in one store.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    /// Her language.
+    pub lang: Lang,
+    /// The store's time zone.
+    pub zone: TimeZone,
+}
+
+impl Texts {
+    /// Words in `lang`, times in `zone`.
+    pub fn new(lang: Lang, zone: TimeZone) -> Self {
+        Self { lang, zone }
+    }
+
+    /// The text of `key`. A key that does not exist gives itself: a test catches those.
+    pub fn get(&self, key: &str) -> String {
+        self.format(key, None)
+    }
+
+    /// The text of `key` with one thing filled in.
+    pub fn with(&self, key: &str, name: &str, value: impl Value) -> String {
+        self.with_all(key, [(name, value.fill())])
+    }
+
+    /// The text of `key` with two things filled in.
+    pub fn with2(
+        &self,
+        key: &str,
+        first: &str,
+        first_value: impl Value,
+        second: &str,
+        second_value: impl Value,
+    ) -> String {
+        self.with_all(
+            key,
+            [(first, first_value.fill()), (second, second_value.fill())],
+        )
+    }
+
+    /// The text of `key` with all of these filled in.
+    pub fn with_all<'a, V: Into<FluentValue<'a>>>(
+        &self,
+        key: &str,
+        values: impl IntoIterator<Item = (&'a str, V)>,
+    ) -> String {
+        let mut args = FluentArgs::new();
+        for (name, value) in values {
+            args.set(name, value);
+        }
+        self.format(key, Some(&args))
+    }
+
+    /// The text of `key` for `count` of something; the key chooses between one and many.
+    pub fn count(&self, key: &str, count: impl Value) -> String {
+        self.with(key, "count", count)
+    }
+
+    /// `14:09` in the store.
+    pub fn clock(&self, at_ms: impl Borrow<u64>) -> String {
+        let at = self.zoned(*at_ms.borrow());
+        format!("{:02}:{:02}", at.hour(), at.minute())
+    }
+
+    /// `Vandaag 14:05`, `Gisteren 14:05`, `Zondag 18:40`, `12 november 18:40`.
+    pub fn moment(&self, at_ms: impl Borrow<u64>, now_ms: impl Borrow<u64>) -> String {
+        let (at_ms, now_ms) = (*at_ms.borrow(), *now_ms.borrow());
+        format!("{} {}", self.day(at_ms, now_ms), self.clock(at_ms))
+    }
+
+    /// `129,00` with its sign, as the language writes it.
+    pub fn money(&self, money: &Money) -> String {
+        let (thousands, decimal) = match self.lang {
+            Lang::Nl => ('.', ','),
+            Lang::En => (',', '.'),
+        };
+        let whole = grouped(money.minor.unsigned_abs() / 100, thousands);
+        let cents = money.minor.unsigned_abs() % 100;
+        let sign = if money.minor < 0 { "-" } else { "" };
+        let amount = format!("{sign}{whole}{decimal}{cents:02}");
+        match (money.currency.as_str(), self.lang) {
+            ("EUR", Lang::Nl) => format!("€\u{a0}{amount}"),
+            ("EUR", Lang::En) => format!("€{amount}"),
+            (code, _) => format!("{code}\u{a0}{amount}"),
+        }
+    }
+
+    /// Hour of the day in the store, 0 to 23.
+    pub fn hour(&self, at_ms: u64) -> i8 {
+        self.zoned(at_ms).hour()
+    }
+
+    /// The zone as browsers know it; UTC for one without a name.
+    pub fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    fn day(&self, at_ms: u64, now_ms: u64) -> String {
+        let (at, today) = (self.zoned(at_ms).date(), self.zoned(now_ms).date());
+        let days_ago = at.until(today).map_or(i32::MAX, |span| span.get_days());
+        match days_ago {
+            0 => self.get("day-today"),
+            1 => self.get("day-yesterday"),
+            -1 => self.get("day-tomorrow"),
+            -6..=6 => self.get(&format!("day-{}", at.weekday().to_monday_one_offset())),
+            _ => {
+                let month = self.get(&format!("month-{}", at.month()));
+                format!("{} {month}", at.day())
+            }
+        }
+    }
+
+    fn zoned(&self, at_ms: u64) -> Zoned {
+        let at_ms = i64::try_from(at_ms).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(at_ms)
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+            .to_zoned(self.zone.clone())
+    }
+
+    fn format(&self, key: &str, args: Option<&FluentArgs<'_>>) -> String {
+        let words: &FluentBundle<FluentResource> = match self.lang {
+            Lang::Nl => &NL,
+            Lang::En => &EN,
+        };
+        let Some(pattern) = words.get_message(key).and_then(|message| message.value()) else {
+            return key.to_owned();
+        };
+        // What cannot be filled in stays visible as `{$name}`; a test renders every page and
+        // looks for that.
+        words
+            .format_pattern(pattern, args, &mut Vec::new())
+            .into_owned()
+    }
+}
+
+/// What may be filled in; by reference too, since templates pass their fields so.
+pub trait Value {
+    /// As the words take it.
+    fn fill(&self) -> FluentValue<'static>;
+}
+
+impl Value for str {
+    fn fill(&self) -> FluentValue<'static> {
+        self.to_owned().into()
+    }
+}
+
+impl Value for String {
+    fn fill(&self) -> FluentValue<'static> {
+        self.clone().into()
+    }
+}
+
+impl Value for u8 {
+    fn fill(&self) -> FluentValue<'static> {
+        (*self).into()
+    }
+}
+
+impl Value for u32 {
+    fn fill(&self) -> FluentValue<'static> {
+        (*self).into()
+    }
+}
+
+impl Value for u64 {
+    fn fill(&self) -> FluentValue<'static> {
+        (*self).into()
+    }
+}
+
+impl<T: Value + ?Sized> Value for &T {
+    fn fill(&self) -> FluentValue<'static> {
+        (**self).fill()
+    }
+}
+
+/// `2:24`.
+pub fn minutes(seconds: impl Borrow<u64>) -> String {
+    let seconds = *seconds.borrow();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// `94` for a share of 0.94; anything that is no share is brought into 0 to 100.
+pub fn percent(share: impl Borrow<f32>) -> u8 {
+    let share = *share.borrow();
+    let share = if share.is_finite() { share } else { 0.0 };
+    // Between 0 and 100 by construction.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let percent = (share.clamp(0.0, 1.0) * 100.0).round() as u8;
+    percent
+}
+
+fn grouped(whole: u64, separator: char) -> String {
+    let digits = whole.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(separator);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn bundle(lang: Lang) -> FluentBundle<FluentResource> {
+    let (id, sources) = match lang {
+        Lang::Nl => ("nl", SOURCES_NL),
+        Lang::En => ("en-GB", SOURCES_EN),
+    };
+    let id: LanguageIdentifier = id.parse().unwrap_or_default();
+    let mut words = FluentBundle::new_concurrent(vec![id]);
+    // Isolating marks would stand in attributes and in JSON, where they are characters.
+    words.set_use_isolating(false);
+    for source in sources {
+        // The files are compiled in and a test parses them without an error; what parsed is
+        // kept in any case, so that one bad line does not take the page away.
+        let resource =
+            FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partly, _)| partly);
+        let _doubles = words.add_resource(resource);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SUNDAY_1409_MS: u64 = 1_795_352_940_000; // 2026-11-22 14:09 in Amsterdam
+
+    fn texts(lang: Lang) -> Texts {
+        Texts::new(lang, TimeZone::get("Europe/Amsterdam").unwrap())
+    }
+
+    fn keys(sources: &[&str]) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        for source in sources {
+            let parsed = FluentResource::try_new((*source).to_owned());
+            assert!(
+                parsed.is_ok(),
+                "{:?}",
+                parsed.err().map(|(_, errors)| errors)
+            );
+            for line in source.lines() {
+                if let Some((key, _)) = line.split_once(" =")
+                    && key.starts_with(|c: char| c.is_ascii_lowercase())
+                {
+                    assert!(keys.insert(key.to_owned()), "{key} stands twice");
+                }
+            }
+        }
+        keys
+    }
+
+    /// Keys between quotes after `get(`, `with(`, `with2(` or `count(`, and the words that go to
+    /// the scripts.
+    fn keys_used() -> BTreeSet<String> {
+        let sources = [
+            include_str!("../../templates/base.html"),
+            include_str!("../../templates/board.html"),
+            include_str!("../../templates/card.html"),
+            include_str!("../../templates/strip.html"),
+            include_str!("../../templates/phone.html"),
+            include_str!("../../templates/orders.html"),
+            include_str!("../../templates/message.html"),
+            include_str!("../../templates/login.html"),
+            include_str!("../../templates/error.html"),
+            include_str!("board.rs"),
+            include_str!("phone.rs"),
+            include_str!("porch.rs"),
+            include_str!("views.rs"),
+            include_str!("i18n.rs")
+                .split("#[cfg(test)]")
+                .next()
+                .unwrap(),
+        ];
+        let mut used = BTreeSet::new();
+        for source in sources {
+            for call in ["get(", "with(", "with2(", "count("] {
+                for after in source.split(call).skip(1) {
+                    if let Some(key) = after.trim_start().strip_prefix('"') {
+                        used.insert(key.split('"').next().unwrap().to_owned());
+                    }
+                }
+            }
+        }
+        used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
+        used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
+        used.extend((1..=7).map(|n| format!("day-{n}")));
+        used.extend((1..=12).map(|n| format!("month-{n}")));
+        used
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys() {
+        assert_eq!(keys(&SOURCES_NL), keys(&SOURCES_EN));
+    }
+
+    #[test]
+    fn every_key_used_exists_and_every_key_is_used() {
+        let known = keys(&SOURCES_NL);
+        let used = keys_used();
+        let missing: Vec<_> = used.difference(&known).collect();
+        let idle: Vec<_> = known.difference(&used).collect();
+        assert!(missing.is_empty(), "not in the files: {missing:?}");
+        assert!(idle.is_empty(), "nobody says: {idle:?}");
+    }
+
+    #[test]
+    fn dutch_unless_english_is_asked_for_more() {
+        assert_eq!(Lang::negotiate(None), Lang::Nl);
+        assert_eq!(Lang::negotiate(Some("de-DE, fr;q=0.9")), Lang::Nl);
+        assert_eq!(Lang::negotiate(Some("en-GB,en;q=0.9,nl;q=0.8")), Lang::En);
+        assert_eq!(Lang::negotiate(Some("en;q=0.5, nl-BE")), Lang::Nl);
+        assert_eq!(Lang::negotiate(Some("de, en;q=0.2")), Lang::En);
+        assert_eq!(Lang::negotiate(Some("en;q=0")), Lang::Nl);
+        assert_eq!(Lang::negotiate(Some(";;,q=,\u{0}")), Lang::Nl);
+    }
+
+    #[test]
+    fn times_are_the_stores_and_waits_are_minutes() {
+        let nl = texts(Lang::Nl);
+        assert_eq!(nl.clock(SUNDAY_1409_MS), "14:09");
+        assert_eq!(minutes(144), "2:24");
+        assert_eq!(minutes(0), "0:00");
+        assert_eq!(minutes(3_601), "60:01");
+    }
+
+    #[test]
+    fn a_moment_is_named_as_people_do() {
+        let (nl, en) = (texts(Lang::Nl), texts(Lang::En));
+        let now = SUNDAY_1409_MS;
+        let hours = |n: u64| now - n * 3_600_000;
+        assert_eq!(nl.moment(hours(1), now), "Vandaag 13:09");
+        assert_eq!(en.moment(hours(24), now), "Yesterday 14:09");
+        assert_eq!(nl.moment(hours(72), now), "Donderdag 14:09");
+        assert_eq!(en.moment(hours(24 * 10), now), "12 November 14:09");
+        assert_eq!(nl.moment(u64::MAX, now), "1 januari 01:00");
+    }
+
+    #[test]
+    fn prices_follow_the_language() {
+        let price = |minor, currency: &str| Money {
+            minor,
+            currency: currency.to_owned(),
+        };
+        assert_eq!(
+            texts(Lang::Nl).money(&price(12_900, "EUR")),
+            "€\u{a0}129,00"
+        );
+        assert_eq!(texts(Lang::En).money(&price(12_900, "EUR")), "€129.00");
+        assert_eq!(
+            texts(Lang::Nl).money(&price(123_456_705, "EUR")),
+            "€\u{a0}1.234.567,05"
+        );
+        assert_eq!(texts(Lang::En).money(&price(-5, "SEK")), "SEK\u{a0}-0.05");
+    }
+
+    #[test]
+    fn one_and_many_are_said_apart() {
+        let nl = texts(Lang::Nl);
+        assert_eq!(nl.count("items", 1_u32), "1 stuk");
+        assert_eq!(nl.count("items", 3_u32), "3 stuks");
+        assert_eq!(texts(Lang::En).count("items", 1_u32), "1 item");
+    }
+
+    #[test]
+    fn a_share_that_is_none_is_no_panic() {
+        assert_eq!(percent(0.944), 94);
+        assert_eq!(percent(f32::NAN), 0);
+        assert_eq!(percent(7.0), 100);
+        assert_eq!(percent(-1.0), 0);
+    }
+}

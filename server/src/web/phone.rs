@@ -1,0 +1,402 @@
+//! The shopper's page: her code, what we told her and why, and what we may do.
+//!
+//! In: what she may see of herself, the time. Out: the whole page, or one tile for the live
+//! stream. Promises: every message carries its reason; yes and no weigh the same; every control
+//! on the page does something, without scripts too.
+//! Invariant: shows one person's own data, and of the shop only names, places and stock.
+
+use askama::Template;
+use engine::input::{Consent, IntentKind, OrderState};
+use protocol::{DeliveryId, OrderId};
+use qrcode::{Color, EcLevel, QrCode};
+use serde::Serialize;
+
+use super::{
+    i18n::{Lang, Money, Texts},
+    views::{Icon, Markup, RenderError, render, script_words},
+};
+
+/// Version of the words beside the switches. It goes into the consent ledger with each choice:
+/// change it whenever those words change (a test compares).
+pub const CONSENT_TEXT_VERSION: &str = "2026-11";
+
+/// Words that `phone.js` says itself.
+pub const SCRIPT_WORDS: [&str; 8] = [
+    "link-live",
+    "link-reconnecting",
+    "link-stale",
+    "say-here",
+    "say-here-failed",
+    "say-choice-yes",
+    "say-choice-no",
+    "say-choice-failed",
+];
+
+/// All of the page.
+#[derive(Debug, Clone)]
+pub struct PhonePage {
+    /// In which words, in which time zone.
+    pub texts: Texts,
+    /// The session's token, for each form.
+    pub csrf: String,
+    /// This page in the other language.
+    pub other_lang_href: String,
+    /// Her first name.
+    pub given_name: String,
+    /// The store that she is in or orders from.
+    pub store_name: String,
+    /// When it closes today; none: not known.
+    pub open_until_ms: Option<u64>,
+    /// What she comes for.
+    pub pickup: PickupView,
+    /// Newest first.
+    pub messages: Vec<MessageView>,
+    /// Her switches.
+    pub consent: Consent,
+    /// The chain's limit on messages, as the switch promises it.
+    pub messages_per_day_max: u32,
+    /// What we keep of her: what, and how much or how long. Words of the caller.
+    pub kept: Vec<(String, String)>,
+    /// The answer to a form without scripts.
+    pub said: Option<String>,
+}
+
+/// Her orders here, and whether we know that she came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PickupView {
+    /// Oldest first.
+    pub orders: Vec<OrderView>,
+    /// Since when the store knows that she is here; none: it does not.
+    pub here_since_ms: Option<u64>,
+}
+
+/// One order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderView {
+    /// Which.
+    pub order: OrderId,
+    /// As the shop writes it.
+    pub number: String,
+    /// How far it is.
+    pub state: OrderState,
+    /// What she says at the desk, once it is ready.
+    pub code: Option<String>,
+    /// Pieces.
+    pub item_count: u32,
+    /// Names of the products; may be empty.
+    pub products: Vec<String>,
+    /// Until when the shop keeps it; none: no limit.
+    pub keep_until_ms: Option<u64>,
+}
+
+/// One message, with its reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageView {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// When it was sent.
+    pub sent_ms: u64,
+    /// The product's name.
+    pub product: String,
+    /// What it costs; none: not known.
+    pub price: Option<Money>,
+    /// The zone where it is.
+    pub zone: String,
+    /// The shelf or rack within the zone.
+    pub shelf: Option<String>,
+    /// Pieces that the store had when it was decided.
+    pub stock: u32,
+    /// Why she got it.
+    pub why: WhyView,
+}
+
+/// The facts that a message rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhyView {
+    /// The strongest thing that she did with it online.
+    pub intent: IntentKind,
+    /// When.
+    pub online_ms: u64,
+    /// How often she looked at it.
+    pub views: u32,
+    /// When we believed her to be in the zone.
+    pub zone_ms: u64,
+    /// How sure we were, as a share of 1.
+    pub share: f32,
+    /// Which message of the day it was, from 1.
+    pub number_today: u32,
+    /// How many a day may have.
+    pub max_today: u32,
+}
+
+/// The data of an `event: message` and an `event: orders`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TileUpdate {
+    /// The tile.
+    pub html: String,
+}
+
+/// The whole page.
+pub fn render_phone(page: &PhonePage, now_ms: u64) -> Result<String, RenderError> {
+    let t = &page.texts;
+    let messages: Result<String, RenderError> = page
+        .messages
+        .iter()
+        .map(|message| render_message(t, message, now_ms))
+        .collect();
+    let template = PhoneTemplate {
+        t,
+        page,
+        now_ms,
+        words: script_words(t, &SCRIPT_WORDS),
+        pickup: Markup(render_pickup(t, &page.csrf, &page.pickup, now_ms)?),
+        messages: Markup(messages?),
+        switches: switches(page),
+    };
+    render("phone", &template)
+}
+
+/// The tile with her orders and the "Ik ben er" button, for an `event: orders`.
+pub fn render_pickup(
+    texts: &Texts,
+    csrf: &str,
+    pickup: &PickupView,
+    now_ms: u64,
+) -> Result<String, RenderError> {
+    let (ready, other): (Vec<_>, Vec<_>) = pickup
+        .orders
+        .iter()
+        .partition(|order| order.state == OrderState::Ready && order.code.is_some());
+    let ready: Vec<Pass<'_>> = ready.into_iter().map(Pass::of).collect();
+    let heading = match (ready.len(), other.len()) {
+        (0, 0) => texts.get("orders-none"),
+        (0, waiting) => texts.count("orders-coming", count(waiting)),
+        (ready, _) => texts.count("orders-ready", count(ready)),
+    };
+    let template = OrdersTemplate {
+        t: texts,
+        csrf,
+        pickup,
+        ready,
+        other,
+        heading,
+        now_ms,
+    };
+    render("orders", &template)
+}
+
+/// One message tile, for an `event: message`.
+pub fn render_message(
+    texts: &Texts,
+    message: &MessageView,
+    now_ms: u64,
+) -> Result<String, RenderError> {
+    render(
+        "message",
+        &MessageTemplate {
+            t: texts,
+            message,
+            now_ms,
+        },
+    )
+}
+
+#[derive(Template)]
+#[template(path = "phone.html")]
+struct PhoneTemplate<'a> {
+    t: &'a Texts,
+    page: &'a PhonePage,
+    now_ms: u64,
+    words: String,
+    pickup: Markup,
+    messages: Markup,
+    switches: [Switch; 4],
+}
+
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct OrdersTemplate<'a> {
+    t: &'a Texts,
+    csrf: &'a str,
+    pickup: &'a PickupView,
+    ready: Vec<Pass<'a>>,
+    other: Vec<&'a OrderView>,
+    heading: String,
+    now_ms: u64,
+}
+
+impl OrdersTemplate<'_> {
+    fn keep_until(&self, until_ms: &u64) -> String {
+        // Within a sentence a day has no capital in Dutch, and has one in English.
+        match self.t.lang {
+            Lang::Nl => self.t.moment(until_ms, self.now_ms).to_lowercase(),
+            Lang::En => self.t.moment(until_ms, self.now_ms),
+        }
+    }
+
+    fn state_words(&self, state: &OrderState) -> String {
+        let t = self.t;
+        match state {
+            OrderState::Placed => t.get("order-placed"),
+            OrderState::Ready => t.get("order-ready"),
+            OrderState::Delayed => t.get("order-delayed"),
+            OrderState::Cancelled => t.get("order-cancelled"),
+            OrderState::Completed => t.get("order-completed"),
+        }
+    }
+
+    fn other_count(&self) -> u32 {
+        count(self.other.len())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessageTemplate<'a> {
+    t: &'a Texts,
+    message: &'a MessageView,
+    now_ms: u64,
+}
+
+impl MessageTemplate<'_> {
+    fn icon(&self) -> Icon {
+        match self.message.why.intent {
+            IntentKind::Wishlisted => Icon::Heart,
+            IntentKind::Carted => Icon::Bag,
+            IntentKind::Viewed | IntentKind::Ordered => Icon::Eye,
+        }
+    }
+
+    fn source_words(&self) -> String {
+        match self.message.why.intent {
+            IntentKind::Wishlisted => self.t.get("message-from-wishlisted"),
+            IntentKind::Carted => self.t.get("message-from-carted"),
+            IntentKind::Viewed | IntentKind::Ordered => self.t.get("message-from-viewed"),
+        }
+    }
+
+    fn online_words(&self) -> String {
+        let views = self.message.why.views;
+        match self.message.why.intent {
+            IntentKind::Wishlisted => self.t.with("why-wishlisted", "views", views),
+            IntentKind::Carted => self.t.with("why-carted", "views", views),
+            // The matcher drops what was bought; if a row says otherwise, say the least.
+            IntentKind::Viewed | IntentKind::Ordered => self.t.with("why-viewed", "views", views),
+        }
+    }
+
+    fn rule_words(&self) -> String {
+        match self.message.why.intent {
+            IntentKind::Wishlisted => self.t.get("why-rule-wishlisted"),
+            IntentKind::Carted => self.t.get("why-rule-carted"),
+            IntentKind::Viewed | IntentKind::Ordered => self.t.get("why-rule-viewed"),
+        }
+    }
+
+    fn place_words(&self) -> String {
+        let zone = self.message.zone.as_str();
+        match &self.message.shelf {
+            Some(shelf) => self
+                .t
+                .with2("message-shelf", "zone", zone, "shelf", shelf.as_str()),
+            None => self.t.with("message-zone", "zone", zone),
+        }
+    }
+}
+
+/// What she shows at the desk.
+struct Pass<'a> {
+    order: &'a OrderView,
+    code: &'a str,
+    /// Digit by digit, for ears.
+    spelled: String,
+    qr: Option<Qr>,
+}
+
+impl<'a> Pass<'a> {
+    fn of(order: &'a OrderView) -> Self {
+        let code = order.code.as_deref().unwrap_or_default();
+        let letters: Vec<String> = code.chars().map(String::from).collect();
+        Self {
+            order,
+            code,
+            spelled: letters.join(" "),
+            qr: Qr::of(code),
+        }
+    }
+}
+
+/// A QR code as runs of dark modules.
+struct Qr {
+    /// With the quiet zone that scanners need, half of it given by the frame's padding.
+    view_box: String,
+    path: String,
+}
+
+impl Qr {
+    /// None when the text does not fit in any code: the digits stand beside it anyway.
+    fn of(text: &str) -> Option<Self> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
+        let width = code.width();
+        let mut path = String::new();
+        for (y, row) in code.to_colors().chunks(width).enumerate() {
+            let mut x = 0;
+            for run in row.chunk_by(|a, b| a == b) {
+                if run.first() == Some(&Color::Dark) {
+                    let dark = run.len();
+                    path.push_str(&format!("M{x} {y}h{dark}v1h-{dark}z"));
+                }
+                x += run.len();
+            }
+        }
+        Some(Self {
+            view_box: format!("-2 -2 {0} {0}", width + 4),
+            path,
+        })
+    }
+}
+
+/// One consent switch.
+struct Switch {
+    name: &'static str,
+    on: bool,
+    title: String,
+    more: String,
+}
+
+fn switches(page: &PhonePage) -> [Switch; 4] {
+    let (t, consent) = (&page.texts, page.consent);
+    [
+        Switch {
+            name: "arrival",
+            on: consent.arrival,
+            title: t.get("consent-arrival"),
+            more: t.get("consent-arrival-more"),
+        },
+        Switch {
+            name: "messages",
+            on: consent.messages,
+            title: t.get("consent-messages"),
+            more: t.with("consent-messages-more", "max", page.messages_per_day_max),
+        },
+        Switch {
+            name: "browsing",
+            on: consent.browsing,
+            title: t.get("consent-browsing"),
+            more: t.get("consent-browsing-more"),
+        },
+        Switch {
+            name: "statistics",
+            on: consent.statistics,
+            title: t.get("consent-statistics"),
+            more: t.get("consent-statistics-more"),
+        },
+    ]
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

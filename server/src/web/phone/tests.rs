@@ -1,0 +1,200 @@
+use super::*;
+use crate::web::fixtures::{NOW_MS, message, order, phone, texts};
+
+fn pickup(orders: Vec<OrderView>, here_since_ms: Option<u64>) -> String {
+    let view = PickupView {
+        orders,
+        here_since_ms,
+    };
+    render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap()
+}
+
+#[test]
+fn an_order_that_is_ready_shows_its_code_to_eyes_ears_and_scanners() {
+    let html = pickup(vec![order(19, OrderState::Ready)], None);
+    assert!(html.contains("Je bestelling ligt klaar"), "{html}");
+    assert!(
+        html.contains(">7419<") && html.contains(">7 4 1 9<"),
+        "{html}"
+    );
+    assert!(
+        html.contains("QR-code met code 7419") && html.contains("h7v1h-7z"),
+        "{html}"
+    );
+    assert!(html.contains("We bewaren het tot zaterdag 14:09"), "{html}");
+}
+
+#[test]
+fn a_code_is_never_shown_before_the_order_is_ready() {
+    let placed = OrderView {
+        code: Some("7419".to_owned()),
+        ..order(2, OrderState::Placed)
+    };
+    let html = pickup(vec![placed], None);
+    assert!(
+        !html.contains("7419") && html.contains("nog niet klaar"),
+        "{html}"
+    );
+    assert!(!html.contains("Ik ben er"), "nothing to come for: {html}");
+}
+
+#[test]
+fn several_orders_have_a_code_each_and_the_rest_is_folded() {
+    let html = pickup(
+        vec![
+            order(1, OrderState::Ready),
+            order(2, OrderState::Ready),
+            order(3, OrderState::Delayed),
+        ],
+        None,
+    );
+    assert!(html.contains("Je bestellingen liggen klaar"), "{html}");
+    assert_eq!(html.matches("class=\"pass\"").count(), 2);
+    assert!(
+        html.contains("Nog 1 bestelling<") && html.contains("later dan beloofd"),
+        "{html}"
+    );
+}
+
+#[test]
+fn who_is_seen_needs_not_say_so_again() {
+    let html = pickup(vec![order(1, OrderState::Ready)], Some(NOW_MS));
+    assert!(
+        html.contains("Gezien om 14:09.") && !html.contains("<form"),
+        "{html}"
+    );
+}
+
+#[test]
+fn nothing_to_collect_is_said_in_words() {
+    assert!(pickup(Vec::new(), None).contains("Niets om op te halen"));
+}
+
+#[test]
+fn a_message_carries_its_reason() {
+    let html = render_message(
+        &texts(Lang::Nl),
+        &message(1, IntentKind::Wishlisted),
+        NOW_MS,
+    )
+    .unwrap();
+    for fact in [
+        "Wandellaars Veldzicht",
+        "€\u{a0}129,00",
+        "Schoenen, rek 4. Nog 2 op voorraad.",
+        "Donderdag 14:09, online",
+        "Je zette dit op je verlanglijst en keek er 3 keer naar.",
+        "Vandaag 14:05, Schoenen",
+        "voor 93% zeker",
+        "bericht 1 van hooguit 2 vandaag",
+    ] {
+        assert!(html.contains(fact), "{fact}: {html}");
+    }
+}
+
+#[test]
+fn each_intent_has_its_own_words() {
+    let words = |intent| render_message(&texts(Lang::En), &message(1, intent), NOW_MS).unwrap();
+    assert!(words(IntentKind::Viewed).contains("You looked at this 3 times."));
+    assert!(words(IntentKind::Carted).contains("In your basket, in stock here."));
+}
+
+#[test]
+fn a_name_or_a_product_cannot_become_markup() {
+    let nasty = "<img src=x onerror=alert(1)>";
+    let mut page = phone(Lang::Nl);
+    page.given_name = nasty.to_owned();
+    page.store_name = nasty.to_owned();
+    page.said = Some(nasty.to_owned());
+    page.kept = vec![(nasty.to_owned(), nasty.to_owned())];
+    page.messages = vec![MessageView {
+        product: nasty.to_owned(),
+        ..message(1, IntentKind::Carted)
+    }];
+    page.pickup.orders = vec![OrderView {
+        code: Some(nasty.to_owned()),
+        products: vec![nasty.to_owned()],
+        ..order(1, OrderState::Ready)
+    }];
+    let html = render_phone(&page, NOW_MS).unwrap();
+    assert!(!html.contains("<img"), "{html}");
+}
+
+#[test]
+fn a_code_too_long_for_any_drawing_is_still_readable() {
+    let order = OrderView {
+        code: Some("7".repeat(8_000)),
+        ..order(1, OrderState::Ready)
+    };
+    let html = pickup(vec![order], None);
+    assert!(html.contains("7777") && !html.contains("<svg viewBox=\"-2"));
+}
+
+#[test]
+fn no_switch_is_set_before_she_chose_and_each_choice_is_one_of_two() {
+    let mut page = phone(Lang::Nl);
+    page.consent = Consent::default();
+    let html = render_phone(&page, NOW_MS).unwrap();
+    for name in ["arrival", "messages", "browsing", "statistics"] {
+        assert!(html.contains(&format!(
+            "name=\"{name}\" value=\"no\" aria-describedby=\"c-{name}-more\" checked"
+        )));
+        assert!(html.contains(&format!(
+            "name=\"{name}\" value=\"yes\" aria-describedby=\"c-{name}-more\">"
+        )));
+    }
+    page.consent.browsing = true;
+    let html = render_phone(&page, NOW_MS).unwrap();
+    assert!(
+        html.contains(
+            "name=\"browsing\" value=\"yes\" aria-describedby=\"c-browsing-more\" checked"
+        )
+    );
+}
+
+#[test]
+fn messages_off_and_no_message_yet_are_told_apart() {
+    let mut page = phone(Lang::Nl);
+    page.messages.clear();
+    assert!(
+        render_phone(&page, NOW_MS)
+            .unwrap()
+            .contains("Nog geen bericht")
+    );
+    page.consent.messages = false;
+    assert!(
+        render_phone(&page, NOW_MS)
+            .unwrap()
+            .contains("Berichten staan uit")
+    );
+}
+
+#[test]
+fn a_tab_leads_only_to_what_is_there() {
+    let mut page = phone(Lang::Nl);
+    assert!(
+        render_phone(&page, NOW_MS)
+            .unwrap()
+            .contains("href=\"#bewaard\"")
+    );
+    page.kept.clear();
+    assert!(!render_phone(&page, NOW_MS).unwrap().contains("bewaard\""));
+}
+
+/// A choice is kept with the version of the words that she read. If this fails, the words beside
+/// the switches changed: raise [`CONSENT_TEXT_VERSION`], then put the new digest here.
+#[test]
+fn the_words_of_consent_have_a_version() {
+    use sha2::{Digest, Sha256};
+    let mut words = String::from(CONSENT_TEXT_VERSION);
+    for lang in [Lang::Nl, Lang::En] {
+        let page = phone(lang);
+        words += &page.texts.get("choices-intro");
+        for switch in switches(&page) {
+            words += &switch.title;
+            words += &switch.more;
+        }
+    }
+    let digest = hex::encode(Sha256::digest(words));
+    assert_eq!(&digest[..16], "6fb3d9faa356f2db");
+}

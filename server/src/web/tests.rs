@@ -1,0 +1,145 @@
+//! What holds for every page in every state and language.
+
+use std::collections::BTreeSet;
+
+use super::{assets, fixtures::all_pages, i18n::Lang};
+
+fn pages() -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for lang in [Lang::Nl, Lang::En] {
+        for (name, html) in all_pages(lang).unwrap() {
+            pages.push((format!("{}/{name}", lang.code()), html));
+        }
+    }
+    pages
+}
+
+/// The values of an attribute, in order.
+fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
+    let start = format!(" {attribute}=\"");
+    html.split(&start)
+        .skip(1)
+        .filter_map(|after| after.split('"').next())
+        .collect()
+}
+
+#[test]
+fn an_id_stands_once_and_what_refers_to_it_finds_it() {
+    for (page, html) in pages() {
+        let ids = values(&html, "id");
+        let known: BTreeSet<_> = ids.iter().copied().collect();
+        assert_eq!(ids.len(), known.len(), "{page}: {ids:?}");
+        for attribute in ["aria-labelledby", "aria-describedby", "for"] {
+            for id in values(&html, attribute) {
+                assert!(known.contains(id), "{page}: {attribute}={id}");
+            }
+        }
+        for href in values(&html, "href") {
+            if let Some(id) = href.strip_prefix('#') {
+                assert!(known.contains(id), "{page}: {href}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_tag_that_opens_closes() {
+    for (page, html) in pages() {
+        for tag in [
+            "html", "head", "body", "main", "header", "section", "article", "form", "div", "p",
+            "dl", "ul", "ol", "li", "button", "span", "svg", "details", "fieldset", "h1", "h2",
+            "h3", "label", "template", "nav",
+        ] {
+            let opened = html.matches(&format!("<{tag}>")).count()
+                + html.matches(&format!("<{tag} ")).count();
+            let closed = html.matches(&format!("</{tag}>")).count();
+            assert_eq!(opened, closed, "{page}: <{tag}>");
+        }
+        assert_eq!(
+            html.matches("<h1").count(),
+            1,
+            "{page}: one heading of the first rank"
+        );
+    }
+}
+
+#[test]
+fn every_word_is_there_and_every_blank_is_filled() {
+    for (page, html) in pages() {
+        assert!(!html.contains("{$"), "{page}");
+        // Blanks for the scripts stand in `data-words` alone.
+        let (_, after) = html.split_once("<body").unwrap();
+        let text = after.split_once('>').unwrap().1;
+        assert!(!text.contains('{'), "{page}: a blank that nobody fills");
+        for prefix in [
+            "board", "act", "state", "orders", "why", "consent", "notice", "error",
+        ] {
+            assert!(
+                !text.contains(&format!(">{prefix}-")),
+                "{page}: a key instead of a word"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_on_a_page_needs_more_than_our_own_files() {
+    for (page, html) in pages() {
+        assert_eq!(
+            html.matches("<script").count(),
+            html.matches("<script type=\"module\" src=\"/assets/")
+                .count()
+        );
+        for forbidden in [
+            " onclick=",
+            " onload=",
+            "javascript:",
+            "<style",
+            "https://",
+            "src=\"//",
+        ] {
+            assert!(!html.contains(forbidden), "{page}: {forbidden}");
+        }
+        for style in values(&html, "style") {
+            assert!(style.starts_with("--part:"), "{page}: {style}");
+        }
+        let addresses = values(&html, "href")
+            .into_iter()
+            .chain(values(&html, "src"));
+        for path in addresses.filter_map(|address| address.strip_prefix("/assets/")) {
+            assert!(assets::serve(path).is_some(), "{page}: {path}");
+        }
+    }
+}
+
+#[test]
+fn every_form_posts_with_the_token() {
+    for (page, html) in pages() {
+        for form in html.split("<form").skip(1) {
+            let form = form.split("</form>").next().unwrap();
+            assert!(form.contains("method=\"post\""), "{page}: {form}");
+            assert!(
+                form.contains("name=\"csrf\" value=\"token-of-this-session\""),
+                "{page}: {form}"
+            );
+            assert!(form.contains("type=\"submit\""), "{page}: {form}");
+        }
+    }
+}
+
+#[test]
+fn both_languages_have_the_same_skeleton() {
+    let skeleton = |html: &str| -> Vec<String> {
+        html.split('<')
+            .skip(1)
+            .filter_map(|tag| Some(tag.split([' ', '>']).next()?.to_owned()))
+            .collect()
+    };
+    for ((name, nl), (_, en)) in all_pages(Lang::Nl)
+        .unwrap()
+        .iter()
+        .zip(all_pages(Lang::En).unwrap())
+    {
+        assert_eq!(skeleton(nl), skeleton(&en), "{name}");
+    }
+}
