@@ -1,12 +1,13 @@
 //! Cards, alerts and taps.
 
 use engine::{
-    input::{OrderState, TapAction},
+    Input,
+    input::{Order, OrderState, TapAction},
     outcome::{Cause, Journey, TapAnswer},
 };
 use protocol::CardId;
 
-use crate::timeline::{Timeline, ZERO_MS, order, staff};
+use crate::timeline::{Timeline, ZERO_MS, customer, order, staff};
 
 fn code(code: &str) -> TapAction {
     TapAction::HandOver { code: code.into() }
@@ -58,6 +59,34 @@ fn another_order_joins_the_card_without_another_alert() {
         (card, vec![order(1), order(2)])
     );
     assert_eq!(alerts(&t), 1);
+}
+
+#[test]
+fn an_order_told_again_shows_nothing_again() {
+    let mut t = anna_arrived();
+    t.order("anna", 1, OrderState::Ready);
+    assert_eq!((t.news.cards.len(), alerts(&t)), (1, 1));
+}
+
+#[test]
+fn the_code_of_an_order_that_is_not_on_the_card_hands_over_nothing() {
+    let mut t = anna_arrived();
+    t.order("anna", 2, OrderState::Placed);
+    let wrong = TapAnswer::WrongCode { tries_left: 4 };
+    assert_eq!(t.tap("piet", code("code-2")), wrong);
+}
+
+#[test]
+fn an_order_without_a_code_is_not_handed_over_for_nothing() {
+    let mut t = anna_arrived();
+    t.input(&Input::Order(Order {
+        order: order(2),
+        customer: customer("anna"),
+        state: OrderState::Ready,
+        code: String::new(),
+    }));
+    let wrong = TapAnswer::WrongCode { tries_left: 4 };
+    assert_eq!(t.tap("piet", code(" ")), wrong);
 }
 
 #[test]

@@ -233,11 +233,13 @@ fn an_answer_after_she_left_the_store_tells_nothing() {
 #[test]
 fn an_answer_that_comes_twice_is_used_once() {
     let mut t = anna_at_the_shoes();
+    t.facts(|f| f.candidates.clear()); // silent: no message that would outdate the second one
     let questions = t.news.questions.clone();
     t.answer();
     t.news.questions = questions;
     t.answer();
-    assert_eq!((t.news.decisions.len(), t.news.deliveries.len()), (1, 1));
+    assert_eq!(t.chosen(), "NoIntent");
+    assert_eq!(t.news.decisions.len(), 1);
 }
 
 #[test]
