@@ -48,7 +48,7 @@ fn every_tag_that_opens_closes() {
         for tag in [
             "html", "head", "body", "main", "header", "section", "article", "form", "div", "p",
             "dl", "ul", "ol", "li", "button", "span", "svg", "details", "fieldset", "h1", "h2",
-            "h3", "label", "template", "nav",
+            "h3", "label", "b", "small", "summary", "template", "nav",
         ] {
             let opened = html.matches(&format!("<{tag}>")).count()
                 + html.matches(&format!("<{tag} ")).count();
@@ -141,5 +141,27 @@ fn both_languages_have_the_same_skeleton() {
         .zip(all_pages(Lang::En).unwrap())
     {
         assert_eq!(skeleton(nl), skeleton(&en), "{name}");
+    }
+}
+
+#[test]
+fn a_script_finds_each_word_that_it_says_with_its_blanks() {
+    let board = super::board::SCRIPT_WORDS.as_slice();
+    let phone = super::phone::SCRIPT_WORDS.as_slice();
+    for (script, words) in [
+        (include_str!("../../assets/board.js"), board),
+        (include_str!("../../assets/cards.js"), board),
+        (include_str!("../../assets/taps.js"), board),
+        (include_str!("../../assets/phone.js"), phone),
+    ] {
+        for after in script.split("text(\"").skip(1) {
+            let key = after.split('"').next().unwrap();
+            assert!(words.contains(&key), "{key}");
+        }
+    }
+    for (page, html) in pages() {
+        if let Some(words) = values(&html, "data-words").first() {
+            assert!(words.contains("{time}"), "{page}: {words}");
+        }
     }
 }
