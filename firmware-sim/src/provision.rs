@@ -141,13 +141,11 @@ async fn place(api: &Api, store: &StoreId, product: &Product) -> Result<(), ApiE
     put(api, format!("/v1/stores/{store}/products/{sku}"), &body).await
 }
 
-/// A customer with her intents and order, and a code with which her phone enrols. `server_ms` is
-/// the server's time: what she did online lies before it.
+/// A customer with her order, and a code with which her phone enrols.
 pub async fn person(
     api: &Api,
     store: &StoreId,
     shopper: &Shopper,
-    server_ms: u64,
 ) -> Result<Enrolling, ApiError> {
     let body = json!({
         "external_id": shopper.external_id, "given_name": shopper.given_name,
@@ -155,13 +153,6 @@ pub async fn person(
         "language": shopper.language,
     });
     let Created { customer } = api.post("/v1/customers", &body).await?;
-    for (kind, sku, ago_ms) in &shopper.intents {
-        let path = format!("/v1/customers/{customer}/intents");
-        let at_ms = server_ms.saturating_sub(*ago_ms);
-        let _: Nothing = api
-            .post(&path, &json!({"kind": kind, "sku": sku, "at_ms": at_ms}))
-            .await?;
-    }
     if let Some(order) = &shopper.order {
         let (state, bay) = if order.ready {
             ("ready", Some(order.bay.as_str()))
@@ -178,6 +169,23 @@ pub async fn person(
     let path = format!("/v1/customers/{customer}/enrolments");
     let Code { code } = api.post(&path, &json!({})).await?;
     Ok(Enrolling { customer, code })
+}
+
+/// What she did online. The shop sends it once she agreed to its use: before, it is not kept.
+/// `server_ms` is the server's time; all of it lies before that.
+pub async fn intents(
+    api: &Api,
+    customer: CustomerId,
+    shopper: &Shopper,
+    server_ms: u64,
+) -> Result<(), ApiError> {
+    for (kind, sku, ago_ms) in &shopper.intents {
+        let path = format!("/v1/customers/{customer}/intents");
+        let at_ms = server_ms.saturating_sub(*ago_ms);
+        let body = json!({"kind": kind, "sku": sku, "at_ms": at_ms});
+        let _: Nothing = api.post(&path, &body).await?;
+    }
+    Ok(())
 }
 
 fn named((nl, en): (&str, &str)) -> serde_json::Value {

@@ -291,7 +291,7 @@ async fn enrol(
     server_ms: u64,
 ) -> Result<Enrolled, WorldError> {
     let external_id = || shopper.external_id.clone();
-    let enrolling = provision::person(api, &scenario.store, shopper, server_ms)
+    let enrolling = provision::person(api, &scenario.store, shopper)
         .await
         .map_err(|source| WorldError::Provision {
             external_id: external_id(),
@@ -309,10 +309,17 @@ async fn enrol(
             .await?;
         Ok(enrolled)
     };
-    enrolled.await.map_err(|source| WorldError::Enrol {
+    let enrolled = enrolled.await.map_err(|source| WorldError::Enrol {
         external_id: external_id(),
         source,
-    })
+    })?;
+    provision::intents(api, enrolling.customer, shopper, server_ms)
+        .await
+        .map_err(|source| WorldError::Provision {
+            external_id: external_id(),
+            source,
+        })?;
+    Ok(enrolled)
 }
 
 /// What is to happen at a moment, apart from the radios.

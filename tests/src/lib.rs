@@ -1,1 +1,9 @@
-//! Stub.
+//! The whole stack as tests use it: a rig to set one up, tools that must be there, tests that say
+//! how they were skipped.
+//!
+//! In: a test's name, what it needs, what it does. Out: a verdict, and how many were skipped.
+//! Invariant: every test has its own folder, database, ports and processes; nothing sleeps, all
+//! await a condition.
+
+pub mod harness;
+pub mod rig;

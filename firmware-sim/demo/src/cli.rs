@@ -176,7 +176,7 @@ async fn rounds(
 }
 
 /// Waits until the server has had all that the gateways sent: the log has stopped growing.
-async fn settle(stack: &Stack) -> anyhow::Result<()> {
+pub async fn settle(stack: &Stack) -> anyhow::Result<()> {
     let audit = Audit::open(&stack.database())?;
     let mut before = u64::MAX;
     until_within(Duration::from_secs(20), "the log to be quiet", async || {

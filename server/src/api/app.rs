@@ -80,8 +80,8 @@ pub struct Enrolled {
     /// An identity lives 2 to the power of this many seconds.
     rotation_exponent: u8,
     server_ms: u64,
-    /// Shelf beacons carry one of these as iBeacon UUID.
-    beacon_uuids: Vec<String>,
+    /// What the chain's shelf beacons carry as iBeacon UUID; none: it has no shelf beacons yet.
+    beacon_uuid: Option<String>,
 }
 
 struct Secrets {
@@ -113,7 +113,7 @@ pub(super) async fn enrol(
     let (code, token) = (secret::sha256(&body.code), secret::sha256(&secrets.token));
     let (signing_key, key, offset_s) = (secrets.signing_key, secrets.key, secrets.offset_s);
     let platform = body.platform;
-    let (device, beacon_uuids) = app
+    let (device, beacon_uuid) = app
         .pipeline
         .write(move |txn| {
             let customer = people::use_enrolment(txn.db, txn.now_ms, &code)?;
@@ -126,7 +126,7 @@ pub(super) async fn enrol(
             };
             people::add_device(txn.db, txn.now_ms, &row, &platform, Some(&token))?;
             add_radio(txn, &row, EidKey(key), offset_s)?;
-            Ok((device, beacon_uuids(txn)?))
+            Ok((device, beacon_uuid(txn)?))
         })
         .await?;
     let enrolled = Enrolled {
@@ -137,7 +137,7 @@ pub(super) async fn enrol(
         clock_offset_s: offset_s,
         rotation_exponent: protocol::eid::ROTATION_EXPONENT,
         server_ms: clock::now_ms(),
-        beacon_uuids,
+        beacon_uuid,
     };
     Ok((StatusCode::CREATED, Json(enrolled)))
 }
@@ -162,18 +162,18 @@ fn add_radio(
     Ok(())
 }
 
-fn beacon_uuids(txn: &Txn<'_>) -> Result<Vec<String>, StoreError> {
-    let mut uuids = Vec::new();
+/// A chain has one UUID; were there two by mistake, the first by spelling is told.
+fn beacon_uuid(txn: &Txn<'_>) -> Result<Option<String>, StoreError> {
+    let mut found: Option<String> = None;
     for store in shop::store_ids(txn.db)? {
         for anchor in shop::anchors(txn.db, &store)? {
             if let AnchorKind::Beacon(Transmitter::IBeacon { uuid, .. }) = anchor.kind {
-                uuids.push(uuid.to_string());
+                let text = uuid.to_string();
+                found = Some(found.map_or(text.clone(), |known| known.min(text)));
             }
         }
     }
-    uuids.sort_unstable();
-    uuids.dedup();
-    Ok(uuids)
+    Ok(found)
 }
 
 /// A new identity key.

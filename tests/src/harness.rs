@@ -1,0 +1,76 @@
+//! Tests that know what they need.
+//!
+//! A tool that is not installed makes a test skipped, and the closing line says how many were; with
+//! `WELKOM_REQUIRE_ALL=1` it makes the test fail, so that nothing is skipped where it counts.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// What a test needs beside this workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// An external MQTT broker.
+    Mosquitto,
+    /// A browser and its driver.
+    Chromium,
+    /// A C compiler, for the library that notes writes.
+    Cc,
+}
+
+impl Tool {
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Mosquitto => &["mosquitto"],
+            Self::Chromium => &["chromium", "chromedriver"],
+            Self::Cc => &["cc"],
+        }
+    }
+
+    fn is_there(self) -> bool {
+        self.programs().iter().all(|program| find(program).is_some())
+    }
+}
+
+/// Where a program is; Debian keeps some in `sbin`.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(extra).map(|dir| dir.join(program)).find(|p| p.is_file())
+}
+
+/// A test that runs on a runtime of its own.
+pub fn test<F>(name: &str, needs: &[Tool], body: impl FnOnce() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let missing: Vec<Tool> = needs.iter().copied().filter(|tool| !tool.is_there()).collect();
+    let required = std::env::var_os("WELKOM_REQUIRE_ALL").is_some_and(|value| value == "1");
+    if !missing.is_empty() && required {
+        let words = format!("{missing:?} must be installed with WELKOM_REQUIRE_ALL=1");
+        return Trial::test(name, move || Err(Failed::from(words)));
+    }
+    let skip = !missing.is_empty();
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Failed::from(error.to_string()))?;
+        runtime.block_on(body()).map_err(|error| Failed::from(format!("{error:?}")))
+    })
+    .with_ignored_flag(skip)
+}
+
+/// Runs them and prints the closing line.
+pub fn run(tests: Vec<Trial>) -> ExitCode {
+    // Another provider, set by whoever embeds this, serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let args = Arguments::from_args();
+    let conclusion = libtest_mimic::run(&args, tests);
+    if !args.list {
+        let (passed, failed) = (conclusion.num_passed, conclusion.num_failed);
+        println!("{passed} passed, {failed} failed, {} skipped", conclusion.num_ignored);
+    }
+    conclusion.exit_code()
+}

@@ -1,0 +1,69 @@
+//! A stack for one test: server, gateways, air, all in a folder of their own.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use demo::{
+    process::Process,
+    stack::{Options, Stack},
+};
+use firmware_sim::{air::AirServer, plan::Plan, provision::GatewayCredentials};
+use tempfile::TempDir;
+
+/// The program that plays the parts.
+pub fn program() -> anyhow::Result<PathBuf> {
+    // The tests lie in `target/PROFILE/deps`, the program beside that folder.
+    let me = std::env::current_exe()?;
+    let dir = me.parent().and_then(std::path::Path::parent).context("find the target folder")?;
+    let program = dir.join("stack");
+    anyhow::ensure!(program.exists(), "{} is not built", program.display());
+    Ok(program)
+}
+
+/// A furnished store.
+pub struct Rig {
+    /// The server and its folder.
+    pub stack: Stack,
+    /// Where gateways hear.
+    pub air: AirServer,
+    /// How they log in.
+    pub credentials: Vec<GatewayCredentials>,
+    /// Those that run.
+    pub gateways: Vec<Process>,
+    /// Goes with the rig.
+    pub folder: TempDir,
+}
+
+impl Rig {
+    /// A server with a store, no gateway yet.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let stack = Stack::start(folder.path(), &program()?, options).await?;
+        let credentials = stack.furnish(&Plan::kade_9()).await?;
+        let air = AirServer::bind("127.0.0.1:0").await?;
+        Ok(Self { stack, air, credentials, gateways: Vec::new(), folder })
+    }
+
+    /// Starts all gateways and waits until they listen.
+    pub async fn with_gateways(mut self) -> anyhow::Result<Self> {
+        for credentials in &self.credentials {
+            self.gateways.push(self.stack.gateway(credentials, self.air.address(), &[])?);
+        }
+        self.stack.gateways_ready(&self.air, self.gateways.len()).await?;
+        Ok(self)
+    }
+
+    /// Warnings and errors that any part has logged.
+    pub fn warnings(&self) -> anyhow::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.stack.dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "log") {
+                let log = std::fs::read_to_string(&path)?;
+                let loud = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+                found.extend(log.lines().filter(loud).map(str::to_owned));
+            }
+        }
+        Ok(found)
+    }
+}
