@@ -227,6 +227,17 @@ mod tests {
         BufReader::new(stream)
     }
 
+    /// What the gateway reads next; empty at the end.
+    async fn next_line(gateway: &mut BufReader<TcpStream>) -> String {
+        let mut text = String::new();
+        let read = gateway.read_line(&mut text);
+        tokio::time::timeout(Duration::from_secs(10), read)
+            .await
+            .unwrap()
+            .unwrap();
+        text
+    }
+
     async fn until(condition: impl Fn() -> bool) {
         let wait = async {
             while !condition() {
@@ -247,8 +258,7 @@ mod tests {
         until(|| air.connected() == 1).await;
         air.deliver(&door, &line(-61), Some(3));
         air.deliver(&door, &line(-62), None);
-        let mut text = String::new();
-        gateway.read_line(&mut text).await.unwrap();
+        let text = next_line(&mut gateway).await;
         assert_eq!(serde_json::from_str::<AirLine>(&text).unwrap(), line(-61));
         until(|| air.heard() == BTreeMap::from([((door.clone(), 3), 1)])).await;
         drop(gateway);
@@ -259,8 +269,7 @@ mod tests {
     async fn who_speaks_another_version_is_sent_away() {
         let air = AirServer::bind("127.0.0.1:0").await.unwrap();
         let mut gateway = connect(&air, "{\"v\":9,\"anchor\":\"door\"}\n").await;
-        let mut text = String::new();
-        assert_eq!(gateway.read_line(&mut text).await.unwrap(), 0);
+        assert_eq!(next_line(&mut gateway).await, "");
         assert_eq!(air.connected(), 0);
     }
 
@@ -274,8 +283,6 @@ mod tests {
         until(|| lock(&air.shared).connections_total == 2).await;
         drop(killed);
         air.deliver(&door, &line(-60), None);
-        let mut text = String::new();
-        fresh.read_line(&mut text).await.unwrap();
-        assert!(text.contains("-60"));
+        assert!(next_line(&mut fresh).await.contains("-60"));
     }
 }

@@ -142,11 +142,7 @@ async fn place(api: &Api, store: &StoreId, product: &Product) -> Result<(), ApiE
 }
 
 /// A customer with her order, and a code with which her phone enrols.
-pub async fn person(
-    api: &Api,
-    store: &StoreId,
-    shopper: &Shopper,
-) -> Result<Enrolling, ApiError> {
+pub async fn person(api: &Api, store: &StoreId, shopper: &Shopper) -> Result<Enrolling, ApiError> {
     let body = json!({
         "external_id": shopper.external_id, "given_name": shopper.given_name,
         "family_name": shopper.family_name, "salutation": shopper.salutation,

@@ -1,5 +1,10 @@
 //! The reference phone against a stand-in server that knows the phone contract and nothing else.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests; clippy's own exception covers test functions alone"
+)]
+
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},

@@ -28,7 +28,9 @@ impl Tool {
     }
 
     fn is_there(self) -> bool {
-        self.programs().iter().all(|program| find(program).is_some())
+        self.programs()
+            .iter()
+            .all(|program| find(program).is_some())
     }
 }
 
@@ -36,7 +38,10 @@ impl Tool {
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let extra = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(extra).map(|dir| dir.join(program)).find(|p| p.is_file())
+    std::env::split_paths(&path)
+        .chain(extra)
+        .map(|dir| dir.join(program))
+        .find(|p| p.is_file())
 }
 
 /// A test that runs on a runtime of its own.
@@ -44,7 +49,11 @@ pub fn test<F>(name: &str, needs: &[Tool], body: impl FnOnce() -> F + Send + 'st
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let missing: Vec<Tool> = needs.iter().copied().filter(|tool| !tool.is_there()).collect();
+    let missing: Vec<Tool> = needs
+        .iter()
+        .copied()
+        .filter(|tool| !tool.is_there())
+        .collect();
     let required = std::env::var_os("WELKOM_REQUIRE_ALL").is_some_and(|value| value == "1");
     if !missing.is_empty() && required {
         let words = format!("{missing:?} must be installed with WELKOM_REQUIRE_ALL=1");
@@ -57,7 +66,9 @@ where
             .enable_all()
             .build()
             .map_err(|error| Failed::from(error.to_string()))?;
-        runtime.block_on(body()).map_err(|error| Failed::from(format!("{error:?}")))
+        runtime
+            .block_on(body())
+            .map_err(|error| Failed::from(format!("{error:?}")))
     })
     .with_ignored_flag(skip)
 }
@@ -70,7 +81,10 @@ pub fn run(tests: Vec<Trial>) -> ExitCode {
     let conclusion = libtest_mimic::run(&args, tests);
     if !args.list {
         let (passed, failed) = (conclusion.num_passed, conclusion.num_failed);
-        println!("{passed} passed, {failed} failed, {} skipped", conclusion.num_ignored);
+        println!(
+            "{passed} passed, {failed} failed, {} skipped",
+            conclusion.num_ignored
+        );
     }
     conclusion.exit_code()
 }

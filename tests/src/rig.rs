@@ -14,7 +14,10 @@ use tempfile::TempDir;
 pub fn program() -> anyhow::Result<PathBuf> {
     // The tests lie in `target/PROFILE/deps`, the program beside that folder.
     let me = std::env::current_exe()?;
-    let dir = me.parent().and_then(std::path::Path::parent).context("find the target folder")?;
+    let dir = me
+        .parent()
+        .and_then(std::path::Path::parent)
+        .context("find the target folder")?;
     let program = dir.join("stack");
     anyhow::ensure!(program.exists(), "{} is not built", program.display());
     Ok(program)
@@ -41,15 +44,24 @@ impl Rig {
         let stack = Stack::start(folder.path(), &program()?, options).await?;
         let credentials = stack.furnish(&Plan::kade_9()).await?;
         let air = AirServer::bind("127.0.0.1:0").await?;
-        Ok(Self { stack, air, credentials, gateways: Vec::new(), folder })
+        Ok(Self {
+            stack,
+            air,
+            credentials,
+            gateways: Vec::new(),
+            folder,
+        })
     }
 
     /// Starts all gateways and waits until they listen.
     pub async fn with_gateways(mut self) -> anyhow::Result<Self> {
         for credentials in &self.credentials {
-            self.gateways.push(self.stack.gateway(credentials, self.air.address(), &[])?);
+            self.gateways
+                .push(self.stack.gateway(credentials, self.air.address(), &[])?);
         }
-        self.stack.gateways_ready(&self.air, self.gateways.len()).await?;
+        self.stack
+            .gateways_ready(&self.air, self.gateways.len())
+            .await?;
         Ok(self)
     }
 

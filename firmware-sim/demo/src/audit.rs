@@ -59,9 +59,12 @@ impl Audit {
 
     /// Customers by the shop's id.
     pub fn customers(&self) -> anyhow::Result<BTreeMap<CustomerId, String>> {
-        let mut statement = self.db.prepare("SELECT customer, external_id FROM customers")?;
-        let rows = statement
-            .query_map([], |row| Ok((CustomerId(row.get::<_, Uuid>(0)?), row.get(1)?)))?;
+        let mut statement = self
+            .db
+            .prepare("SELECT customer, external_id FROM customers")?;
+        let rows = statement.query_map([], |row| {
+            Ok((CustomerId(row.get::<_, Uuid>(0)?), row.get(1)?))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -93,7 +96,11 @@ impl Audit {
         let mut stays = Vec::new();
         while let Some(row) = rows.next()? {
             let zone: String = row.get(0)?;
-            stays.push((zone.parse()?, ms(row.get(1)?), row.get::<_, Option<i64>>(2)?.map(ms)));
+            stays.push((
+                zone.parse()?,
+                ms(row.get(1)?),
+                row.get::<_, Option<i64>>(2)?.map(ms),
+            ));
         }
         Ok(stays)
     }
@@ -117,8 +124,9 @@ impl Audit {
 
     /// All sightings in the input log, in its order.
     pub fn sightings(&self) -> anyhow::Result<Vec<Observation>> {
-        let mut statement =
-            self.db.prepare("SELECT body FROM inputs WHERE kind = 'sightings' ORDER BY store, seq")?;
+        let mut statement = self
+            .db
+            .prepare("SELECT body FROM inputs WHERE kind = 'sightings' ORDER BY store, seq")?;
         let mut rows = statement.query([])?;
         let mut sightings = Vec::new();
         while let Some(row) = rows.next()? {
@@ -134,8 +142,9 @@ impl Audit {
     pub fn heard(&self) -> anyhow::Result<BTreeMap<(AnchorId, CustomerId), u64>> {
         let mut heard = BTreeMap::new();
         for sighting in self.sightings()?.into_iter().filter(|s| !s.certain) {
-            *heard.entry((sighting.anchor, sighting.customer)).or_default() +=
-                u64::from(sighting.count);
+            *heard
+                .entry((sighting.anchor, sighting.customer))
+                .or_default() += u64::from(sighting.count);
         }
         Ok(heard)
     }

@@ -32,10 +32,14 @@ use crate::{
 
 /// A store with everything in it: broker, server, two gateways, about twenty shoppers.
 #[derive(Debug, Parser)]
-#[command(name = "cargo demo", version, after_help = "Examples:
+#[command(
+    name = "cargo demo",
+    version,
+    after_help = "Examples:
   cargo demo                                       look at the pages; Ctrl-C stops everything
   cargo demo --headless --seed 7 --for 90s --json  run once and compare with the truth
-  cargo demo --keep /tmp/welkom                    keep database, spools and logs")]
+  cargo demo --keep /tmp/welkom                    keep database, spools and logs"
+)]
 struct Args {
     /// Everything follows from it; without it, a fresh one.
     #[arg(long)]
@@ -68,7 +72,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => (text, 1),
     };
     let number: u64 = number.parse().map_err(|_| wrong())?;
-    if number == 0 || number > 86_400 { Err(wrong()) } else { Ok(Duration::from_secs(number * unit_s)) }
+    if number == 0 || number > 86_400 {
+        Err(wrong())
+    } else {
+        Ok(Duration::from_secs(number * unit_s))
+    }
 }
 
 /// The whole program.
@@ -85,8 +93,12 @@ where
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.context("start the runtime").and_then(|r| r.block_on(play(args)));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = runtime
+        .context("start the runtime")
+        .and_then(|r| r.block_on(play(args)));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -107,7 +119,11 @@ async fn play(args: Args) -> anyhow::Result<bool> {
         Some(dir) => {
             std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
             let empty = std::fs::read_dir(dir)?.next().is_none();
-            anyhow::ensure!(empty, "{} is not empty: choose another folder", dir.display());
+            anyhow::ensure!(
+                empty,
+                "{} is not empty: choose another folder",
+                dir.display()
+            );
             std::path::absolute(dir)?
         }
     };
@@ -208,16 +224,28 @@ async fn one_round(
 ) -> anyhow::Result<(firmware_sim::truth::Truth, Seen)> {
     let run_ms = u64::try_from(args.run_for.as_millis()).unwrap_or(u64::MAX);
     let scenario = Scenario::new(stack.store.clone(), run_ms, format!("s{seed}"));
-    let world = World::new(Scenario { shoppers: args.shoppers, ..scenario }, seed);
+    let world = World::new(
+        Scenario {
+            shoppers: args.shoppers,
+            ..scenario
+        },
+        seed,
+    );
     eprintln!("{} shoppers get ready at home.", world.shoppers().len());
     let phones = world.enrol(&stack.api).await?;
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let board = tokio::spawn(watch_board(stack.api.clone(), stack.store.to_string(), seen.clone()));
+    let board = tokio::spawn(watch_board(
+        stack.api.clone(),
+        stack.store.to_string(),
+        seen.clone(),
+    ));
     if !args.headless {
         show_addresses(stack, &world).await?;
     }
     let bar = bar(args.run_for);
-    let run = world.run(&stack.api, phones, air, shutdown, |p| tell(&bar, p)).await?;
+    let run = world
+        .run(&stack.api, phones, air, shutdown, |p| tell(&bar, p))
+        .await?;
     bar.finish_and_clear();
     board.abort();
     let mut seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
@@ -242,7 +270,10 @@ fn tell(bar: &ProgressBar, progress: &Progress) {
         Happening::Received(received) => format!("{who} reads: {}", received.notification.body),
     };
     bar.set_position(progress.at_ms / 1_000);
-    let line = format!("{:>5.1} s  {words}", std::time::Duration::from_millis(progress.at_ms).as_secs_f64());
+    let line = format!(
+        "{:>5.1} s  {words}",
+        std::time::Duration::from_millis(progress.at_ms).as_secs_f64()
+    );
     bar.suspend(|| eprintln!("{line}"));
 }
 
@@ -265,7 +296,9 @@ async fn watch_board(api: Api, store: String, seen: Arc<Mutex<Seen>>) -> anyhow:
             let data = event.lines().find_map(|line| line.strip_prefix("data: "));
             if let Some(Ok(card)) = data.map(serde_json::from_str::<Card>) {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.boards.entry(card.external_id).or_insert_with(server::clock::now_ms);
+                seen.boards
+                    .entry(card.external_id)
+                    .or_insert_with(server::clock::now_ms);
             }
         }
     }
@@ -277,7 +310,12 @@ async fn show_addresses(stack: &Stack, world: &World) -> anyhow::Result<()> {
     println!("\nStaff board     {}/staff/{}", stack.url(), stack.store);
     println!("                log in as {login}, password {password}");
     println!("                look for: a door lights up when somebody with an order comes in");
-    for shopper in world.shoppers().iter().filter(|s| s.consent.messages).take(2) {
+    for shopper in world
+        .shoppers()
+        .iter()
+        .filter(|s| s.consent.messages)
+        .take(2)
+    {
         if let Some(path) = page_link(stack, &shopper.external_id).await? {
             println!("A shopper       {}{path}", stack.url());
         }

@@ -60,7 +60,11 @@ impl Process {
             .stderr(err)
             .spawn()
             .with_context(|| format!("start {part}"))?;
-        Ok(Self { child, name: part.to_owned(), log: log.to_owned() })
+        Ok(Self {
+            child,
+            name: part.to_owned(),
+            log: log.to_owned(),
+        })
     }
 
     /// The process id.
@@ -70,8 +74,12 @@ impl Process {
 
     /// Kill -9, and wait for the end.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill().with_context(|| format!("kill {}", self.name))?;
-        self.child.wait().with_context(|| format!("wait for {}", self.name))?;
+        self.child
+            .kill()
+            .with_context(|| format!("kill {}", self.name))?;
+        self.child
+            .wait()
+            .with_context(|| format!("wait for {}", self.name))?;
         Ok(())
     }
 
@@ -83,17 +91,23 @@ impl Process {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.with_context(|| format!("{} has no process id", self.name))?;
         kill_process(pid, Signal::TERM).with_context(|| format!("stop {}", self.name))?;
-        self.child.wait().with_context(|| format!("wait for {}", self.name))
+        self.child
+            .wait()
+            .with_context(|| format!("wait for {}", self.name))
     }
 
     /// How it ended, if it has.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        self.child.try_wait().with_context(|| format!("look at {}", self.name))
+        self.child
+            .try_wait()
+            .with_context(|| format!("look at {}", self.name))
     }
 
     /// An error with the end of its log, if it has ended.
     pub fn still_runs(&mut self) -> anyhow::Result<()> {
-        let Some(status) = self.ended()? else { return Ok(()) };
+        let Some(status) = self.ended()? else {
+            return Ok(());
+        };
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(20).collect();
         let tail: Vec<&str> = tail.into_iter().rev().collect();

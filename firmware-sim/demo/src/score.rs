@@ -76,7 +76,11 @@ impl Percentiles {
             let at = (values.len() * percent).div_ceil(100).saturating_sub(1);
             values.get(at).copied().unwrap_or(0)
         };
-        Self { p50: rank(50), p95: rank(95), max: rank(100) }
+        Self {
+            p50: rank(50),
+            p95: rank(95),
+            max: rank(100),
+        }
     }
 }
 
@@ -104,7 +108,10 @@ impl Score {
 pub fn score(truth: &Truth, seen: &Seen, audit: &Audit) -> anyhow::Result<Score> {
     let run = truth.run.as_ref();
     let store = run.map_or("kade-9", |run| run.store.as_str());
-    let mut score = Score { seed: run.map_or(0, |run| run.seed), ..Score::default() };
+    let mut score = Score {
+        seed: run.map_or(0, |run| run.seed),
+        ..Score::default()
+    };
     visits(&mut score, truth, &audit.visits(store)?);
     notifications(&mut score, truth, seen);
     arrivals(&mut score, truth, seen, &audit.cards(store)?);
@@ -124,7 +131,11 @@ fn is_followed(truth: &Truth, external_id: &str) -> bool {
 
 fn visits(score: &mut Score, truth: &Truth, found: &[Visit]) {
     let mut used = vec![false; found.len()];
-    for visit in truth.visits.iter().filter(|v| is_followed(truth, &v.external_id)) {
+    for visit in truth
+        .visits
+        .iter()
+        .filter(|v| is_followed(truth, &v.external_id))
+    {
         score.visits_true += 1;
         let (from, to) = (visit.entered_ms.saturating_sub(EDGE_MS), visit.left_ms);
         let to = to.map_or(u64::MAX, |left| left + EDGE_MS);
@@ -140,22 +151,33 @@ fn visits(score: &mut Score, truth: &Truth, found: &[Visit]) {
         }
         if matches == 0 {
             score.visits_missed += 1;
-            score.fault(format!("{} was here, and no visit says so", visit.external_id));
+            score.fault(format!(
+                "{} was here, and no visit says so",
+                visit.external_id
+            ));
         }
         if matches > 1 {
             score.visits_split += 1;
-            score.fault(format!("{}'s visit is in {matches} pieces", visit.external_id));
+            score.fault(format!(
+                "{}'s visit is in {matches} pieces",
+                visit.external_id
+            ));
         }
     }
     for (visit, _) in found.iter().zip(&used).filter(|(_, used)| !**used) {
         score.visits_spurious += 1;
-        score.fault(format!("{} was not here, but a visit says so", visit.external_id));
+        score.fault(format!(
+            "{} was not here, but a visit says so",
+            visit.external_id
+        ));
     }
 }
 
 fn notifications(score: &mut Score, truth: &Truth, seen: &Seen) {
     for (external_id, inbox) in &seen.inboxes {
-        let offers = inbox.iter().filter(|r| r.notification.class == Class::Marketing);
+        let offers = inbox
+            .iter()
+            .filter(|r| r.notification.class == Class::Marketing);
         let allowed = truth.offers.iter().find(|o| o.external_id == *external_id);
         let (mut deliveries, mut products) = (BTreeSet::new(), BTreeSet::new());
         for received in offers {
@@ -187,10 +209,15 @@ fn arrivals(score: &mut Score, truth: &Truth, seen: &Seen, cards: &[Card]) {
     let mut waits = Vec::new();
     for (external_id, arrival) in &people {
         score.arrivals_true += 1;
-        let hers = cards.iter().filter(|c| c.external_id == **external_id).count();
+        let hers = cards
+            .iter()
+            .filter(|c| c.external_id == **external_id)
+            .count();
         if hers == 0 {
             score.arrivals_missed += 1;
-            score.fault(format!("{external_id} came for her order, and nobody was told"));
+            score.fault(format!(
+                "{external_id} came for her order, and nobody was told"
+            ));
         }
         if hers > 1 {
             score.arrivals_spurious += hers - 1;
@@ -200,9 +227,15 @@ fn arrivals(score: &mut Score, truth: &Truth, seen: &Seen, cards: &[Card]) {
             waits.push(board_ms.saturating_sub(arrival.door_line_ms));
         }
     }
-    for card in cards.iter().filter(|c| !people.contains_key(&c.external_id)) {
+    for card in cards
+        .iter()
+        .filter(|c| !people.contains_key(&c.external_id))
+    {
         score.arrivals_spurious += 1;
-        score.fault(format!("{} did not come for an order, but an alert says so", card.external_id));
+        score.fault(format!(
+            "{} did not come for an order, but an alert says so",
+            card.external_id
+        ));
     }
     score.arrival_alert_ms = Percentiles::of(waits);
 }
@@ -220,8 +253,11 @@ fn heard(score: &mut Score, truth: &Truth, audit: &Audit) -> anyhow::Result<()> 
         .filter(|p| is_followed(truth, &p.external_id))
         .map(|p| p.external_id.clone())
         .collect();
-    let anchors: BTreeSet<_> =
-        firmware_sim::plan::Plan::kade_9().anchors.into_iter().map(|a| a.anchor).collect();
+    let anchors: BTreeSet<_> = firmware_sim::plan::Plan::kade_9()
+        .anchors
+        .into_iter()
+        .map(|a| a.anchor)
+        .collect();
     for external_id in &followed {
         for anchor in &anchors {
             let key = heard_key(anchor, external_id);
@@ -245,7 +281,9 @@ fn heard(score: &mut Score, truth: &Truth, audit: &Audit) -> anyhow::Result<()> 
     }
     for (key, count) in kept {
         score.sightings_twice += count;
-        score.fault(format!("{count} advertisements in the log of nobody whom we follow ({key})"));
+        score.fault(format!(
+            "{count} advertisements in the log of nobody whom we follow ({key})"
+        ));
     }
     Ok(())
 }

@@ -74,7 +74,16 @@ impl Stack {
         let store: StoreId = "kade-9".parse()?;
         let server = Some(server);
         let (dir, program) = (dir.to_owned(), program.to_owned());
-        Ok(Self { dir, program, options, server, ready, api_key, api, store })
+        Ok(Self {
+            dir,
+            program,
+            options,
+            server,
+            ready,
+            api_key,
+            api,
+            store,
+        })
     }
 
     /// Starts the server again where it was, on the same ports.
@@ -92,12 +101,17 @@ impl Stack {
 
     /// Kill -9.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.server.take().context("the server is down already")?.kill()
+        self.server
+            .take()
+            .context("the server is down already")?
+            .kill()
     }
 
     /// Asks the server to stop, and waits.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
+        let Some(mut server) = self.server.take() else {
+            return Ok(());
+        };
         tokio::task::spawn_blocking(move || server.stop()).await??;
         Ok(())
     }
@@ -109,7 +123,11 @@ impl Stack {
 
     /// The address of the pages.
     pub fn url(&self) -> String {
-        format!("{}://localhost:{}", self.ready.scheme, self.ready.http.port())
+        format!(
+            "{}://localhost:{}",
+            self.ready.scheme,
+            self.ready.http.port()
+        )
     }
 
     /// Sets the store up, with a colleague who may log in.
@@ -133,7 +151,11 @@ impl Stack {
         let config = self.dir.join(format!("gateway-{name}.toml"));
         fs::write(&config, self.gateway_toml(credentials, air))
             .with_context(|| format!("write {}", config.display()))?;
-        let args = [OsStr::new("run"), OsStr::new("--config"), config.as_os_str()];
+        let args = [
+            OsStr::new("run"),
+            OsStr::new("--config"),
+            config.as_os_str(),
+        ];
         let log = self.dir.join(format!("gateway-{name}.log"));
         Process::start(&self.program, "gateway", &args, env, &log)
     }
@@ -144,8 +166,13 @@ impl Stack {
     }
 
     fn gateway_toml(&self, credentials: &GatewayCredentials, air: SocketAddr) -> String {
-        let GatewayCredentials { gateway, mqtt_username, mqtt_password, mqtt_host, mqtt_port } =
-            credentials;
+        let GatewayCredentials {
+            gateway,
+            mqtt_username,
+            mqtt_password,
+            mqtt_host,
+            mqtt_port,
+        } = credentials;
         let store = &self.store;
         let spool = self.spool(gateway);
         let tls = match (&self.ready.ca, self.ready.mqtt_tls) {
@@ -178,7 +205,12 @@ impl Stack {
 }
 
 fn api(ready: &Ready, key: &str) -> anyhow::Result<Api> {
-    let pem = ready.ca.as_ref().map(fs::read).transpose().context("read the certificate")?;
+    let pem = ready
+        .ca
+        .as_ref()
+        .map(fs::read)
+        .transpose()
+        .context("read the certificate")?;
     let base = format!("{}://localhost:{}", ready.scheme, ready.http.port());
     Ok(Api::new(&base, pem.as_deref())?.with_bearer(key))
 }
@@ -186,7 +218,9 @@ fn api(ready: &Ready, key: &str) -> anyhow::Result<Api> {
 fn write_config(dir: &Path, options: &Options, before: Option<&Ready>) -> anyhow::Result<PathBuf> {
     let http_port = before.map_or(options.http_port, |ready| ready.http.port());
     let mqtt_port = before.and_then(|ready| ready.mqtt).map_or(0, |a| a.port());
-    let tls_port = before.and_then(|ready| ready.mqtt_tls).map_or(0, |a| a.port());
+    let tls_port = before
+        .and_then(|ready| ready.mqtt_tls)
+        .map_or(0, |a| a.port());
     let tls = if options.tls { "self-made" } else { "off" };
     let mqtt = match (options.external_broker, options.tls) {
         (Some(port), _) => format!("[mqtt.external]\nhost = \"127.0.0.1\"\nport = {port}\n"),
@@ -216,7 +250,11 @@ async fn launch(
     let file = dir.join("ready.json");
     // It may not be there; then nothing must go.
     let _ = fs::remove_file(&file);
-    let args = [OsStr::new("run"), OsStr::new("--config"), config.as_os_str()];
+    let args = [
+        OsStr::new("run"),
+        OsStr::new("--config"),
+        config.as_os_str(),
+    ];
     let mut process = Process::start(program, "server", &args, env, &dir.join("server.log"))?;
     until("the server to be ready", async || {
         process.still_runs()?;

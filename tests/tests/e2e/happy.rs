@@ -13,26 +13,47 @@ use libtest_mimic::Trial;
 use tokio::sync::watch;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![test("healthy_run_matches_the_truth_and_logs_no_warning", &[], healthy_run)]
+    vec![test(
+        "healthy_run_matches_the_truth_and_logs_no_warning",
+        &[],
+        healthy_run,
+    )]
 }
 
 async fn healthy_run() -> anyhow::Result<()> {
-    let options = Options { snapshot_s: Some(86_400), ..Options::default() };
+    let options = Options {
+        snapshot_s: Some(86_400),
+        ..Options::default()
+    };
     let mut rig = Rig::start(options).await?.with_gateways().await?;
     let scenario = Scenario::new(rig.stack.store.clone(), 60_000, "happy");
-    let world = World::new(Scenario { shoppers: 10, ..scenario }, 11);
+    let world = World::new(
+        Scenario {
+            shoppers: 10,
+            ..scenario
+        },
+        11,
+    );
     let phones = world.enrol(&rig.stack.api).await?;
     let (_stop, shutdown) = watch::channel(false);
-    let run = world.run(&rig.stack.api, phones, &rig.air, shutdown, |_| {}).await?;
+    let run = world
+        .run(&rig.stack.api, phones, &rig.air, shutdown, |_| {})
+        .await?;
     for gateway in &mut rig.gateways {
         gateway.stop()?;
     }
     demo::cli::settle(&rig.stack).await?;
     rig.stack.stop().await?;
-    let seen = Seen { boards: BTreeMap::new(), inboxes: run.inboxes };
+    let seen = Seen {
+        boards: BTreeMap::new(),
+        inboxes: run.inboxes,
+    };
     let score = score(&run.truth, &seen, &Audit::open(&rig.stack.database())?)?;
     anyhow::ensure!(score.is_clean(), "{score:#?}");
-    anyhow::ensure!(score.notifications > 0 && score.arrivals_true > 0, "nothing happened: {score:#?}");
+    anyhow::ensure!(
+        score.notifications > 0 && score.arrivals_true > 0,
+        "nothing happened: {score:#?}"
+    );
     let warnings = rig.warnings()?;
     anyhow::ensure!(warnings.is_empty(), "{warnings:#?}");
     Ok(())
