@@ -440,7 +440,7 @@ enum SessionError {
     #[error(transparent)]
     Connection(#[from] Box<ConnectionError>),
     #[error("send: {0}")]
-    Client(#[from] rumqttc::v5::ClientError),
+    Client(#[from] Box<rumqttc::v5::ClientError>),
     #[error("read {path}: {source}")]
     CaFile {
         path: std::path::PathBuf,
@@ -448,6 +448,12 @@ enum SessionError {
     },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<rumqttc::v5::ClientError> for SessionError {
+    fn from(error: rumqttc::v5::ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
 }
 
 impl From<ConnectionError> for SessionError {
