@@ -19,6 +19,11 @@ pub(crate) fn tests() -> Vec<Trial> {
             &[],
             engine_is_pure,
         ),
+        test(
+            "readme_walks_through_functions_that_exist",
+            &[],
+            readme_is_true,
+        ),
     ]
 }
 
@@ -121,5 +126,33 @@ async fn engine_is_pure() -> anyhow::Result<()> {
     for banned in ["SystemTime::now", "Instant::now", "HashMap", "HashSet"] {
         anyhow::ensure!(bans.contains(banned), "{banned} is not banned in {path}");
     }
+    Ok(())
+}
+
+/// Each `file.rs:function` of the README's walk; a file without a folder lies in the engine.
+async fn readme_is_true() -> anyhow::Result<()> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let readme = std::fs::read_to_string(format!("{root}/README.md")).context("read the README")?;
+    let quoted = readme.split('`').skip(1).step_by(2);
+    let mut seen = 0;
+    for place in quoted {
+        let Some((file, function)) = place.split_once(".rs:") else {
+            continue;
+        };
+        let folder = if file.contains('/') {
+            ""
+        } else {
+            "server/engine/src/"
+        };
+        let path = format!("{root}/{folder}{file}.rs");
+        let code = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let defined = [format!("fn {function}("), format!("fn {function}<")];
+        anyhow::ensure!(
+            defined.iter().any(|d| code.contains(d)),
+            "no {function} in {path}"
+        );
+        seen += 1;
+    }
+    anyhow::ensure!(seen >= 15, "the walk has only {seen} steps");
     Ok(())
 }
