@@ -166,6 +166,11 @@ impl Load {
         .await
     }
 
+    /// The book so far.
+    pub fn so_far(&self) -> Vec<Advert> {
+        lock(&self.book).clone()
+    }
+
     /// Ends it and returns the book.
     pub fn stop(self) -> Vec<Advert> {
         self.task.abort();

@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,7 +33,10 @@ use crate::{
 };
 
 /// How long what is owed may take to arrive once everything is up.
-const DRAIN_MAX: Duration = Duration::from_secs(90);
+const DRAIN_MAX: Duration = Duration::from_secs(60);
+
+/// More for a process's environment.
+pub type Env<'a> = &'a [(&'a str, &'a OsStr)];
 
 /// The store.
 pub struct Floor {
@@ -75,16 +79,16 @@ impl Floor {
     /// Starts all gateways and waits until they listen.
     pub async fn with_gateways(mut self) -> anyhow::Result<Self> {
         for place in 0..self.credentials.len() {
-            self.start_gateway(place)?;
+            self.start_gateway(place, &[])?;
         }
         let wanted = self.gateways.len();
         self.stack.gateways_ready(&self.air, wanted).await?;
         Ok(self)
     }
 
-    fn start_gateway(&mut self, place: usize) -> anyhow::Result<()> {
+    fn start_gateway(&mut self, place: usize, env: Env<'_>) -> anyhow::Result<()> {
         let credentials = &self.credentials[place];
-        let gateway = self.stack.gateway(credentials, self.air.address(), &[])?;
+        let gateway = self.stack.gateway(credentials, self.air.address(), env)?;
         self.gateways[place] = Some(gateway);
         Ok(())
     }
@@ -99,13 +103,13 @@ impl Floor {
 
     /// Begins a load over all gateways.
     pub fn load(&self, per_s: u64) -> anyhow::Result<Load> {
-        let people = self.people.clone();
-        Ok(Load::start(
-            self.air.clone(),
-            self.anchors()?,
-            people,
-            per_s,
-        ))
+        Ok(self.load_of(&self.anchors()?, per_s))
+    }
+
+    /// The same over some of them.
+    pub fn load_of(&self, anchors: &[AnchorId], per_s: u64) -> Load {
+        let (air, people) = (self.air.clone(), self.people.clone());
+        Load::start(air, anchors.to_vec(), people, per_s)
     }
 
     /// Kill -9 of one gateway; returns when.
@@ -121,11 +125,11 @@ impl Floor {
         Ok(killed)
     }
 
-    /// Starts it again, and waits until it listens.
-    pub async fn restart_gateway(&mut self, place: usize) -> anyhow::Result<Instant> {
+    /// Starts one, for the first time or again, and waits until it listens.
+    pub async fn up(&mut self, place: usize, env: Env<'_>) -> anyhow::Result<Instant> {
         let connected = self.air.connected();
-        self.start_gateway(place)?;
-        until("the gateway to listen again", async || {
+        self.start_gateway(place, env)?;
+        until("the gateway to listen", async || {
             Ok(self.air.connected() > connected)
         })
         .await?;

@@ -7,6 +7,7 @@
 
 pub mod crowd;
 pub mod floor;
+pub mod hand_gateway;
 pub mod harness;
 pub mod mosquitto;
 pub mod rig;

@@ -9,10 +9,14 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context;
 use demo::stack::until;
+use protocol::{message::Batch, topic::SIGHTINGS_FILTER};
+use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions, mqttbytes::QoS};
+use tokio::task::JoinHandle;
 
 /// The broker.
 pub struct Mosquitto {
@@ -83,5 +87,63 @@ impl Drop for Mosquitto {
             // Nobody is left to tell.
             let _ = self.kill();
         }
+    }
+}
+
+/// Reads along what gateways publish.
+pub struct Observer {
+    batches: Arc<Mutex<Vec<Batch>>>,
+    // Held, since the connection ends with its last client.
+    _client: AsyncClient,
+    task: JoinHandle<()>,
+}
+
+impl Observer {
+    /// Connects and waits until the broker tells it everything.
+    pub async fn start(port: u16) -> anyhow::Result<Self> {
+        let mut options = MqttOptions::new("observer", "127.0.0.1", port);
+        options.set_max_packet_size(Some(256 * 1024));
+        let (client, mut events) = AsyncClient::new(options, 100);
+        client.subscribe(SIGHTINGS_FILTER, QoS::AtLeastOnce).await?;
+        let batches = Arc::<Mutex<Vec<Batch>>>::default();
+        let (read, (listens, is_listening)) = (batches.clone(), tokio::sync::watch::channel(false));
+        let task = tokio::spawn(async move {
+            // Ends with the connection; the test sees that nothing more is read.
+            while let Ok(event) = events.poll().await {
+                match event {
+                    Event::Incoming(Incoming::SubAck(_)) => {
+                        listens.send_replace(true);
+                    }
+                    Event::Incoming(Incoming::Publish(message)) => {
+                        if let Ok(batch) = Batch::from_json(&message.payload) {
+                            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                            read.push(batch);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        });
+        until("the broker to let the observer listen", async || {
+            Ok(*is_listening.borrow())
+        })
+        .await?;
+        Ok(Self {
+            batches,
+            _client: client,
+            task,
+        })
+    }
+
+    /// What was published so far.
+    pub fn published(&self) -> Vec<Batch> {
+        let batches = self.batches.lock();
+        batches.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

@@ -129,7 +129,7 @@ async fn killed_gateway() -> anyhow::Result<()> {
         load.more(between(kill)).await?;
         let killed = floor.kill_gateway(place).await?;
         left.push(floor.read_spool(place)?);
-        let back = floor.restart_gateway(place).await?;
+        let back = floor.up(place, &[]).await?;
         deaths.push(Death {
             place,
             killed,

@@ -2,10 +2,14 @@
 
 mod happy;
 mod kills;
+mod outage;
+mod redelivery;
 
 fn main() -> std::process::ExitCode {
     let mut tests = Vec::new();
     tests.extend(happy::tests());
     tests.extend(kills::tests());
+    tests.extend(outage::tests());
+    tests.extend(redelivery::tests());
     e2e::harness::run(tests)
 }
