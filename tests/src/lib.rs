@@ -12,3 +12,4 @@ pub mod harness;
 pub mod mosquitto;
 pub mod rig;
 pub mod spool_reader;
+pub mod write_journal;

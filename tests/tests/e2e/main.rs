@@ -4,6 +4,7 @@ mod happy;
 mod kills;
 mod outage;
 mod redelivery;
+mod write_loss;
 
 fn main() -> std::process::ExitCode {
     let mut tests = Vec::new();
@@ -11,5 +12,6 @@ fn main() -> std::process::ExitCode {
     tests.extend(kills::tests());
     tests.extend(outage::tests());
     tests.extend(redelivery::tests());
+    tests.extend(write_loss::tests());
     e2e::harness::run(tests)
 }
