@@ -97,6 +97,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_record_is_read_when_it_is_whole_and_not_before() {
+        let mut bytes = vec![0; HEADER];
+        bytes[..10].copy_from_slice(b"WLKSPOOL\x01\x00");
+        let checksum = crc32(&[&bytes[..60]]);
+        bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+        let (seq, body) = (7u64.to_le_bytes(), b"[]");
+        bytes.extend(2u32.to_le_bytes());
+        bytes.extend(crc32(&[&seq, body]).to_le_bytes());
+        bytes.extend(seq);
+        bytes.extend(body);
+        let read = |len: usize| {
+            let mut records = Vec::new();
+            segment("boot", &bytes[..len], &mut records).unwrap();
+            records.iter().map(|r| r.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(read(bytes.len()), [7]);
+        assert!((0..bytes.len()).all(|len| read(len).is_empty()));
+    }
+
+    #[test]
     fn the_check_value_of_the_checksum_is_right() {
         assert_eq!(crc32(&[b"1234", b"56789"]), 0xcbf4_3926);
     }

@@ -349,3 +349,109 @@ fn coin(seed: u64, file: u64, place: u64) -> bool {
     let [byte, ..] = seed.bytes16(&format!("write-loss-{file}"), place);
     byte & 1 == 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A journal in the making; names files by their open number.
+    #[derive(Default)]
+    struct Notes(Vec<u8>);
+
+    impl Notes {
+        fn note(mut self, operation: u8, file: u64, offset: u64, bytes: &[u8]) -> Self {
+            self.0.extend([operation, 0, 0, 0, 0, 0, 0, 0]);
+            for number in [file, offset, bytes.len() as u64] {
+                self.0.extend(number.to_ne_bytes());
+            }
+            self.0.extend(bytes);
+            self
+        }
+        fn open(self, file: u64, path: &Path) -> Self {
+            self.note(b'O', file, 0, path.as_os_str().as_encoded_bytes())
+        }
+        fn write(self, file: u64, offset: u64, bytes: &[u8]) -> Self {
+            self.note(b'W', file, offset, bytes)
+        }
+        fn sync(self, file: u64) -> Self {
+            self.note(b'S', file, 0, b"").note(b'E', file, 0, b"")
+        }
+    }
+
+    /// What is left of the folder: names and contents.
+    fn left(notes: impl FnOnce(&Path, Notes) -> Notes) -> Vec<(String, String)> {
+        let dir = tempfile::tempdir().unwrap();
+        let under = dir.path().join("under");
+        std::fs::create_dir(&under).unwrap();
+        let journal = Journal {
+            library: PathBuf::new(),
+            file: dir.path().join("journal"),
+            under: under.clone(),
+            sync_ms: String::new(),
+        };
+        let Notes(bytes) = notes(&under, Notes::default());
+        std::fs::write(&journal.file, bytes).unwrap();
+        journal.lose(None, Unsynced::Gone).unwrap();
+        let mut files: Vec<_> = std::fs::read_dir(&under)
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let content = std::fs::read_to_string(entry.path()).unwrap();
+                (entry.file_name().into_string().unwrap(), content)
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    fn file(name: &str, content: &str) -> (String, String) {
+        (name.to_owned(), content.to_owned())
+    }
+
+    #[test]
+    fn what_was_written_before_the_sync_began_is_kept_and_no_more() {
+        let left = left(|under, notes| {
+            notes
+                .open(1, &under.join("a"))
+                .write(1, 0, b"one")
+                .note(b'S', 1, 0, b"")
+                .write(1, 3, b"two")
+                .note(b'E', 1, 0, b"")
+                .open(2, under)
+                .sync(2)
+        });
+        assert_eq!(left, [file("a", "one")]);
+    }
+
+    #[test]
+    fn a_sync_that_did_not_end_keeps_nothing() {
+        let left = left(|under, notes| {
+            notes
+                .open(1, &under.join("a"))
+                .open(2, under)
+                .sync(2)
+                .write(1, 0, b"one")
+                .note(b'S', 1, 0, b"")
+        });
+        assert_eq!(left, [file("a", "")]);
+    }
+
+    #[test]
+    fn a_name_is_kept_by_the_sync_of_its_folder_only() {
+        let left = left(|under, notes| {
+            let (a, b) = (under.join("a"), under.join("b"));
+            let both = format!("{}\0{}", a.display(), b.display());
+            notes
+                .open(1, &a)
+                .write(1, 0, b"one")
+                .sync(1)
+                .open(2, under)
+                .sync(2)
+                .note(b'R', 0, 0, both.as_bytes())
+                .open(3, &under.join("c"))
+                .write(3, 0, b"lost with its name")
+                .sync(3)
+        });
+        assert_eq!(left, [file("a", "one")]);
+    }
+}
