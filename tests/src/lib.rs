@@ -5,5 +5,11 @@
 //! Invariant: every test has its own folder, database, ports and processes; nothing sleeps, all
 //! await a condition.
 
+pub mod crowd;
+pub mod floor;
+pub mod hand_gateway;
 pub mod harness;
+pub mod mosquitto;
 pub mod rig;
+pub mod spool_reader;
+pub mod write_journal;
