@@ -5,5 +5,8 @@
 //! Invariant: every test has its own folder, database, ports and processes; nothing sleeps, all
 //! await a condition.
 
+pub mod ask;
+pub mod hand;
 pub mod harness;
+pub mod person;
 pub mod rig;
