@@ -145,6 +145,11 @@ impl Hand {
         let topic = Topic::new(&batch.store, &batch.gateway, Channel::Sightings).to_string();
         let bytes = self.publish_bytes(&topic, &to_json(batch));
         self.send(&bytes).await?;
+        self.acknowledged(batch).await
+    }
+
+    /// Waits until the server has acknowledged a batch.
+    pub async fn acknowledged(&mut self, batch: &Batch) -> anyhow::Result<Ack> {
         loop {
             match self.next().await?.context("the broker closed the line")? {
                 Packet::Publish(payload) => {
