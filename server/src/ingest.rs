@@ -23,7 +23,7 @@ use protocol::{
 use rumqttc::{
     Outgoing, TlsConfiguration, Transport,
     v5::{
-        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions,
+        AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions,
         mqttbytes::{
             QoS,
             v5::{Packet, Publish},
@@ -440,7 +440,7 @@ enum SessionError {
     #[error(transparent)]
     Connection(#[from] Box<ConnectionError>),
     #[error("send: {0}")]
-    Client(#[from] Box<rumqttc::v5::ClientError>),
+    Client(#[from] Box<ClientError>),
     #[error("read {path}: {source}")]
     CaFile {
         path: std::path::PathBuf,
@@ -450,8 +450,8 @@ enum SessionError {
     Store(#[from] StoreError),
 }
 
-impl From<rumqttc::v5::ClientError> for SessionError {
-    fn from(error: rumqttc::v5::ClientError) -> Self {
+impl From<ClientError> for SessionError {
+    fn from(error: ClientError) -> Self {
         Self::Client(Box::new(error))
     }
 }

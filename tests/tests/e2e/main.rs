@@ -1,5 +1,7 @@
 //! Every end-to-end test, in one program.
 
+mod access;
+mod bad_input;
 mod happy;
 mod kills;
 mod outage;
@@ -9,6 +11,8 @@ mod write_loss;
 
 fn main() -> std::process::ExitCode {
     let mut tests = Vec::new();
+    tests.extend(access::tests());
+    tests.extend(bad_input::tests());
     tests.extend(happy::tests());
     tests.extend(kills::tests());
     tests.extend(outage::tests());
