@@ -4,7 +4,7 @@
 //! Invariant: whatever is cached here can be read back from the database at any time.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -61,6 +61,8 @@ struct Person {
 #[derive(Default)]
 pub(super) struct After {
     pub(super) cards: Vec<CardChanged>,
+    /// Whose orders or card changed.
+    pub(super) pickups: BTreeSet<CustomerId>,
     pub(super) committed: Vec<Committed>,
     pub(super) radios: Vec<RadioRow>,
     pub(super) forgotten: Vec<CustomerId>,
@@ -214,6 +216,8 @@ impl<'a> Txn<'a> {
         let outcome = core.engine.step(now_ms, input);
         let cards = store::outcome::write(db, store, now_ms, &outcome)?;
         self.after.cards.extend(cards);
+        let whose = outcome.cards.iter().map(|card| card.customer);
+        self.after.pickups.extend(whose);
         self.after.deliveries |= !outcome.deliveries.is_empty();
         for order in &outcome.completed {
             // Her consent for arrival may end with it.
@@ -324,6 +328,7 @@ impl<'a> Txn<'a> {
     /// An order is new or has changed.
     pub fn order_changed(&mut self, order: &store::orders::OrderRow) -> Result<(), StoreError> {
         self.core.people.remove(&order.customer);
+        self.after.pickups.insert(order.customer);
         self.feed(&order.store, Input::Order(order.for_engine()))?;
         Ok(())
     }
