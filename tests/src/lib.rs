@@ -5,5 +5,6 @@
 //! Invariant: every test has its own folder, database, ports and processes; nothing sleeps, all
 //! await a condition.
 
+pub mod browser;
 pub mod harness;
 pub mod rig;
