@@ -145,7 +145,7 @@ async fn draw(
     app: &App,
     asked: &Asked,
     shopper: &Shopper,
-    said: Option<&'static str>,
+    said: Option<Came>,
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let (id, asked) = (shopper.customer, asked.clone());
@@ -167,7 +167,7 @@ async fn draw(
             consent: known.consent,
             messages_per_day_max: known.store.messages_per_day_max,
             kept: kept(&texts, &known),
-            said: said.map(|key| texts.get(key)),
+            said: said.map(|came| came.words(&texts)),
             given_name: known.customer.given_name,
             store_name: known.store.name,
             texts,
@@ -225,10 +225,8 @@ pub(super) async fn here(
             let texts = Texts::new(lang, localtime::zone("UTC"));
             let answer = match came {
                 Came::Expected => StatusCode::NO_CONTENT.into_response(),
-                Came::NoConsent => no_consent()
-                    .with_detail(texts.get(came.words()))
-                    .into_response(),
-                Came::NothingReady => Problem::conflict(texts.get(came.words())).into_response(),
+                Came::NoConsent => no_consent().with_detail(came.words(&texts)).into_response(),
+                Came::NothingReady => Problem::conflict(came.words(&texts)).into_response(),
             };
             return Ok(answer);
         }
@@ -237,7 +235,7 @@ pub(super) async fn here(
             Came::NoConsent => StatusCode::FORBIDDEN,
             Came::NothingReady => StatusCode::CONFLICT,
         };
-        let html = draw(&app, &asked, &shopper, Some(came.words())).await?;
+        let html = draw(&app, &asked, &shopper, Some(came)).await?;
         Ok(asked.page(&app, status, html))
     })
     .await
@@ -255,11 +253,11 @@ enum Came {
 }
 
 impl Came {
-    fn words(self) -> &'static str {
+    fn words(self, texts: &Texts) -> String {
         match self {
-            Self::Expected => "say-here",
-            Self::NoConsent => "say-here-no-consent",
-            Self::NothingReady => "say-here-nothing",
+            Self::Expected => texts.get("say-here"),
+            Self::NoConsent => texts.get("say-here-no-consent"),
+            Self::NothingReady => texts.get("say-here-nothing"),
         }
     }
 }
