@@ -5,22 +5,37 @@
 //! Invariant: customers, orders and links are made through the shop's API alone.
 
 mod board;
+mod keys;
+mod line;
 mod phone;
+mod pictures;
+mod plain;
 
+use std::time::SystemTime;
+
+use anyhow::Context;
 use demo::stack::{Options, STAFF};
 use e2e::{
     browser::{Driver, Page, Reader},
     rig::Rig,
 };
-use firmware_sim::http::Nothing;
+use firmware_sim::{
+    http::Nothing,
+    phone::{Phone, Platform, ears::AppSighting},
+    plan::Plan,
+};
 use libtest_mimic::Trial;
-use protocol::CustomerId;
+use protocol::{CustomerId, StoreId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = board::tests();
     tests.extend(phone::tests());
+    tests.extend(pictures::tests());
+    tests.extend(plain::tests());
+    tests.extend(line::tests());
+    tests.extend(keys::tests());
     tests
 }
 
@@ -109,6 +124,33 @@ impl Shop {
         Ok(())
     }
 
+    /// A customer's phone with the app.
+    async fn app(&self, customer: CustomerId) -> anyhow::Result<Phone> {
+        #[derive(Deserialize)]
+        struct Code {
+            code: String,
+        }
+        let api = &self.rig.stack.api;
+        let path = format!("/v1/customers/{customer}/enrolments");
+        let Code { code } = api.post(&path, &json!({})).await?;
+        let enrolled = Phone::enrol(api, &code, Platform::Ios, now_ms).await?;
+        Ok(enrolled.phone)
+    }
+
+    /// What a customer did online yesterday.
+    async fn wish(&self, customer: CustomerId, sku: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/customers/{customer}/intents");
+        let at_ms = now_ms() - 86_400_000;
+        let body = json!({ "kind": "wishlisted", "sku": sku, "at_ms": at_ms });
+        self.rig.stack.api.post::<Value>(&path, &body).await?;
+        Ok(())
+    }
+
+    /// Somebody stands in a zone with her phone.
+    async fn stand_at(&self, phone: &Phone, zone: &str) -> anyhow::Result<()> {
+        report(&self.rig.stack.store, phone, zone).await
+    }
+
     /// Opens a customer's own page with the link that the shop sends her.
     async fn phone(&self, reader: Reader, customer: CustomerId) -> anyhow::Result<Page> {
         #[derive(Deserialize)]
@@ -128,6 +170,32 @@ async fn log_in(page: &Page, login: &str, password: &str) -> anyhow::Result<()> 
     page.type_into("#name", login).await?;
     page.type_into("#password", password).await?;
     page.click("button[type=submit]").await
+}
+
+/// A phone has heard a zone's shelf beacon for the last seconds, from two metres.
+async fn report(store: &StoreId, phone: &Phone, zone: &str) -> anyhow::Result<()> {
+    let plan = Plan::kade_9();
+    let beacon = plan.beacons().find(|(a, _)| a.zone.as_str() == zone);
+    let (_, frame) = beacon.with_context(|| format!("no beacon in {zone}"))?;
+    let now_ms = now_ms();
+    let heard = |seconds_ago: u64| AppSighting {
+        beacon: frame.transmitter(),
+        heard_first_ms: now_ms - seconds_ago * 1_000 - 900,
+        heard_last_ms: now_ms - seconds_ago * 1_000,
+        count: 9,
+        rssi_dbm_median: -70,
+    };
+    let heard: Vec<AppSighting> = (1..=5).rev().map(heard).collect();
+    let report = phone.report(now_ms, store, &heard);
+    let reported = phone.send_report(&report).await?;
+    anyhow::ensure!(reported.ignored == 0, "{reported:?}");
+    Ok(())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_millis() as u64
 }
 
 /// Turns one of her switches on or off.
