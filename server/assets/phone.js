@@ -24,6 +24,8 @@ function showOrders(html) {
   if (pickup.innerHTML === html) return;
   const had_focus = pickup.contains(document.activeElement);
   pickup.innerHTML = html;
+  // What was answered to a tap before is not news any more: the tile says how it stands.
+  said.hidden = true;
   if (had_focus) pickup.querySelector("button, summary")?.focus({ preventScroll: true });
 }
 
@@ -69,6 +71,8 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const problem = await post(event.target, text("say-here-failed"));
   said.textContent = problem ?? text("say-here");
+  // Ears are told here; eyes see it once, in the tile if it knows already.
+  said.classList.toggle("for-ears", problem === null && pickup.querySelector(".seen") !== null);
   said.hidden = false;
 });
 

@@ -1,6 +1,6 @@
 //! Tells open pages what was committed.
 //!
-//! In: card changes and messages, after their commit. Out: a broadcast to whoever listens.
+//! In: changes of cards and orders, and messages, after their commit. Out: a broadcast to whoever listens.
 //! A page that missed something asks the store by its last number, so a lost signal here loses
 //! nothing.
 //! Invariant: carries numbers and ids; who may see what is judged where it is read.
@@ -21,6 +21,7 @@ const LAG_MAX: usize = 256;
 /// The hub.
 pub struct Live {
     cards: broadcast::Sender<CardChanged>,
+    pickups: broadcast::Sender<CustomerId>,
     phones: Mutex<HashMap<CustomerId, broadcast::Sender<DeliveryRow>>>,
 }
 
@@ -28,6 +29,7 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             cards: broadcast::channel(LAG_MAX).0,
+            pickups: broadcast::channel(LAG_MAX).0,
             phones: Mutex::default(),
         }
     }
@@ -43,6 +45,17 @@ impl Live {
     /// Follows the cards of all stores.
     pub fn follow_cards(&self) -> broadcast::Receiver<CardChanged> {
         self.cards.subscribe()
+    }
+
+    /// Tells open phones that a customer's orders, or what staff do about them, changed.
+    pub fn pickup_changed(&self, customer: CustomerId) {
+        // An error says that no phone's page is open.
+        let _ = self.pickups.send(customer);
+    }
+
+    /// Follows whose orders changed, of all customers.
+    pub fn follow_pickups(&self) -> broadcast::Receiver<CustomerId> {
+        self.pickups.subscribe()
     }
 
     /// Pushes to a customer's open phones; how many there are.

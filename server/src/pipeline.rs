@@ -444,6 +444,9 @@ impl Writer {
         for change in after.cards {
             outlets.live.card_changed(change);
         }
+        for customer in after.pickups {
+            outlets.live.pickup_changed(customer);
+        }
         for committed in after.committed {
             // An error says that ingest has stopped: the gateway will ask again.
             let _ = outlets.committed.send(committed);

@@ -6,6 +6,7 @@
 //! await a condition.
 
 pub mod ask;
+pub mod browser;
 pub mod crowd;
 pub mod floor;
 pub mod hand;

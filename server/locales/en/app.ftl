@@ -11,6 +11,7 @@ kept-messages = Messages of today
 kept-path = Exactly where you walked
 kept-path-not = we do not keep
 say-here-no-consent = No choice allows that yet. Turn on “Arrival for my order” below.
+say-here-nothing = There is nothing ready for you here yet. It shows here as soon as there is.
 app-arrival-title = We see you
 app-arrival-body = Somebody is coming to you with your order.
 app-arrival-why = You have an order ready and wanted the shop to know that you are here.

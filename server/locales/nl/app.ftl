@@ -11,6 +11,7 @@ kept-messages = Berichten van vandaag
 kept-path = Waar je precies liep
 kept-path-not = bewaren we niet
 say-here-no-consent = Daarvoor staat nog geen keuze aan. Zet hieronder “Aankomst voor mijn bestelling” aan.
+say-here-nothing = Er ligt hier nu niets voor je klaar. We laten het je hier zien zodra dat zo is.
 app-arrival-title = We zien je
 app-arrival-body = Er komt iemand met je bestelling naar je toe.
 app-arrival-why = Je hebt een bestelling klaarliggen en wilde dat de winkel weet dat je er bent.

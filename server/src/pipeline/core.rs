@@ -3,7 +3,7 @@
 //! In: works, inside a transaction. Out: rows, and an [`After`] to be told once they are on disk.
 //! Invariant: whatever is cached here can be read back from the database at any time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use engine::{Input, Observation, Outcome, StoreEngine, input::Consent, outcome::Question};
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
@@ -57,6 +57,8 @@ struct Person {
 #[derive(Default)]
 pub(super) struct After {
     pub(super) cards: Vec<CardChanged>,
+    /// Whose orders or card changed.
+    pub(super) pickups: BTreeSet<CustomerId>,
     pub(super) committed: Vec<Committed>,
     pub(super) radios: Vec<RadioRow>,
     pub(super) forgotten: Vec<CustomerId>,
@@ -221,6 +223,8 @@ impl<'a> Txn<'a> {
         let outcome = core.engine.step(now_ms, input);
         let cards = store::outcome::write(db, store, now_ms, &outcome)?;
         self.after.cards.extend(cards);
+        let whose = outcome.cards.iter().map(|card| card.customer);
+        self.after.pickups.extend(whose);
         self.after.deliveries |= !outcome.deliveries.is_empty();
         for order in &outcome.completed {
             // Her consent for arrival may end with it.
@@ -330,6 +334,7 @@ impl<'a> Txn<'a> {
     /// An order is new or has changed.
     pub fn order_changed(&mut self, order: &store::orders::OrderRow) -> Result<(), StoreError> {
         self.core.people.remove(&order.customer);
+        self.after.pickups.insert(order.customer);
         self.feed(&order.store, Input::Order(order.for_engine()))?;
         Ok(())
     }

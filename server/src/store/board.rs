@@ -95,6 +95,22 @@ pub fn cards_page(
     ids.into_iter().map(|id| card(db, store, id)).collect()
 }
 
+/// Since when staff know that a customer waits for her orders; none: no card of hers is open.
+pub fn waits_since(
+    db: &Connection,
+    store: &StoreId,
+    customer: CustomerId,
+) -> Result<Option<u64>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT arrived_ms FROM cards
+             WHERE store = ?1 AND customer = ?2 AND journey = 'arrived'",
+        )?
+        .query_row(params![store.as_str(), customer.0], |row| row.get(0))
+        .optional()?
+        .map(uint))
+}
+
 /// The strip above the board.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Today {
@@ -253,28 +269,24 @@ pub fn visits_around(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The store that a customer's page is about, and since when she is in it: where she is, else
-/// where an order of hers lies, else the first.
-pub fn store_for(
-    db: &Connection,
-    customer: CustomerId,
-) -> Result<Option<(StoreId, Option<u64>)>, StoreError> {
-    let here: Option<(String, i64)> = db
+/// The store that a customer's page is about: where she is, else where an order of hers lies, else
+/// the first.
+pub fn store_for(db: &Connection, customer: CustomerId) -> Result<Option<StoreId>, StoreError> {
+    let here: Option<String> = db
         .prepare_cached(
-            "SELECT store, entered_ms FROM visits WHERE customer = ?1 AND left_ms IS NULL
+            "SELECT store FROM visits WHERE customer = ?1 AND left_ms IS NULL
              ORDER BY entered_ms DESC LIMIT 1",
         )?
-        .query_row([customer.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([customer.0], |row| row.get(0))
         .optional()?;
-    if let Some((store, entered_ms)) = here {
-        return Ok(Some((parsed(&store)?, Some(uint(entered_ms)))));
+    if let Some(store) = here {
+        return Ok(Some(parsed(&store)?));
     }
     let order = orders::open_orders(db, customer, None)?.into_iter().next();
-    let store = match order {
-        Some(order) => Some(order.store),
-        None => super::shop::store_ids(db)?.into_iter().next(),
-    };
-    Ok(store.map(|store| (store, None)))
+    match order {
+        Some(order) => Ok(Some(order.store)),
+        None => Ok(super::shop::store_ids(db)?.into_iter().next()),
+    }
 }
 
 /// How many visits a customer has, in all stores.

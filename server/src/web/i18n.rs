@@ -374,6 +374,8 @@ mod tests {
             include_str!("board.rs"),
             include_str!("phone.rs"),
             include_str!("porch.rs"),
+            include_str!("messages.rs"),
+            include_str!("shopper.rs"),
             include_str!("views.rs"),
             include_str!("i18n.rs")
                 .split("#[cfg(test)]")

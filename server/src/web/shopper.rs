@@ -11,6 +11,7 @@ use engine::input::{Consent, OrderState};
 use protocol::CustomerId;
 use rusqlite::Connection;
 use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     i18n::{Lang, Texts},
@@ -29,7 +30,9 @@ use crate::{
         problem::Problem,
         sse,
     },
-    clock, localtime, secret,
+    clock, localtime,
+    pipeline::Txn,
+    secret,
     store::{
         StoreError, access, board, orders,
         orders::OrderRow,
@@ -81,7 +84,7 @@ struct Known {
 fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Known, StoreError> {
     let store = board::store_for(db, id)?.ok_or(StoreError::NotFound("store"))?;
     let mut with_products = Vec::new();
-    for order in orders::open_orders(db, id, Some(&store.0))? {
+    for order in orders::open_orders(db, id, Some(&store))? {
         let mut products = Vec::new();
         for (sku, _) in &order.lines {
             let name = shop::product(db, sku)?.name;
@@ -92,12 +95,12 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
     Ok(Known {
         customer: people::customer(db, id)?,
         consent: people::switches(&people::consent_since(db, id)?),
-        here_since_ms: store.1,
+        here_since_ms: board::waits_since(db, &store, id)?,
         orders: with_products,
         messages: outbox::sent_since(db, id, now_ms.saturating_sub(MESSAGES_MS))?,
         visits: board::visit_count(db, id)?,
-        intents: people::candidates(db, &store.0, id, 0)?.len(),
-        store: shop::store(db, &store.0)?,
+        intents: people::candidates(db, &store, id, 0)?.len(),
+        store: shop::store(db, &store)?,
     })
 }
 
@@ -142,7 +145,7 @@ async fn draw(
     app: &App,
     asked: &Asked,
     shopper: &Shopper,
-    said: Option<&'static str>,
+    said: Option<Came>,
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let (id, asked) = (shopper.customer, asked.clone());
@@ -164,7 +167,7 @@ async fn draw(
             consent: known.consent,
             messages_per_day_max: known.store.messages_per_day_max,
             kept: kept(&texts, &known),
-            said: said.map(|key| texts.get(key)),
+            said: said.map(|came| came.words(&texts)),
             given_name: known.customer.given_name,
             store_name: known.store.name,
             texts,
@@ -210,35 +213,69 @@ pub(super) async fn here(
         let shopper = shopper?;
         check_csrf(&form.csrf, &shopper.csrf)?;
         let customer = shopper.customer;
-        let seen = app
+        let chosen = asked.clone();
+        let (came, lang) = app
             .pipeline
             .write(move |txn| {
-                let (store, _) =
-                    board::store_for(txn.db, customer)?.ok_or(StoreError::NotFound("store"))?;
-                // The page is no radio of hers; the sighting stands under her own id.
-                let radio = protocol::RadioId(customer.0);
-                say_here(txn, customer, radio, &store)
+                let lang = language(&chosen, &people::customer(txn.db, customer)?);
+                Ok((come_in(txn, customer)?, lang))
             })
             .await?;
-        match (seen, asked.script) {
-            (true, true) => Ok(StatusCode::NO_CONTENT.into_response()),
-            (true, false) => {
-                let html = draw(&app, &asked, &shopper, Some("say-here")).await?;
-                Ok(asked.page(&app, StatusCode::OK, html))
-            }
-            (false, true) => {
-                let texts = Texts::new(asked.lang(), localtime::zone("UTC"));
-                Ok(no_consent()
-                    .with_detail(texts.get("say-here-no-consent"))
-                    .into_response())
-            }
-            (false, false) => {
-                let html = draw(&app, &asked, &shopper, Some("say-here-no-consent")).await?;
-                Ok(asked.page(&app, StatusCode::FORBIDDEN, html))
-            }
+        if asked.script {
+            let texts = Texts::new(lang, localtime::zone("UTC"));
+            let answer = match came {
+                Came::Expected => StatusCode::NO_CONTENT.into_response(),
+                Came::NoConsent => no_consent().with_detail(came.words(&texts)).into_response(),
+                Came::NothingReady => Problem::conflict(came.words(&texts)).into_response(),
+            };
+            return Ok(answer);
         }
+        let status = match came {
+            Came::Expected => StatusCode::OK,
+            Came::NoConsent => StatusCode::FORBIDDEN,
+            Came::NothingReady => StatusCode::CONFLICT,
+        };
+        let html = draw(&app, &asked, &shopper, Some(came)).await?;
+        Ok(asked.page(&app, status, html))
     })
     .await
+}
+
+/// What came of "Ik ben er".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// Staff have her card.
+    Expected,
+    /// She has not agreed that they may.
+    NoConsent,
+    /// Nothing of hers lies ready here.
+    NothingReady,
+}
+
+impl Came {
+    fn words(self, texts: &Texts) -> String {
+        match self {
+            Self::Expected => texts.get("say-here"),
+            Self::NoConsent => texts.get("say-here-no-consent"),
+            Self::NothingReady => texts.get("say-here-nothing"),
+        }
+    }
+}
+
+/// Feeds the sighting. Only a card on the board lets us say that somebody comes.
+fn come_in(txn: &mut Txn<'_>, customer: CustomerId) -> Result<Came, StoreError> {
+    let store = board::store_for(txn.db, customer)?.ok_or(StoreError::NotFound("store"))?;
+    // The page is no radio of hers; the sighting stands under her own id.
+    let seen = say_here(txn, customer, protocol::RadioId(customer.0), &store)?;
+    if seen && board::waits_since(txn.db, &store, customer)?.is_some() {
+        return Ok(Came::Expected);
+    }
+    let (consent, _) = txn.consent_of(customer, &store)?;
+    Ok(if consent.arrival {
+        Came::NothingReady
+    } else {
+        Came::NoConsent
+    })
 }
 
 #[derive(Deserialize)]
@@ -314,48 +351,101 @@ pub(super) async fn events(
             csrf,
         };
         Ok(sse::stream(move |writer| async move {
-            follow_phone(&app, customer, after, &writer, show).await
+            let tile = Pickup {
+                customer,
+                drawn: show.clone(),
+            };
+            tokio::select! {
+                ended = follow_phone(&app, customer, after, &writer, show) => ended,
+                ended = tile.follow(&app, &writer) => ended,
+            }
         }))
     })
     .await
 }
 
+/// Her orders' tile, drawn anew when her orders or her card change.
+struct Pickup {
+    customer: CustomerId,
+    drawn: AsTile,
+}
+
+impl Pickup {
+    async fn follow(self, app: &App, writer: &sse::Writer) -> Result<(), sse::Gone> {
+        let mut live = app.live.follow_pickups();
+        loop {
+            match live.recv().await {
+                Ok(customer) if customer != self.customer => continue,
+                // What was missed may have been hers.
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Ok(()),
+            }
+            let (asked, csrf, customer) = (
+                self.drawn.asked.clone(),
+                self.drawn.csrf.clone(),
+                self.customer,
+            );
+            let drawn = app
+                .readers
+                .read(move |db| Ok(pickup_tile(db, &asked, &csrf, customer)));
+            match drawn.await {
+                Ok(Ok(html)) => {
+                    let data = serde_json::to_string(&TileUpdate { html }).unwrap_or_default();
+                    writer
+                        .send(Event::default().event("orders").data(data))
+                        .await?;
+                }
+                Ok(Err(_)) => {}
+                Err(error) => tracing::warn!(%error, "a live page could not be told"),
+            }
+        }
+    }
+}
+
+fn pickup_tile(
+    db: &Connection,
+    asked: &Asked,
+    csrf: &str,
+    customer: CustomerId,
+) -> Result<String, Problem> {
+    let now_ms = clock::now_ms();
+    let lang = language(asked, &people::customer(db, customer)?);
+    let known = know(db, customer, lang, now_ms)?;
+    let texts = Texts::new(lang, localtime::zone(&known.store.timezone));
+    Ok(render_pickup(&texts, csrf, &pickup(&known), now_ms)?)
+}
+
+#[derive(Clone)]
 struct AsTile {
     app: App,
     asked: Asked,
     csrf: String,
 }
 
-/// Offers come as tiles; any other message says that something about her orders or her visit
-/// changed, so that tile is drawn anew.
+/// Offers come as tiles. That staff know of her shows in her orders' tile, which follows them.
 impl ShowMessage for AsTile {
     async fn show(&self, row: DeliveryRow) -> Option<Event> {
-        let (asked, csrf, n) = (self.asked.clone(), self.csrf.clone(), row.n);
+        let (asked, n) = (self.asked.clone(), row.n);
         let drawn = self
             .app
             .readers
-            .read(move |db| Ok(tile(db, &asked, &csrf, &row)));
-        let (name, html) = drawn.await.ok()?.ok()?;
+            .read(move |db| Ok(message_tile(db, &asked, &row)));
+        let html = drawn.await.ok()?.ok()??;
         let data = serde_json::to_string(&TileUpdate { html }).ok()?;
-        Some(Event::default().event(name).id(n.to_string()).data(data))
+        let event = Event::default().event("message");
+        Some(event.id(n.to_string()).data(data))
     }
 }
 
-fn tile(
+fn message_tile(
     db: &Connection,
     asked: &Asked,
-    csrf: &str,
     row: &DeliveryRow,
-) -> Result<(&'static str, String), Problem> {
-    let now_ms = clock::now_ms();
+) -> Result<Option<String>, Problem> {
     let lang = language(asked, &people::customer(db, row.customer)?);
     let texts = messages::texts(db, row, lang)?;
-    if let Some((view, _)) = messages::offer(db, row, &texts)? {
-        return Ok(("message", render_message(&texts, &view, now_ms)?));
+    match messages::offer(db, row, &texts)? {
+        Some((view, _)) => Ok(Some(render_message(&texts, &view, clock::now_ms())?)),
+        None => Ok(None),
     }
-    let known = know(db, row.customer, lang, now_ms)?;
-    Ok((
-        "orders",
-        render_pickup(&texts, csrf, &pickup(&known), now_ms)?,
-    ))
 }

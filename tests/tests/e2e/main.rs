@@ -5,6 +5,7 @@ mod bad_input;
 mod happy;
 mod kills;
 mod outage;
+mod pages;
 mod redelivery;
 mod table;
 mod write_loss;
@@ -16,6 +17,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(happy::tests());
     tests.extend(kills::tests());
     tests.extend(outage::tests());
+    tests.extend(pages::tests());
     tests.extend(redelivery::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());
