@@ -7,7 +7,7 @@ kept-intents-count = { $count ->
     [one] { $count } product
    *[other] { $count } products
 }
-kept-messages = Messages of today
+kept-messages = Messages and notices of today
 kept-path = Exactly where you walked
 kept-path-not = we do not keep
 say-here-no-consent = No choice allows that yet. Turn on “Arrival for my order” below.

@@ -1,13 +1,13 @@
 # What the shopper's app and page say beside the page's own words.
 kept-name = Naam, voor je bestelling
-kept-name-until = tot je ze wist
+kept-name-until = tot je die wist
 kept-visits = Winkelbezoeken
 kept-intents = Verlanglijst en kijkgedrag
 kept-intents-count = { $count ->
     [one] { $count } product
    *[other] { $count } producten
 }
-kept-messages = Berichten van vandaag
+kept-messages = Berichten en meldingen van vandaag
 kept-path = Waar je precies liep
 kept-path-not = bewaren we niet
 say-here-no-consent = Daarvoor staat nog geen keuze aan. Zet hieronder “Aankomst voor mijn bestelling” aan.

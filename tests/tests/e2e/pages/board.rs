@@ -99,5 +99,8 @@ async fn served() -> anyhow::Result<()> {
         .await?;
     let said = phone.text("body").await?;
     anyhow::ensure!(!said.contains("Er komt iemand"), "nobody comes: {said}");
-    sanne.until("window.opened_once === true").await
+    sanne.until("window.opened_once === true").await?;
+    let warnings = shop.rig.warnings()?;
+    anyhow::ensure!(warnings.is_empty(), "{warnings:#?}");
+    Ok(())
 }
