@@ -341,14 +341,15 @@ pub(crate) fn set_consent(
         withdrawn.extend((!granted).then_some(PURPOSES[i]));
     }
     txn.consent_changed(customer)?;
+    let consent = people::switches(&people::consent_since(txn.db, customer)?);
     for purpose in &withdrawn {
-        people::forget_purpose(txn.db, customer, purpose)?;
+        people::forget_purpose(txn.db, customer, purpose, consent)?;
     }
     if !withdrawn.is_empty() {
         txn.purge_log()?;
     }
     txn.deliveries_due();
-    Ok(people::switches(&people::consent_since(txn.db, customer)?))
+    Ok(consent)
 }
 
 /// A body that the device signed: `Welkom-Signature: v1=<hex>` over `{timestamp}.{body}`; with
