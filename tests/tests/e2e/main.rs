@@ -2,12 +2,20 @@
 
 mod access;
 mod bad_input;
+mod bad_wire;
+mod consent;
+mod delivery;
 mod happy;
+mod history;
 
 fn main() -> std::process::ExitCode {
     let mut tests = Vec::new();
     tests.extend(access::tests());
     tests.extend(bad_input::tests());
+    tests.extend(bad_wire::tests());
+    tests.extend(consent::tests());
+    tests.extend(delivery::tests());
     tests.extend(happy::tests());
+    tests.extend(history::tests());
     e2e::harness::run(tests)
 }
