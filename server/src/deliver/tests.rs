@@ -272,7 +272,7 @@ async fn a_crash_between_sending_and_recording_repeats_service_and_never_marketi
     assert_eq!(shop.leased_in(0).await, []);
     let again = shop.leased_in(LEASE_MS).await;
     let service = sent.iter().find(|row| !row.marketing).unwrap();
-    assert_eq!(again, [service.clone()]);
+    assert_eq!(again, std::slice::from_ref(service));
     assert_eq!(
         shop.states().await,
         [is("marketing", "unknown"), is("service", "sending")]

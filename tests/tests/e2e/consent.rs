@@ -65,7 +65,8 @@ fn files_with(stack: &Stack, wanted: &[u8]) -> anyhow::Result<Vec<String>> {
 /// Heard at the door for some seconds, the last time now.
 async fn seen(hand: &mut Hand, run: &mut Run, who: &Person) -> anyhow::Result<()> {
     let now = now_ms();
-    let sightings = [2_000, 1_000, 0].map(|ago| who.seen_at(&"door".parse().unwrap(), now - ago));
+    let door = "door".parse()?;
+    let sightings = [2_000, 1_000, 0].map(|ago| who.seen_at(&door, now - ago));
     hand.deliver(&run.batch(sightings.into())).await?;
     Ok(())
 }

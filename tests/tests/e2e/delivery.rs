@@ -1,7 +1,8 @@
 //! Messages over kills: marketing reaches a phone at most once, an arrival at least once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use anyhow::Context;
 use demo::{
     audit::Audit,
     stack::{Options, until},
@@ -13,27 +14,86 @@ use e2e::{
     rig::Rig,
 };
 use firmware_sim::{
-    http::Nothing,
+    http::{Api, Nothing},
     phone::inbox::{Class, Inbox, listen},
 };
 use libtest_mimic::Trial;
 use protocol::{AnchorId, DeliveryId};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::clock::now_ms;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![test(
-        "no_phone_gets_an_offer_twice_over_kills_and_no_arrival_is_lost",
-        &[],
-        kills_repeat_no_offer,
-    )]
+    vec![
+        test(
+            "a_phone_that_heard_nothing_yet_misses_nothing_while_it_is_away",
+            &[],
+            first_message_waits,
+        ),
+        test(
+            "no_phone_gets_an_offer_twice_over_kills_and_no_arrival_is_lost",
+            &[],
+            kills_repeat_no_offer,
+        ),
+    ]
 }
 
 /// Kills in a gate run; `WELKOM_KILLS` says how many in a longer one.
 const KILLS: usize = 4;
 /// Shoppers who come in before each kill.
 const PEOPLE: usize = 3;
+
+/// The first event of a stream that is what it should be, as its lines.
+async fn first_event(
+    api: &Api,
+    after: Option<&str>,
+    wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<String> {
+    let mut answer = api.open_events("/v1/app/events", after).await?;
+    let mut text = String::new();
+    let read = async {
+        loop {
+            if let Some(event) = text.split("\n\n").find(|event| wanted(event)) {
+                return anyhow::Ok(event.to_owned());
+            }
+            let bytes = answer.chunk().await?.context("the stream ended")?;
+            text.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), read).await?
+}
+
+async fn first_message_waits() -> anyhow::Result<()> {
+    let rig = Rig::start(Options::default()).await?;
+    let stack = &rig.stack;
+    let anna = person(stack, "anna", MESSAGES).await?;
+    anna.did_online(stack, "carted", "SJAAL-ROOD").await?;
+    let path = format!("/v1/customers/{}/enrolments", anna.customer);
+    let code: Value = stack.api.post(&path, &json!({})).await?;
+    let enrol = json!({"code": code["code"], "platform": "ios"});
+    let device: Value = stack.api.post("/v1/app/enrol", &enrol).await?;
+    let api = stack
+        .api
+        .with_bearer(device["token"].as_str().unwrap_or_default());
+    let heartbeat = first_event(&api, None, |event| event.contains("heartbeat")).await?;
+    let place = heartbeat.lines().find_map(|line| line.strip_prefix("id: "));
+    let place = place.context("a heartbeat says where the stream is")?;
+
+    let door: AnchorId = "door".parse()?;
+    let mut hand = Hand::connect(&stack.store, &rig.credentials[0]).await?;
+    let mut run = Run::new(&stack.store, &rig.credentials[0].gateway);
+    let seen = [1_000, 0].map(|ago| anna.seen_at(&door, now_ms() - ago));
+    hand.deliver(&run.batch(seen.into())).await?;
+    let database = stack.database();
+    let sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'";
+    until("an offer in her stream", async || {
+        Ok(Audit::open(&database)?.number(sent)? == 1)
+    })
+    .await?;
+    let offer = first_event(&api, Some(place), |e| e.contains("notification")).await?;
+    anyhow::ensure!(offer.contains("SJAAL-ROOD"), "{offer}");
+    Ok(())
+}
 
 struct Listening {
     person: Person,
@@ -103,7 +163,7 @@ async fn kills_repeat_no_offer() -> anyhow::Result<()> {
     let database = rig.stack.database();
     let open = "SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending')";
     demo::stack::until_within(
-        std::time::Duration::from_secs(60),
+        Duration::from_secs(60),
         "all deliveries to end",
         async || Ok(Audit::open(&database)?.number(open)? == 0),
     )

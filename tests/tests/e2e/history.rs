@@ -35,10 +35,9 @@ pub(crate) fn tests() -> Vec<Trial> {
 const HOUR_MS: u64 = 3_600_000;
 
 /// A minute at the door, from so long ago on.
-fn minute(who: &Person, began_ms: u64) -> Vec<Sighting> {
-    let door: AnchorId = "door".parse().unwrap();
+fn minute(who: &Person, door: &AnchorId, began_ms: u64) -> Vec<Sighting> {
     (0..60)
-        .map(|s| who.seen_at(&door, began_ms + s * 1_000))
+        .map(|s| who.seen_at(door, began_ms + s * 1_000))
         .collect()
 }
 
@@ -69,11 +68,11 @@ async fn furnished() -> anyhow::Result<(Rig, Person)> {
 
 async fn late_backlog_completes_history() -> anyhow::Result<()> {
     let (rig, anna) = furnished().await?;
-    let door = &rig.credentials[0];
+    let (door, anchor) = (&rig.credentials[0], "door".parse()?);
     let mut hand = Hand::connect(&rig.stack.store, door).await?;
     let mut run = Run::new(&rig.stack.store, &door.gateway);
     let began_ms = now_ms() - 3 * HOUR_MS;
-    let backlog = run.batch(minute(&anna, began_ms));
+    let backlog = run.batch(minute(&anna, &anchor, began_ms));
     hand.deliver(&backlog).await?;
     hand.deliver(&backlog).await?;
     let audit = Audit::open(&rig.stack.database())?;
@@ -95,16 +94,16 @@ async fn late_backlog_completes_history() -> anyhow::Result<()> {
 
 async fn late_backlog_widens() -> anyhow::Result<()> {
     let (rig, anna) = furnished().await?;
-    let door = &rig.credentials[0];
+    let (door, anchor) = (&rig.credentials[0], "door".parse()?);
     let mut hand = Hand::connect(&rig.stack.store, door).await?;
     let mut run = Run::new(&rig.stack.store, &door.gateway);
     let began_ms = now_ms() - 3 * HOUR_MS;
     for minute_ms in [0, 120_000, 60_000, 180_000] {
-        hand.deliver(&run.batch(minute(&anna, began_ms + minute_ms)))
+        hand.deliver(&run.batch(minute(&anna, &anchor, began_ms + minute_ms)))
             .await?;
     }
     // Far enough away to be another visit.
-    hand.deliver(&run.batch(minute(&anna, began_ms + HOUR_MS)))
+    hand.deliver(&run.batch(minute(&anna, &anchor, began_ms + HOUR_MS)))
         .await?;
     let visits = Audit::open(&rig.stack.database())?.visits("kade-9")?;
     anyhow::ensure!(visits.len() == 2, "{visits:#?}");
@@ -116,11 +115,11 @@ async fn late_backlog_widens() -> anyhow::Result<()> {
 
 async fn no_clock_is_time_unknown() -> anyhow::Result<()> {
     let (rig, anna) = furnished().await?;
-    let door = &rig.credentials[0];
+    let (door, anchor) = (&rig.credentials[0], "door".parse()?);
     let mut hand = Hand::connect(&rig.stack.store, door).await?;
     let mut run = Run::new(&rig.stack.store, &door.gateway);
     run.clock = None;
-    hand.deliver(&run.batch(minute(&anna, now_ms() - 60_000)))
+    hand.deliver(&run.batch(minute(&anna, &anchor, now_ms() - 60_000)))
         .await?;
     let server: Value = rig.stack.api.get("/v1/server").await?;
     let counts = &server["counts"];
