@@ -662,6 +662,11 @@ pub(crate) async fn follow_phone(
     let mut live = app.live.follow_phone(customer);
     let mut shutdown = app.shutdown.clone();
     let mut seen = after.unwrap_or(0);
+    let settled = app
+        .readers
+        .read(move |db| outbox::settled(db, customer))
+        .await;
+    let begins = after.unwrap_or(settled.map_err(|_| Gone)?);
     if let Some(after) = after {
         let now_ms = clock::now_ms();
         let missed = app
@@ -689,7 +694,7 @@ pub(crate) async fn follow_phone(
                 // The phone comes back with its last number and reads what it missed.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return Ok(()),
             },
-            _ = heartbeat.tick() => writer.heartbeat().await?,
+            _ = heartbeat.tick() => writer.heartbeat_at(seen.max(begins)).await?,
             _ = shutdown.changed() => return Ok(()),
         }
     }

@@ -225,6 +225,18 @@ pub fn stream_after(
     Ok(stream)
 }
 
+/// The place in a customer's stream up to which nothing is on its way any more.
+pub fn settled(db: &Connection, customer: CustomerId) -> Result<u64, StoreError> {
+    let n: i64 = db
+        .prepare_cached(
+            "SELECT coalesce((SELECT min(n) - 1 FROM deliveries
+                              WHERE customer = ?1 AND state = 'sending'),
+                             (SELECT max(n) FROM deliveries WHERE customer = ?1), 0)",
+        )?
+        .query_row([customer.0], |row| row.get(0))?;
+    Ok(uint(n))
+}
+
 /// What went out to a customer since `since_ms`, newest first: her page.
 pub fn sent_since(
     db: &Connection,
