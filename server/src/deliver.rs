@@ -75,3 +75,6 @@ impl Deliver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

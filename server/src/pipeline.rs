@@ -206,6 +206,7 @@ impl Pipeline {
             outlets,
             inlet,
             hold_ticks: hold_ticks.clone(),
+            to_wipe: false,
         };
         let thread = thread::Builder::new()
             .name("writer".into())
@@ -311,6 +312,8 @@ struct Writer {
     outlets: Outlets,
     inlet: mpsc::Receiver<Work>,
     hold_ticks: Arc<AtomicBool>,
+    /// What was erased may still stand in the write-ahead log.
+    to_wipe: bool,
 }
 
 impl Writer {
@@ -420,6 +423,10 @@ impl Writer {
         }));
         let failure = match done {
             Ok(Ok(after)) => {
+                self.to_wipe |= after.erased;
+                if self.to_wipe {
+                    self.wipe_log();
+                }
                 self.tell(after);
                 return Ok(());
             }
@@ -432,6 +439,17 @@ impl Writer {
         }
         self.core.read_back();
         Err(failure)
+    }
+
+    /// Old pages with what was erased leave SQLite's write-ahead log before anybody is told that
+    /// it is gone. Somebody who reads at this moment may hold them; then the next transaction
+    /// tries again.
+    fn wipe_log(&mut self) {
+        let wiped = store::wipe_log(&self.db);
+        self.to_wipe = !wiped.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what was erased is in the write-ahead log for now");
+            false
+        });
     }
 
     fn tell(&self, after: After) {

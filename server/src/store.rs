@@ -93,8 +93,21 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// How long the writer waits for readers to let go of the write-ahead log.
+const WIPE_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long a connection waits for a lock.
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Empties the write-ahead log into the database; false while somebody reads from it.
+pub fn wipe_log(db: &Connection) -> Result<bool, StoreError> {
+    db.busy_timeout(WIPE_WAIT)?;
+    let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    db.busy_timeout(LOCK_WAIT)?;
+    Ok(!busy?)
+}
+
 fn tune(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(LOCK_WAIT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // What is erased is overwritten, not only unlinked: a person's rows leave the file.
     connection.pragma_update(None, "secure_delete", true)?;

@@ -27,6 +27,15 @@ impl Wheel {
         self.seconds.entry(second).or_default().push(customer);
     }
 
+    /// Takes all her entries out, also those that do not count any more: a snapshot may not name
+    /// her. Costs a walk over the wheel, which an erasure is worth.
+    pub(crate) fn forget(&mut self, customer: CustomerId) {
+        self.seconds.retain(|_, who| {
+            who.retain(|other| *other != customer);
+            !who.is_empty()
+        });
+    }
+
     /// When the next entry is due.
     pub(crate) fn due_at(&self) -> Option<u64> {
         let (&second, _) = self.seconds.first_key_value()?;

@@ -341,14 +341,15 @@ pub(crate) fn set_consent(
         withdrawn.extend((!granted).then_some(PURPOSES[i]));
     }
     txn.consent_changed(customer)?;
+    let consent = people::switches(&people::consent_since(txn.db, customer)?);
     for purpose in &withdrawn {
-        people::forget_purpose(txn.db, customer, purpose)?;
+        people::forget_purpose(txn.db, customer, purpose, consent)?;
     }
     if !withdrawn.is_empty() {
         txn.purge_log()?;
     }
     txn.deliveries_due();
-    Ok(people::switches(&people::consent_since(txn.db, customer)?))
+    Ok(consent)
 }
 
 /// A body that the device signed: `Welkom-Signature: v1=<hex>` over `{timestamp}.{body}`; with
@@ -661,6 +662,11 @@ pub(crate) async fn follow_phone(
     let mut live = app.live.follow_phone(customer);
     let mut shutdown = app.shutdown.clone();
     let mut seen = after.unwrap_or(0);
+    let settled = app
+        .readers
+        .read(move |db| outbox::settled(db, customer))
+        .await;
+    let begins = after.unwrap_or(settled.map_err(|_| Gone)?);
     if let Some(after) = after {
         let now_ms = clock::now_ms();
         let missed = app
@@ -688,7 +694,7 @@ pub(crate) async fn follow_phone(
                 // The phone comes back with its last number and reads what it missed.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return Ok(()),
             },
-            _ = heartbeat.tick() => writer.heartbeat().await?,
+            _ = heartbeat.tick() => writer.heartbeat_at(seen.max(begins)).await?,
             _ = shutdown.changed() => return Ok(()),
         }
     }

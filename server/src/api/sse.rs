@@ -37,10 +37,18 @@ impl Writer {
 
     /// Says that the line is up, and what time it is.
     pub(crate) async fn heartbeat(&self) -> Result<(), Gone> {
-        let data = format!("{{\"server_ms\":{}}}", clock::now_ms());
-        self.send(Event::default().event("heartbeat").data(data))
-            .await
+        self.send(heartbeat()).await
     }
+
+    /// The same with the place in the stream: whoever heard nothing yet can come back to it, too.
+    pub(crate) async fn heartbeat_at(&self, n: u64) -> Result<(), Gone> {
+        self.send(heartbeat().id(n.to_string())).await
+    }
+}
+
+fn heartbeat() -> Event {
+    let data = format!("{{\"server_ms\":{}}}", clock::now_ms());
+    Event::default().event("heartbeat").data(data)
 }
 
 /// Opens a stream that `write` fills.

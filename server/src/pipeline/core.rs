@@ -64,6 +64,8 @@ pub(super) struct After {
     pub(super) forgotten: Vec<CustomerId>,
     pub(super) deliveries: bool,
     pub(super) tally: Tally,
+    /// Something was erased: it must leave the write-ahead log too.
+    pub(super) erased: bool,
 }
 
 /// What a transaction adds to the counts of the same names; one that is rolled back adds nothing.
@@ -360,6 +362,7 @@ impl<'a> Txn<'a> {
     /// Snapshots and log entries that speak of somebody are replaced at once: the engine is written out
     /// anew, and the log before it goes. Twice, since the snapshot before the last is kept too.
     pub fn purge_log(&mut self) -> Result<(), StoreError> {
+        self.after.erased = true;
         for store in store::shop::store_ids(self.db)? {
             self.snapshot(&store)?;
             self.snapshot(&store)?;

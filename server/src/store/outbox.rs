@@ -201,7 +201,8 @@ pub fn next_due_ms(db: &Connection) -> Result<Option<u64>, StoreError> {
     Ok(due.map(uint))
 }
 
-/// What went out to a customer after place `n` of her stream and still matters.
+/// What went out to a customer after place `n` of her stream, still matters, and may still reach
+/// her: a phone that comes back after she took back her consent is told nothing.
 pub fn stream_after(
     db: &Connection,
     now_ms: u64,
@@ -214,7 +215,26 @@ pub fn stream_after(
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![customer.0, int(n), int(now_ms)], delivery_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut stream = Vec::new();
+    for row in rows {
+        let row = row?;
+        if objection(db, now_ms, &row)?.is_none() {
+            stream.push(row);
+        }
+    }
+    Ok(stream)
+}
+
+/// The place in a customer's stream up to which nothing is on its way any more.
+pub fn settled(db: &Connection, customer: CustomerId) -> Result<u64, StoreError> {
+    let n: i64 = db
+        .prepare_cached(
+            "SELECT coalesce((SELECT min(n) - 1 FROM deliveries
+                              WHERE customer = ?1 AND state = 'sending'),
+                             (SELECT max(n) FROM deliveries WHERE customer = ?1), 0)",
+        )?
+        .query_row([customer.0], |row| row.get(0))?;
+    Ok(uint(n))
 }
 
 /// What went out to a customer since `since_ms`, newest first: her page.

@@ -91,8 +91,11 @@ pub fn customer(db: &Connection, customer: CustomerId) -> Result<CustomerRow, St
     .ok_or(StoreError::NotFound("customer"))
 }
 
-/// Erases a customer and all rows that are hers (foreign keys cascade).
+/// Erases a customer and all rows that are hers (foreign keys cascade), also where an answer that
+/// is kept for a repetition names her.
 pub fn erase_customer(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM idempotency WHERE instr(CAST(body AS TEXT), ?1) > 0")?
+        .execute([customer.to_string()])?;
     let gone = db
         .prepare_cached("DELETE FROM customers WHERE customer = ?1")?
         .execute([customer.0])?;
@@ -338,12 +341,26 @@ pub fn add_intent(
 }
 
 /// Forgets what was kept for a purpose that she took back: her visits for it, and for `browsing`
-/// what she did online, also where a decision had noted it.
+/// what she did online, also where a decision had noted it. A visit that still goes on has another
+/// purpose, or the engine would have ended it: from now on it is kept for that.
 pub fn forget_purpose(
     db: &Connection,
     customer: CustomerId,
     purpose: &str,
+    consent: Consent,
 ) -> Result<(), StoreError> {
+    let remaining = match consent {
+        Consent {
+            statistics: true, ..
+        } => "statistics",
+        Consent { messages: true, .. } => "messages",
+        _ => "arrival",
+    };
+    db.prepare_cached(
+        "UPDATE visits SET purpose = ?3
+         WHERE customer = ?1 AND purpose = ?2 AND left_ms IS NULL",
+    )?
+    .execute(params![customer.0, purpose, remaining])?;
     db.prepare_cached("DELETE FROM visits WHERE customer = ?1 AND purpose = ?2")?
         .execute(params![customer.0, purpose])?;
     if purpose == "browsing" {

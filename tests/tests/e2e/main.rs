@@ -2,7 +2,11 @@
 
 mod access;
 mod bad_input;
+mod bad_wire;
+mod consent;
+mod delivery;
 mod happy;
+mod history;
 mod kills;
 mod outage;
 mod pages;
@@ -14,7 +18,11 @@ fn main() -> std::process::ExitCode {
     let mut tests = Vec::new();
     tests.extend(access::tests());
     tests.extend(bad_input::tests());
+    tests.extend(bad_wire::tests());
+    tests.extend(consent::tests());
+    tests.extend(delivery::tests());
     tests.extend(happy::tests());
+    tests.extend(history::tests());
     tests.extend(kills::tests());
     tests.extend(outage::tests());
     tests.extend(pages::tests());

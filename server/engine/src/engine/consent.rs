@@ -90,5 +90,6 @@ impl StoreEngine {
             out.visits.push(VisitChange::Erased { visit: visit.id });
         }
         self.people.remove(&customer);
+        self.wheel.forget(customer);
     }
 }

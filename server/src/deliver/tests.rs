@@ -1,0 +1,311 @@
+//! From decision to phone with the real writer and database, one step at a time.
+
+use std::{path::Path, thread};
+
+use engine::{
+    Input, Observation,
+    input::{Consent, IntentKind, OrderState},
+};
+use protocol::{AnchorId, CustomerId, GatewayId, OrderId, RadioId, StoreId, ZoneId};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::{
+    api::app::set_consent,
+    clock,
+    identity::Identity,
+    pipeline::{Counts, Outlets, Txn},
+    store::{
+        orders::{self, OrderRow},
+        outbox::{DeliveryRow, LEASE_MS},
+        people::{self, CustomerRow},
+        shop::{self, AnchorKind, AnchorRow, Names, PlacementRow, ProductRow, StoreRow},
+    },
+};
+
+const ALL: [Option<bool>; 4] = [Some(true); 4];
+
+fn anna() -> CustomerId {
+    CustomerId::at(1, [7; 10])
+}
+
+fn kade_9() -> StoreId {
+    "kade-9".parse().unwrap()
+}
+
+/// A database and its writer; nothing delivers by itself.
+struct Shop {
+    dir: TempDir,
+    pipeline: Pipeline,
+    live: Arc<Live>,
+    writer: thread::JoinHandle<()>,
+}
+
+fn start(dir: &Path) -> (Pipeline, Arc<Live>, thread::JoinHandle<()>) {
+    let live = Arc::new(Live::default());
+    let outlets = Outlets {
+        live: live.clone(),
+        identity: Arc::new(Identity::load(&[], clock::now_ms())),
+        outbox: Arc::new(Notify::new()),
+        committed: mpsc::unbounded_channel().0,
+        counts: Arc::new(Counts::default()),
+    };
+    let (pipeline, writer) = Pipeline::start(&dir.join("db"), outlets, 60_000).unwrap();
+    (pipeline, live, writer)
+}
+
+impl Shop {
+    /// Two zones with an antenna each, a lamp in the back, Anna who wants it and agreed to all.
+    async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipeline, live, writer) = start(dir.path());
+        let shop = Self {
+            dir,
+            pipeline,
+            live,
+            writer,
+        };
+        shop.write(furnish).await;
+        shop
+    }
+
+    /// The process ends here: what was not written is gone.
+    async fn crash_and_start(self) -> Self {
+        let Self {
+            dir,
+            pipeline,
+            writer,
+            ..
+        } = self;
+        pipeline.stop().await;
+        writer.join().unwrap();
+        let (pipeline, live, writer) = start(dir.path());
+        Self {
+            dir,
+            pipeline,
+            live,
+            writer,
+        }
+    }
+
+    async fn write<T, F>(&self, write: F) -> T
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.pipeline.write(write).await.unwrap()
+    }
+
+    /// She was at this antenna in the seconds from `from_s` to `to_s` ago, and near no other.
+    async fn sees(&self, anchor: &str, rssi_dbm: i8, from_s: u64, to_s: u64) {
+        let anchor: AnchorId = anchor.parse().unwrap();
+        self.write(move |txn| {
+            let (consent, _) = txn.consent_of(anna(), &kade_9())?;
+            let seen = |ago_s: u64| Observation {
+                customer: anna(),
+                radio: RadioId::at(1, [8; 10]),
+                anchor: anchor.clone(),
+                heard_first_ms: txn.now_ms - ago_s * 1_000,
+                heard_last_ms: txn.now_ms - ago_s * 1_000,
+                count: 4,
+                rssi_dbm,
+                certain: false,
+                late: false,
+                consent,
+            };
+            let sightings = (to_s..=from_s).rev().map(seen).collect();
+            txn.feed(&kade_9(), Input::Sightings { sightings })?;
+            Ok(())
+        })
+        .await;
+    }
+
+    async fn order_is_ready(&self) {
+        self.write(|txn| {
+            let row = OrderRow {
+                order: OrderId::at(1, [9; 10]),
+                external_id: "1042-1".into(),
+                store: kade_9(),
+                customer: anna(),
+                state: OrderState::Ready,
+                bay: None,
+                code: "4821".into(),
+                lines: vec![("LAMP".parse().unwrap(), 1)],
+            };
+            orders::add_order(txn.db, txn.now_ms, &row)?;
+            txn.order_changed(&row)
+        })
+        .await;
+    }
+
+    async fn switches(&self, switches: [Option<bool>; 4]) -> Consent {
+        self.write(move |txn| set_consent(txn, anna(), switches, "1", "nl", "app"))
+            .await
+    }
+
+    /// What may be sent so much later than now.
+    async fn leased_in(&self, ms: u64) -> Vec<DeliveryRow> {
+        self.write(move |txn| outbox::lease(txn.db, txn.now_ms + ms))
+            .await
+    }
+
+    /// Class and state of each delivery, marketing first.
+    async fn states(&self) -> Vec<(String, String)> {
+        self.write(|txn| {
+            let mut statement = txn
+                .db
+                .prepare("SELECT class, state FROM deliveries ORDER BY class")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn visits(&self) -> Vec<(String, u32)> {
+        self.write(|txn| {
+            let mut statement = txn.db.prepare(
+                "SELECT purpose, (SELECT count(*) FROM zone_stays z WHERE z.visit = v.visit)
+                 FROM visits v ORDER BY entered_ms",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
+    let names = || Names {
+        nl: "x".into(),
+        en: "x".into(),
+    };
+    let row = StoreRow {
+        store: kade_9(),
+        name: "Kade 9".into(),
+        timezone: "Europe/Amsterdam".into(),
+        opens: "09:00".into(),
+        closes: "18:00".into(),
+        quiet: None,
+        messages_per_day_max: 2,
+    };
+    shop::put_store(txn.db, &row, 1)?;
+    for place in ["door", "back"] {
+        let zone: ZoneId = place.parse().unwrap();
+        shop::put_zone(txn.db, &kade_9(), &zone, &names())?;
+        let gateway: GatewayId = place.parse().unwrap();
+        let anchor = AnchorRow {
+            anchor: place.parse().unwrap(),
+            zone,
+            kind: AnchorKind::Gateway(gateway),
+            enter_rssi_dbm: -80,
+        };
+        shop::put_anchor(txn.db, &kade_9(), &anchor)?;
+    }
+    txn.layout_changed(&kade_9())?;
+    let lamp = ProductRow {
+        sku: "LAMP".parse().unwrap(),
+        name: names(),
+        price_minor: 1,
+        currency: "EUR".into(),
+    };
+    shop::put_product(txn.db, &lamp)?;
+    let placed = PlacementRow {
+        sku: lamp.sku.clone(),
+        zone: "back".parse().unwrap(),
+        shelf: None,
+        stock: 3,
+    };
+    shop::put_placement(txn.db, &kade_9(), &placed)?;
+    let customer = CustomerRow {
+        customer: anna(),
+        external_id: "anna".into(),
+        given_name: "Anna".into(),
+        family_name: "de Vries".into(),
+        salutation: None,
+        language: "nl".into(),
+    };
+    people::put_customer(txn.db, txn.now_ms, &customer)?;
+    set_consent(txn, anna(), ALL, "1", "nl", "app")?;
+    let at_ms = txn.now_ms - 60_000;
+    people::add_intent(txn.db, anna(), &lamp.sku, IntentKind::Carted, at_ms)
+}
+
+fn is(class: &str, state: &str) -> (String, String) {
+    (class.to_owned(), state.to_owned())
+}
+
+#[tokio::test]
+async fn consent_that_is_withdrawn_between_decision_and_sending_sends_nothing() {
+    let shop = Shop::open().await;
+    shop.sees("back", -50, 3, 0).await;
+    assert_eq!(shop.states().await, [is("marketing", "pending")]);
+    shop.switches([None, Some(false), None, None]).await;
+    assert_eq!(shop.leased_in(0).await, []);
+    assert_eq!(shop.states().await, [is("marketing", "withdrawn")]);
+}
+
+#[tokio::test]
+async fn an_arrival_is_not_told_after_arrival_was_withdrawn() {
+    let shop = Shop::open().await;
+    shop.switches([None, Some(false), None, None]).await;
+    shop.order_is_ready().await;
+    shop.sees("door", -70, 3, 0).await;
+    assert_eq!(shop.states().await, [is("service", "pending")]);
+    shop.switches([Some(false), None, None, None]).await;
+    assert_eq!(shop.leased_in(0).await, []);
+    assert_eq!(shop.states().await, [is("service", "withdrawn")]);
+}
+
+#[tokio::test]
+async fn a_crash_between_sending_and_recording_repeats_service_and_never_marketing() {
+    let shop = Shop::open().await;
+    shop.order_is_ready().await;
+    shop.sees("back", -50, 3, 0).await;
+    let mut phone = shop.live.follow_phone(anna());
+    let sent = shop.leased_in(0).await;
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent.iter().map(|row| shop.live.push(row)).sum::<usize>(), 2);
+    assert_eq!(phone.recv().await.unwrap().n, 1);
+
+    let shop = shop.crash_and_start().await;
+    assert_eq!(shop.leased_in(0).await, []);
+    let again = shop.leased_in(LEASE_MS).await;
+    let service = sent.iter().find(|row| !row.marketing).unwrap();
+    assert_eq!(again, std::slice::from_ref(service));
+    assert_eq!(
+        shop.states().await,
+        [is("marketing", "unknown"), is("service", "sending")]
+    );
+    assert!(
+        shop.leased_in(3 * LEASE_MS)
+            .await
+            .iter()
+            .all(|row| !row.marketing)
+    );
+}
+
+#[tokio::test]
+async fn what_waits_in_her_stream_is_not_told_after_a_withdrawal() {
+    let shop = Shop::open().await;
+    shop.sees("back", -50, 3, 0).await;
+    let sent = shop.leased_in(0).await;
+    assert_eq!(sent.len(), 1);
+    let waiting = |txn: &mut Txn<'_>| outbox::stream_after(txn.db, txn.now_ms, anna(), 0);
+    assert_eq!(shop.write(waiting).await, sent);
+    shop.switches([None, Some(false), None, None]).await;
+    assert_eq!(shop.write(waiting).await, []);
+}
+
+#[tokio::test]
+async fn a_visit_goes_on_for_the_purpose_that_is_left() {
+    let shop = Shop::open().await;
+    shop.sees("door", -70, 12, 10).await;
+    assert_eq!(shop.visits().await, [("statistics".to_owned(), 1)]);
+    shop.switches([None, None, None, Some(false)]).await;
+    assert_eq!(shop.visits().await, [("messages".to_owned(), 1)]);
+    shop.sees("back", -50, 9, 0).await;
+    assert_eq!(shop.visits().await, [("messages".to_owned(), 2)]);
+    shop.switches([Some(false), Some(false), None, None]).await;
+    assert_eq!(shop.visits().await, []);
+}
