@@ -73,8 +73,10 @@ use crate::clock::Monotonic;
 /// First sights are synced this long after the first that waits: with the sync itself within
 /// 100 ms on an SD card that is well.
 pub const FIRST_SYNC_AFTER_MS: u64 = 50;
-/// Detail is synced this long after the first that waits. SD cards wear by the sync.
-pub const DETAIL_SYNC_AFTER_MS: u64 = 900;
+/// Detail is synced this long after the first that waits. SD cards wear by the sync, but windows of
+/// all transmitters end together: it is one sync a window whatever stands here. 900 ms put that on
+/// top of every arrival that takes two windows to be sure of.
+pub const DETAIL_SYNC_AFTER_MS: u64 = 100;
 /// After a failed write the next try waits this long.
 pub const RETRY_AFTER_MS: u64 = 1_000;
 /// Acknowledged ranges are written this long after the first that is not: what a crash makes us

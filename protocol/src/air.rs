@@ -394,9 +394,9 @@ mod tests {
             let ad: Vec<u8> = std::iter::once(total).chain(data).collect();
             let wrong = Err(Ignored::Malformed(Malformed::WelkomLength));
             if len == 9 {
-                assert!(decode(&ad).is_ok())
+                assert!(decode(&ad).is_ok());
             } else {
-                assert_eq!(decode(&ad), wrong)
+                assert_eq!(decode(&ad), wrong);
             }
         }
     }

@@ -19,16 +19,20 @@ use std::{ops::Deref, sync::Arc};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::Response,
     routing::get,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{
+    OpenApi, ToSchema,
+    openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::problem::Problem;
 use crate::{
     broker::Credentials,
     fleet::Fleet,
@@ -99,6 +103,38 @@ impl App {
 ))]
 struct Doc;
 
+/// Says of each route with what it is asked: a key, or a device's token; some with nothing.
+fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let components = doc.components.get_or_insert_default();
+    for (name, description) in [
+        ("api_key", "a key of the shop or the operator"),
+        ("device", "the token of an enrolled device"),
+    ] {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.description = Some(description.to_owned());
+        components.add_security_scheme(name, SecurityScheme::Http(http));
+    }
+    for (path, item) in &mut doc.paths.paths {
+        let scheme = match path.as_str() {
+            // A phone has no token yet, and the time is no secret.
+            "/v1/app/enrol" | "/v1/app/time" => None,
+            path if path.starts_with("/v1/app/") => Some("device"),
+            _ => Some("api_key"),
+        };
+        let needed = scheme.map(|name| SecurityRequirement::new(name, Vec::<String>::new()));
+        let methods = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+        ];
+        for operation in methods.into_iter().flatten() {
+            operation.security = Some(needed.iter().cloned().collect());
+        }
+    }
+    doc
+}
+
 /// All routes.
 pub fn router(app: App) -> Router {
     let (api, doc) = OpenApiRouter::with_openapi(Doc::openapi())
@@ -141,10 +177,21 @@ pub fn router(app: App) -> Router {
                 .layer(DefaultBodyLimit::max(customers::IMPORT_LEN_MAX)),
         )
         .split_for_parts();
+    let doc = with_security(doc);
     api.route("/openapi.json", get(move || async move { Json(doc) }))
         .merge(crate::web::routes::router())
+        .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(security_headers))
         .with_state(app)
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method",
+        "Not with this method",
+        "see /openapi.json for what this route takes",
+    )
 }
 
 /// Pages load nothing from elsewhere and are framed by nobody.
@@ -182,8 +229,11 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(200).clamp(1, 1_000)
+    fn limit(&self) -> Result<u32, Problem> {
+        match self.limit.unwrap_or(200) {
+            limit @ 1..=1_000 => Ok(limit),
+            _ => Err(Problem::invalid("limit: 1 to 1,000")),
+        }
     }
 }
 

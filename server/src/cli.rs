@@ -2,7 +2,12 @@
 //!
 //! Exit codes: 0 done, 1 failed while running, 2 wrong arguments or configuration.
 
-use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -123,7 +128,7 @@ impl From<anyhow::Error> for Failed {
     }
 }
 
-fn load(path: &PathBuf) -> Result<Config, Failed> {
+fn load(path: &Path) -> Result<Config, Failed> {
     Config::load(path).map_err(|error| Failed {
         code: 2,
         error: error.into(),
@@ -145,7 +150,7 @@ fn act(command: Command) -> Result<(), Failed> {
             name,
             store,
             role,
-        } => Ok(staff(&load(&config)?, login, name, store, &role)?),
+        } => Ok(staff(&load(&config)?, &login, name, store, &role)?),
     }
 }
 
@@ -213,7 +218,7 @@ pub fn make_key(config: &Config, name: &str, admin: bool) -> anyhow::Result<Stri
 
 fn staff(
     config: &Config,
-    login: String,
+    login: &str,
     name: String,
     store: Option<StoreId>,
     role: &str,

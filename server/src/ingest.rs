@@ -23,7 +23,7 @@ use protocol::{
 use rumqttc::{
     Outgoing, TlsConfiguration, Transport,
     v5::{
-        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions,
+        AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions,
         mqttbytes::{
             QoS,
             v5::{Packet, Publish},
@@ -440,7 +440,7 @@ enum SessionError {
     #[error(transparent)]
     Connection(#[from] Box<ConnectionError>),
     #[error("send: {0}")]
-    Client(#[from] rumqttc::v5::ClientError),
+    Client(#[from] Box<ClientError>),
     #[error("read {path}: {source}")]
     CaFile {
         path: std::path::PathBuf,
@@ -448,6 +448,12 @@ enum SessionError {
     },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ClientError> for SessionError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
 }
 
 impl From<ConnectionError> for SessionError {

@@ -29,7 +29,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use self::core::Txn;
-use self::core::{After, Core};
+use self::core::{After, Core, Tally};
 use crate::{
     clock,
     identity::{Identity, Resolved},
@@ -199,7 +199,7 @@ impl Pipeline {
         store::log::take_over(&db)?;
         let (works, inlet) = mpsc::channel(QUEUE_MAX);
         let hold_ticks = Arc::new(AtomicBool::new(true));
-        let core = Core::new(clock::now_ms(), snapshot_ms, outlets.counts.clone());
+        let core = Core::new(clock::now_ms(), snapshot_ms);
         let writer = Writer {
             db,
             core,
@@ -436,6 +436,7 @@ impl Writer {
 
     fn tell(&self, after: After) {
         let outlets = &self.outlets;
+        self.count(&after.tally);
         outlets.identity.add(&after.radios, clock::now_ms());
         for customer in after.forgotten {
             outlets.identity.forget(customer);
@@ -449,6 +450,20 @@ impl Writer {
         }
         if after.deliveries {
             outlets.outbox.notify_one();
+        }
+    }
+
+    fn count(&self, tally: &Tally) {
+        let counts = &self.outlets.counts;
+        for (count, by) in [
+            (&counts.batches_applied_total, tally.batches_applied),
+            (&counts.sightings_applied_total, tally.sightings_applied),
+            (&counts.batches_again_total, tally.batches_again),
+            (&counts.no_consent_total, tally.no_consent),
+            (&counts.wrong_anchor_total, tally.wrong_anchor),
+            (&counts.late_total, tally.late),
+        ] {
+            Counts::add(count, by);
         }
     }
 

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// The thing is not there.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// It was there, and its time is over.
+    #[error("this {0} has run out")]
+    Expired(&'static str),
     /// It contradicts what is there.
     #[error("{0}")]
     Conflict(String),

@@ -5,11 +5,14 @@
 //! Invariant: every test has its own folder, database, ports and processes; nothing sleeps, all
 //! await a condition.
 
+pub mod ask;
 pub mod crowd;
 pub mod floor;
+pub mod hand;
 pub mod hand_gateway;
 pub mod harness;
 pub mod mosquitto;
+pub mod person;
 pub mod rig;
 pub mod spool_reader;
 pub mod write_journal;

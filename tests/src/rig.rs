@@ -1,6 +1,6 @@
 //! A stack for one test: server, gateways, air, all in a folder of their own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use demo::{
@@ -40,8 +40,13 @@ pub struct Rig {
 impl Rig {
     /// A server with a store, no gateway yet.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
+        Self::start_with(&program()?, options).await
+    }
+
+    /// The same with another program that plays the parts.
+    pub async fn start_with(program: &Path, options: Options) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let stack = Stack::start(folder.path(), &program()?, options).await?;
+        let stack = Stack::start(folder.path(), program, options).await?;
         let credentials = stack.furnish(&Plan::kade_9()).await?;
         let air = AirServer::bind("127.0.0.1:0").await?;
         Ok(Self {

@@ -19,6 +19,11 @@ pub const SMOOTHING_MS: u64 = 1_500;
 /// One sighting this much above the threshold is enough to be in; otherwise it takes two.
 pub const ENTER_AT_ONCE_CDB: i32 = 600;
 
+/// Two sightings at or above the threshold, each by itself and so close to one another, are in too.
+/// A phone in a pocket shows the door two strong seconds and falls back behind its owner's body: a
+/// smoothed level alone came 38 s late then, or not at all.
+pub const ENTER_PAIR_MS: u64 = 3_000;
+
 /// Sightings above the threshold that are further apart than this are not one approach.
 pub const APPROACH_GAP_MS: u64 = 10_000;
 
@@ -122,6 +127,9 @@ struct Track {
 struct Approach {
     first_ms: u64,
     last_ms: u64,
+    /// The latest came within [`ENTER_PAIR_MS`] of the one before.
+    #[serde(default)]
+    pair: bool,
 }
 
 /// Other zones lead over the one that she is believed in.
@@ -130,6 +138,16 @@ struct Challenge {
     since_ms: u64,
     weighed_ms: u64,
     evidence_cdb_ms: i64,
+}
+
+impl Approach {
+    fn at(heard: &Heard) -> Self {
+        Self {
+            first_ms: heard.first_ms,
+            last_ms: heard.last_ms,
+            pair: false,
+        }
+    }
 }
 
 impl Belief {
@@ -165,15 +183,16 @@ impl Belief {
         let radio = self.radio(heard.radio);
         let track = self.track(heard, radio, strength_cdbm);
         let (level_cdbm, sightings) = (track.level_cdbm, track.sightings);
-        if level_cdbm >= enter_cdbm - OUTSIDE_CDB {
+        if level_cdbm >= enter_cdbm - OUTSIDE_CDB || strength_cdbm >= enter_cdbm {
             self.inside_ms = self.inside_ms.max(heard.last_ms);
         }
         let sure = sightings >= 2 || level_cdbm >= enter_cdbm + ENTER_AT_ONCE_CDB;
-        let first_ms = self
+        let (first_ms, pair) = self
             .approach
             .as_ref()
-            .map_or(heard.first_ms, |a| a.first_ms);
-        (level_cdbm >= enter_cdbm && sure).then(|| first_ms.max(self.left_ms))
+            .map_or((heard.first_ms, false), |a| (a.first_ms, a.pair));
+        let here_now = strength_cdbm >= enter_cdbm && pair;
+        (here_now || (level_cdbm >= enter_cdbm && sure)).then(|| first_ms.max(self.left_ms))
     }
 
     /// Weighs the zones. Some: she is in another one, since that time.
@@ -311,21 +330,16 @@ impl Belief {
     fn approach(&mut self, heard: &Heard) {
         match &mut self.approach {
             Some(a) if heard.first_ms > a.last_ms + APPROACH_GAP_MS => {
-                *a = Approach {
-                    first_ms: heard.first_ms,
-                    last_ms: heard.last_ms,
-                };
+                *a = Approach::at(heard);
             }
             Some(a) if heard.last_ms + APPROACH_GAP_MS < a.first_ms => {}
             Some(a) => {
+                a.pair = heard.first_ms <= a.last_ms + ENTER_PAIR_MS;
                 a.first_ms = a.first_ms.min(heard.first_ms);
                 a.last_ms = a.last_ms.max(heard.last_ms);
             }
             None => {
-                self.approach = Some(Approach {
-                    first_ms: heard.first_ms,
-                    last_ms: heard.last_ms,
-                });
+                self.approach = Some(Approach::at(heard));
             }
         }
     }

@@ -21,7 +21,7 @@ use super::{
     App,
     access::Phone,
     fresh,
-    problem::{At, Body, Problem},
+    problem::{At, Body, Problem, Raw},
     sse::{self, Gone, HEARTBEAT, Writer},
 };
 use crate::{
@@ -39,6 +39,8 @@ use crate::{
 
 /// A signature's time may differ from ours by this much.
 const SIGNED_WITHIN_S: u64 = 300;
+/// Beacons in one report at most: more are not in range of one phone.
+const REPORT_BEACONS_MAX: usize = 64;
 /// App sightings older than this are history, as those of gateways.
 const LATE_AFTER_MS: u64 = 30_000;
 /// A key that was replaced resolves until its last quantum and the clock tolerance are over.
@@ -349,13 +351,13 @@ pub(crate) fn set_consent(
     Ok(people::switches(&people::consent_since(txn.db, customer)?))
 }
 
-/// A body that the device signed: `Welkom-Signature: v1=<hex>` over `{timestamp}.{body}`.
-async fn signed<T: DeserializeOwned>(
-    app: &App,
+/// A body that the device signed: `Welkom-Signature: v1=<hex>` over `{timestamp}.{body}`; with
+/// it the signature's hash, for [`first_use`].
+fn signed<T: DeserializeOwned>(
     phone: &Phone,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<T, Problem> {
+) -> Result<(T, [u8; 32]), Problem> {
     let text = |name| {
         headers
             .get(name)
@@ -381,15 +383,22 @@ async fn signed<T: DeserializeOwned>(
     mac.update(b".");
     mac.update(body);
     mac.verify_slice(&given).map_err(|_| wrong())?;
-    let hash = secret::sha256(&hex::encode(&given));
-    let first = app
-        .pipeline
-        .write(move |txn| access::first_use(txn.db, txn.now_ms, &hash, 2 * SIGNED_WITHIN_S * 1_000))
-        .await?;
-    if !first {
-        return Err(Problem::conflict("this signature was used before"));
+    let read = serde_json::from_slice(body);
+    let read = read.map_err(|error| Problem::invalid(error.to_string()))?;
+    Ok((read, secret::sha256(&hex::encode(&given))))
+}
+
+/// Takes a signature once, in the transaction of what it signs: if that does not happen, the
+/// phone may send it again.
+fn first_use(txn: &Txn<'_>, signature_sha256: &[u8; 32]) -> Result<(), StoreError> {
+    let keep_ms = 2 * SIGNED_WITHIN_S * 1_000;
+    if access::first_use(txn.db, txn.now_ms, signature_sha256, keep_ms)? {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict(
+            "this signature was used before".into(),
+        ))
     }
-    serde_json::from_slice(body).map_err(|error| Problem::invalid(error.to_string()))
 }
 
 /// Shelf beacons that the phone heard.
@@ -399,7 +408,7 @@ pub struct SightingsBody {
     /// In which store.
     #[schema(value_type = String)]
     store: StoreId,
-    /// At most 200.
+    /// At most 64.
     sightings: Vec<AppSighting>,
 }
 
@@ -430,17 +439,20 @@ pub(super) async fn sightings(
     phone: Phone,
     State(app): State<App>,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let body: SightingsBody = signed(&app, &phone, &headers, &body).await?;
-    if body.sightings.len() > 200 {
-        return Err(Problem::invalid("sightings: at most 200"));
+    let (body, signature): (SightingsBody, _) = signed(&phone, &headers, &body)?;
+    if body.sightings.len() > REPORT_BEACONS_MAX {
+        let at_most = format!("sightings: at most {REPORT_BEACONS_MAX}");
+        return Err(Problem::too_large(at_most));
     }
     let offered = body.sightings.len();
     let counts = app.counts.clone();
     let accepted = app
         .pipeline
         .write(move |txn| {
+            first_use(txn, &signature)?;
+            shop::store(txn.db, &body.store)?;
             let radio = radio_of(txn, phone.device)?;
             let anchors = shop::anchors(txn.db, &body.store)?;
             let mut heard = Vec::new();
@@ -529,12 +541,13 @@ pub(super) async fn here(
     phone: Phone,
     State(app): State<App>,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let body: HereBody = signed(&app, &phone, &headers, &body).await?;
+    let (body, signature): (HereBody, _) = signed(&phone, &headers, &body)?;
     let here = app
         .pipeline
         .write(move |txn| {
+            first_use(txn, &signature)?;
             let radio = radio_of(txn, phone.device)?;
             say_here(txn, phone.customer, radio, &body.store)
         })

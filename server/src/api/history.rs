@@ -20,7 +20,10 @@ use super::{
 use crate::{
     clock,
     pipeline::Counts,
-    store::board::{self, CardRow, DecisionRow, VisitRow},
+    store::{
+        board::{self, CardRow, DecisionRow, VisitRow},
+        shop,
+    },
 };
 
 /// A visit.
@@ -75,10 +78,13 @@ pub(super) async fn visits(
     At(store): At<StoreId>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<VisitView>>, Problem> {
-    let limit = page.limit();
+    let limit = page.limit()?;
     let rows = app
         .readers
-        .read(move |db| board::visits_page(db, &store, page.after, limit))
+        .read(move |db| {
+            shop::store(db, &store)?;
+            board::visits_page(db, &store, page.after, limit)
+        })
         .await?;
     let items = rows.into_iter().map(VisitView::from).collect();
     Ok(Json(Page::new(items, limit, |v: &VisitView| {
@@ -133,10 +139,13 @@ pub(super) async fn cards(
     At(store): At<StoreId>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<CardView>>, Problem> {
-    let limit = page.limit();
+    let limit = page.limit()?;
     let rows = app
         .readers
-        .read(move |db| board::cards_page(db, &store, page.after, limit))
+        .read(move |db| {
+            shop::store(db, &store)?;
+            board::cards_page(db, &store, page.after, limit)
+        })
         .await?;
     let items = rows.into_iter().map(CardView::from).collect();
     Ok(Json(Page::new(items, limit, |c: &CardView| {
@@ -189,10 +198,13 @@ pub(super) async fn decisions(
     At(store): At<StoreId>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<DecisionView>>, Problem> {
-    let limit = page.limit();
+    let limit = page.limit()?;
     let rows = app
         .readers
-        .read(move |db| board::decisions_page(db, &store, page.after, limit))
+        .read(move |db| {
+            shop::store(db, &store)?;
+            board::decisions_page(db, &store, page.after, limit)
+        })
         .await?;
     let items = rows.into_iter().map(DecisionView::from).collect();
     Ok(Json(Page::new(items, limit, |d: &DecisionView| {
@@ -221,7 +233,9 @@ pub(super) async fn gateways(
     _: ShopKey,
     State(app): State<App>,
     At(store): At<StoreId>,
-) -> Json<Vec<GatewayView>> {
+) -> Result<Json<Vec<GatewayView>>, Problem> {
+    let of = store.clone();
+    app.readers.read(move |db| shop::store(db, &of)).await?;
     let view = |(gateway, g): (protocol::GatewayId, crate::fleet::Gateway)| GatewayView {
         gateway: gateway.to_string(),
         state: g.status.state,
@@ -229,7 +243,8 @@ pub(super) async fn gateways(
         heard_ms: g.heard_ms,
         counts: g.status.counts,
     };
-    Json(app.fleet.of(&store).into_iter().map(view).collect())
+    let views = app.fleet.of(&store).into_iter().map(view).collect();
+    Ok(Json(views))
 }
 
 /// The server's own state.
@@ -265,9 +280,13 @@ pub(super) async fn events(
     State(app): State<App>,
     At(store): At<StoreId>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Problem> {
+    let of = store.clone();
+    app.readers.read(move |db| shop::store(db, &of)).await?;
     let after = sse::last_event_id(&headers);
-    sse::stream(move |writer| follow_cards(app, store, after, writer))
+    Ok(sse::stream(move |writer| {
+        follow_cards(app, store, after, writer)
+    }))
 }
 
 async fn follow_cards(

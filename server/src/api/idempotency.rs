@@ -39,15 +39,9 @@ pub(super) async fn layer(
     let Some(principal) = access::principal(&parts, &app).await else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let bytes = to_bytes(body, BODY_LEN_MAX).await.map_err(|_| {
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Problem::new(
-            status,
-            "too-large",
-            "The body is too large",
-            "split it into smaller requests",
-        )
-    })?;
+    let bytes = to_bytes(body, BODY_LEN_MAX)
+        .await
+        .map_err(|_| Problem::too_large("split it into smaller requests"))?;
     let request_sha256 = Sha256::new()
         .chain_update(parts.uri.path())
         .chain_update([0])

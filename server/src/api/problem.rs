@@ -6,6 +6,7 @@
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
@@ -88,6 +89,21 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
     }
 
+    /// It was there, and its time is over.
+    pub fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "gone", "Its time is over", detail)
+    }
+
+    /// More in one request than is read.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The body is too large",
+            detail,
+        )
+    }
+
     /// Too often; again after some seconds.
     pub fn slow_down(detail: impl Into<String>, retry_after_s: u64) -> Self {
         let status = StatusCode::TOO_MANY_REQUESTS;
@@ -155,6 +171,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound(what) => Self::not_found(format!("there is no such {what}")),
             StoreError::Conflict(what) => Self::conflict(what),
+            StoreError::Expired(what) => Self::gone(format!("this {what} has run out")),
             StoreError::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
@@ -203,12 +220,9 @@ fn body_problem(rejection: JsonRejection) -> Problem {
             "The body is not JSON",
             "send it with Content-Type: application/json",
         ),
-        JsonRejection::BytesRejection(rejection) if rejection.status() == 413 => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "The body is too large",
-            "split it into smaller requests",
-        ),
+        JsonRejection::BytesRejection(rejection) if rejection.status() == 413 => {
+            Problem::too_large("split it into smaller requests")
+        }
         JsonRejection::JsonSyntaxError(error) => Problem::new(
             StatusCode::BAD_REQUEST,
             "not-json",
@@ -216,6 +230,24 @@ fn body_problem(rejection: JsonRejection) -> Problem {
             error.body_text(),
         ),
         other => Problem::invalid(other.body_text()),
+    }
+}
+
+/// A body as it came, for those that are signed.
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state).await;
+        body.map(Self).map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::too_large("split it into smaller requests")
+            } else {
+                Problem::invalid(rejection.body_text())
+            }
+        })
     }
 }
 

@@ -303,7 +303,8 @@ pub(super) async fn put_staff(
     drop(place);
     let row = StaffRow {
         staff: fresh(StaffId::at, clock::now_ms())?,
-        login,
+        // As the log-in page looks it up.
+        login: login.to_lowercase(),
         name: body.name,
         role: body.role.parse()?,
         store: Some(store.clone()),

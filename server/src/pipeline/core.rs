@@ -3,16 +3,13 @@
 //! In: works, inside a transaction. Out: rows, and an [`After`] to be told once they are on disk.
 //! Invariant: whatever is cached here can be read back from the database at any time.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use engine::{Input, Observation, Outcome, StoreEngine, input::Consent, outcome::Question};
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
 use rusqlite::Connection;
 
-use super::{BatchWork, Committed, Counts, facts};
+use super::{BatchWork, Committed, facts};
 use crate::store::{
     self, StoreError, log,
     outcome::CardChanged,
@@ -34,7 +31,6 @@ type BootKey = (StoreId, GatewayId, BootId);
 pub(super) struct Core {
     started_ms: u64,
     snapshot_ms: u64,
-    counts: Arc<Counts>,
     last_ms: u64,
     stores: HashMap<StoreId, StoreCore>,
     people: HashMap<CustomerId, Person>,
@@ -65,6 +61,18 @@ pub(super) struct After {
     pub(super) radios: Vec<RadioRow>,
     pub(super) forgotten: Vec<CustomerId>,
     pub(super) deliveries: bool,
+    pub(super) tally: Tally,
+}
+
+/// What a transaction adds to the counts of the same names; one that is rolled back adds nothing.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) batches_applied: usize,
+    pub(super) sightings_applied: usize,
+    pub(super) batches_again: usize,
+    pub(super) no_consent: usize,
+    pub(super) wrong_anchor: usize,
+    pub(super) late: usize,
 }
 
 /// One transaction.
@@ -81,11 +89,10 @@ pub struct Txn<'a> {
 }
 
 impl Core {
-    pub(super) fn new(now_ms: u64, snapshot_ms: u64, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(now_ms: u64, snapshot_ms: u64) -> Self {
         Self {
             started_ms: now_ms,
             snapshot_ms,
-            counts,
             last_ms: 0,
             stores: HashMap::new(),
             people: HashMap::new(),
@@ -246,12 +253,12 @@ impl<'a> Txn<'a> {
         dirty.0.insert(batch.seq);
         dirty.1.push(batch.token);
         if !self.core.applied(self.db, &key)?.insert(batch.seq) {
-            Counts::add(&self.core.counts.batches_again_total, 1);
+            self.after.tally.batches_again += 1;
             return Ok(());
         }
         let sightings = self.observations(batch)?;
-        Counts::add(&self.core.counts.batches_applied_total, 1);
-        Counts::add(&self.core.counts.sightings_applied_total, sightings.len());
+        self.after.tally.batches_applied += 1;
+        self.after.tally.sightings_applied += sightings.len();
         if !sightings.is_empty() {
             self.feed(&batch.store, Input::Sightings { sightings })?;
             self.finish_job();
@@ -262,24 +269,23 @@ impl<'a> Txn<'a> {
     /// What of a batch may be written at all: known antenna, and consent, then and now.
     fn observations(&mut self, batch: &BatchWork) -> Result<Vec<Observation>, StoreError> {
         let (db, now_ms) = (self.db, self.now_ms);
-        let counts = self.core.counts.clone();
         let mut kept = Vec::with_capacity(batch.heard.len());
         for heard in &batch.heard {
             let antennas = &self.core.store(db, &batch.store)?.antennas;
             if antennas.get(&heard.anchor) != Some(&batch.gateway) {
-                Counts::add(&counts.wrong_anchor_total, 1);
+                self.after.tally.wrong_anchor += 1;
                 continue;
             }
             let person = self.core.person(db, heard.who.customer)?;
             let consent = people::switches_at(&person.consent, heard.heard_last_ms);
             if !consent.allows_visit(person.open_order_stores.contains(&batch.store)) {
-                Counts::add(&counts.no_consent_total, 1);
+                self.after.tally.no_consent += 1;
                 continue;
             }
             // A gateway's clock anchor may run ahead by its error; nothing was heard in the future.
             let heard_last_ms = heard.heard_last_ms.min(now_ms);
             let late = heard_last_ms + LATE_AFTER_MS < now_ms;
-            Counts::add(&counts.late_total, usize::from(late));
+            self.after.tally.late += usize::from(late);
             kept.push(Observation {
                 customer: heard.who.customer,
                 radio: heard.who.radio,

@@ -302,17 +302,25 @@ pub fn use_enrolment(
     now_ms: u64,
     code_sha256: &[u8; 32],
 ) -> Result<CustomerId, StoreError> {
-    db.prepare_cached(
-        "UPDATE enrolments SET used_ms = ?2
-         WHERE code_sha256 = ?1 AND used_ms IS NULL AND expires_ms > ?2 RETURNING customer",
-    )?
-    .query_row(params![code_sha256, int(now_ms)], |row| {
-        Ok(CustomerId(row.get(0)?))
-    })
-    .optional()?
-    .ok_or(StoreError::NotFound(
-        "enrolment code, or it was used or is too old",
-    ))
+    let (customer, expires_ms, used): (uuid::Uuid, i64, bool) = db
+        .prepare_cached(
+            "SELECT customer, expires_ms, used_ms IS NOT NULL FROM enrolments
+             WHERE code_sha256 = ?1",
+        )?
+        .query_row([code_sha256.as_slice()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?
+        .ok_or(StoreError::NotFound("enrolment code"))?;
+    if used {
+        return Err(StoreError::Conflict("this code was used before".into()));
+    }
+    if uint(expires_ms) <= now_ms {
+        return Err(StoreError::Expired("enrolment code"));
+    }
+    db.prepare_cached("UPDATE enrolments SET used_ms = ?2 WHERE code_sha256 = ?1")?
+        .execute(params![code_sha256, int(now_ms)])?;
+    Ok(CustomerId(customer))
 }
 
 /// Records one thing that a shopper did online; the same again changes nothing.

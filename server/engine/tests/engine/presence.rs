@@ -29,6 +29,17 @@ fn a_passer_by_outside_the_window_is_not_in() {
 }
 
 #[test]
+fn two_strong_seconds_in_the_doorway_are_in_though_the_body_hides_the_phone_after() {
+    // As a simulated phone in a back pocket was heard: 70 dBm is the threshold.
+    let mut t = Timeline::store();
+    for (second, rssi_dbm) in [-80, -78, -76, -75, -72, -64, -70].into_iter().enumerate() {
+        t.at(1_000 * second as u64).sight("anna", "door", rssi_dbm);
+    }
+    t.expect(&["entered 5000", "door 5000"]);
+    t.at(7_000).stays("anna", "door", -78, 30_000).expect(&[]);
+}
+
+#[test]
 fn a_visit_begins_with_the_first_sighting_of_that_approach() {
     let mut t = Timeline::store();
     t.at(0).sight("anna", "door", -69); // by the window, then away
