@@ -119,9 +119,16 @@ pub struct Advert {
     pub sent: Instant,
 }
 
+#[derive(Default)]
+struct Book {
+    adverts: Vec<Advert>,
+    /// Nothing goes on the air any more: it could not stand in the book.
+    closed: bool,
+}
+
 /// Puts advertisements on the air until it is stopped or dropped.
 pub struct Load {
-    book: Arc<Mutex<Vec<Advert>>>,
+    book: Arc<Mutex<Book>>,
     per_s: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -134,7 +141,7 @@ impl Load {
         people: Arc<Vec<Person>>,
         per_s: u64,
     ) -> Self {
-        let book = Arc::<Mutex<Vec<Advert>>>::default();
+        let book = Arc::<Mutex<Book>>::default();
         let per_s = Arc::new(AtomicU64::new(per_s));
         let task = tokio::spawn(run(air, anchors, people, book.clone(), per_s.clone()));
         Self { book, per_s, task }
@@ -147,7 +154,7 @@ impl Load {
 
     /// Advertisements so far.
     pub fn sent(&self) -> usize {
-        lock(&self.book).len()
+        lock(&self.book).adverts.len()
     }
 
     /// Changes the rate; 0 is silence.
@@ -168,13 +175,15 @@ impl Load {
 
     /// The book so far.
     pub fn so_far(&self) -> Vec<Advert> {
-        lock(&self.book).clone()
+        lock(&self.book).adverts.clone()
     }
 
     /// Ends it and returns the book.
     pub fn stop(self) -> Vec<Advert> {
         self.task.abort();
-        std::mem::take(&mut *lock(&self.book))
+        let mut book = lock(&self.book);
+        book.closed = true;
+        std::mem::take(&mut book.adverts)
     }
 }
 
@@ -184,7 +193,7 @@ impl Drop for Load {
     }
 }
 
-fn lock(book: &Mutex<Vec<Advert>>) -> MutexGuard<'_, Vec<Advert>> {
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -192,7 +201,7 @@ async fn run(
     air: Arc<AirServer>,
     anchors: Vec<AnchorId>,
     people: Arc<Vec<Person>>,
-    book: Arc<Mutex<Vec<Advert>>>,
+    book: Arc<Mutex<Book>>,
     per_s: Arc<AtomicU64>,
 ) {
     let mut every = tokio::time::interval(STEP);
@@ -231,13 +240,7 @@ fn strength(turn: usize) -> Option<i8> {
     STRONGEST_DBM.checked_sub(weaker)
 }
 
-fn put(
-    air: &AirServer,
-    book: &Mutex<Vec<Advert>>,
-    anchor: &AnchorId,
-    person: &Person,
-    rssi_dbm: i8,
-) {
+fn put(air: &AirServer, book: &Mutex<Book>, anchor: &AnchorId, person: &Person, rssi_dbm: i8) {
     let now_ms = server::clock::now_ms();
     let advert = Advert {
         anchor: anchor.clone(),
@@ -253,8 +256,11 @@ fn put(
     };
     let number = {
         let mut book = lock(book);
-        book.push(advert);
-        book.len() as u64 - 1
+        if book.closed {
+            return;
+        }
+        book.adverts.push(advert);
+        book.adverts.len() as u64 - 1
     };
     air.deliver(anchor, &line, Some(number));
 }

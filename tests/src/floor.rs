@@ -8,6 +8,7 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
+    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -110,6 +111,18 @@ impl Floor {
     pub fn load_of(&self, anchors: &[AnchorId], per_s: u64) -> Load {
         let (air, people) = (self.air.clone(), self.people.clone());
         Load::start(air, anchors.to_vec(), people, per_s)
+    }
+
+    /// Stops the server in its tracks: it takes what comes in, and does nothing with it.
+    pub fn hang_server(&self) -> anyhow::Result<()> {
+        let server = self.stack.server.as_ref().context("the server is down")?;
+        let told = Command::new("kill")
+            .arg("-STOP")
+            .arg(server.id().to_string())
+            .status()
+            .context("run kill")?;
+        anyhow::ensure!(told.success(), "kill -STOP: {told}");
+        Ok(())
     }
 
     /// Kill -9 of one gateway; returns when.

@@ -68,6 +68,11 @@ async fn killed_server() -> anyhow::Result<()> {
     for kill in 0..kills() {
         floor.more_rows(30).await?;
         load.more(between(kill)).await?;
+        if kill % 2 == 0 {
+            // One that hangs before it dies takes along what gateways have sent it by then.
+            floor.hang_server()?;
+            load.more(60).await?;
+        }
         floor.stack.kill()?;
         floor.stack.restart().await?;
     }
