@@ -199,7 +199,8 @@ impl Pipeline {
         store::log::take_over(&db)?;
         let (works, inlet) = mpsc::channel(QUEUE_MAX);
         let hold_ticks = Arc::new(AtomicBool::new(true));
-        let core = Core::new(clock::now_ms(), snapshot_ms);
+        let mut core = Core::new(clock::now_ms(), snapshot_ms);
+        core.warm(&db)?;
         let writer = Writer {
             db,
             core,

@@ -470,5 +470,6 @@ fn import_one(
         radio: Some(radio.radio),
     };
     radios.push(radio);
+    txn.get_to_know(customer)?;
     Ok(made)
 }

@@ -160,3 +160,14 @@ pub fn open_orders(
         .collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| order(db, id)).collect()
 }
+
+/// Who has an open order where.
+pub fn all_open(db: &Connection) -> Result<Vec<(CustomerId, StoreId)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT customer, store FROM orders WHERE state NOT IN ('cancelled', 'completed')",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok((CustomerId(row.get(0)?), parsed(row.get_ref(1)?.as_str()?)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,5 +1,7 @@
 //! Customers, their consent, devices, radios and intents.
 
+use std::collections::HashMap;
+
 use engine::input::{Candidate, Consent, IntentKind};
 use protocol::{CustomerId, DeviceId, EidKey, RadioId, Sku, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -145,6 +147,29 @@ pub fn record_consent(
     Ok(())
 }
 
+/// Since when each purpose has been allowed, of everybody who ever answered: one pass over the
+/// ledger, for a server that starts.
+pub fn all_consents(db: &Connection) -> Result<HashMap<CustomerId, ConsentSince>, StoreError> {
+    let mut all: HashMap<CustomerId, ConsentSince> = HashMap::new();
+    let mut statement = db.prepare_cached(
+        "SELECT customer, purpose, granted, at_ms FROM consent_ledger ORDER BY entry",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let since = all.entry(CustomerId(row.get(0)?)).or_default();
+        let purpose = row.get_ref(1)?.as_str().unwrap_or_default();
+        answer(since, purpose, row.get(2)?, uint(row.get(3)?));
+    }
+    Ok(all)
+}
+
+/// One entry of the ledger after those before it.
+fn answer(since: &mut ConsentSince, purpose: &str, granted: bool, at_ms: u64) {
+    if let Some(i) = PURPOSES.iter().position(|p| *p == purpose) {
+        since[i] = granted.then(|| since[i].unwrap_or(at_ms));
+    }
+}
+
 /// Since when each purpose has been allowed without a break.
 pub fn consent_since(db: &Connection, customer: CustomerId) -> Result<ConsentSince, StoreError> {
     let mut since = [None; 4];
@@ -154,15 +179,7 @@ pub fn consent_since(db: &Connection, customer: CustomerId) -> Result<ConsentSin
     let mut rows = statement.query([customer.0])?;
     while let Some(row) = rows.next()? {
         let purpose = row.get_ref(0)?.as_str().unwrap_or_default();
-        let Some(i) = PURPOSES.iter().position(|p| *p == purpose) else {
-            continue;
-        };
-        let at_ms = uint(row.get(2)?);
-        since[i] = if row.get(1)? {
-            since[i].or(Some(at_ms))
-        } else {
-            None
-        };
+        answer(&mut since, purpose, row.get(1)?, uint(row.get(2)?));
     }
     Ok(since)
 }
