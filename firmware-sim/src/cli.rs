@@ -176,6 +176,9 @@ struct LoadArgs {
     /// How long to offer: 30s, 5m
     #[arg(long = "for", default_value = "30s", value_parser = duration)]
     run_for: Duration,
+    /// Offer this long before what is timed: at first everybody comes in at once
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    warm_up: Duration,
     /// Customers in all
     #[arg(long, default_value_t = 100_000)]
     customers: u64,
@@ -305,6 +308,7 @@ async fn load(args: LoadArgs, shutdown: watch::Receiver<bool>) -> anyhow::Result
         stores: args.stores,
         gateways: args.gateways,
         rate_per_s: args.rate,
+        warm_up: args.warm_up,
         run_for: args.run_for,
         customers: args.customers,
         seed: args.seed,

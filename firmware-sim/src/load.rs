@@ -49,7 +49,9 @@ pub struct LoadConfig {
     pub gateways: u64,
     /// Sightings a second in all.
     pub rate_per_s: u64,
-    /// How long to offer.
+    /// How long to offer before what is timed: everybody comes in at once at first.
+    pub warm_up: Duration,
+    /// How long to offer after that.
     pub run_for: Duration,
     /// Customers in all.
     pub customers: u64,
@@ -126,12 +128,14 @@ pub async fn run(
 
     let before = Usage::of(server.pid);
     let began = Instant::now();
+    measures.warm_from(began + config.warm_up);
+    let whole = config.warm_up + config.run_for;
     let mut offering = JoinSet::new();
     for pacer in pacers {
-        offering.spawn(pacer.offer(began, config.run_for, shutdown.clone()));
+        offering.spawn(pacer.offer(began, whole, shutdown.clone()));
     }
     while offering.join_next().await.is_some() {}
-    let offered_for = began.elapsed().min(config.run_for);
+    let offered_for = began.elapsed().min(whole);
     drain(&measures).await;
     let after = Usage::of(server.pid);
     stop.send_replace(true);

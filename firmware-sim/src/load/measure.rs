@@ -36,6 +36,11 @@ pub struct Report {
     pub publish_to_commit_ms: Option<Percentiles>,
     /// From the first sighting of an arriving customer to her card on the event stream.
     pub arrival_publish_to_sse_ms: Option<Percentiles>,
+    /// The same two in the warm-up, in which everybody comes in at once: apart, since it is another
+    /// question. None without a warm-up.
+    pub cold_publish_to_commit_ms: Option<Percentiles>,
+    /// See [`Report::cold_publish_to_commit_ms`].
+    pub cold_arrival_publish_to_sse_ms: Option<Percentiles>,
     /// Memory of the server; none if it runs on another machine.
     pub rss_mb: Option<f64>,
     /// Sightings that were offered.
@@ -59,10 +64,37 @@ struct State {
     offered: u64,
     applied: u64,
     last_applied: Option<Instant>,
-    commit_us: Histogram<u64>,
-    arrival_us: Histogram<u64>,
+    /// What was due before is timed apart.
+    warm_from: Option<Instant>,
+    warm: Delays,
+    cold: Delays,
     arriving: HashMap<String, Instant>,
     arrivals_offered: u64,
+}
+
+#[derive(Debug)]
+struct Delays {
+    commit_us: Histogram<u64>,
+    arrival_us: Histogram<u64>,
+}
+
+impl Delays {
+    fn new() -> Self {
+        Self {
+            commit_us: histogram(),
+            arrival_us: histogram(),
+        }
+    }
+}
+
+impl State {
+    fn delays(&mut self, due: Instant) -> &mut Delays {
+        if self.warm_from.is_some_and(|from| due < from) {
+            &mut self.cold
+        } else {
+            &mut self.warm
+        }
+    }
 }
 
 impl Measures {
@@ -72,8 +104,9 @@ impl Measures {
             offered: 0,
             applied: 0,
             last_applied: None,
-            commit_us: histogram(),
-            arrival_us: histogram(),
+            warm_from: None,
+            warm: Delays::new(),
+            cold: Delays::new(),
             arriving: HashMap::new(),
             arrivals_offered: 0,
         }))
@@ -81,6 +114,11 @@ impl Measures {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is due before this moment is warm-up.
+    pub fn warm_from(&self, from: Instant) {
+        self.lock().warm_from = Some(from);
     }
 
     /// A batch of this many sightings was made.
@@ -93,7 +131,10 @@ impl Measures {
         let mut state = self.lock();
         state.applied += sightings;
         state.last_applied = Some(now);
-        state.commit_us.saturating_record(micros(now - due));
+        state
+            .delays(due)
+            .commit_us
+            .saturating_record(micros(now - due));
     }
 
     /// A customer with a ready order was first sighted in a batch due at `due`.
@@ -108,6 +149,7 @@ impl Measures {
         let mut state = self.lock();
         if let Some(due) = state.arriving.remove(external_id) {
             state
+                .delays(due)
                 .arrival_us
                 .saturating_record(micros(now.saturating_duration_since(due)));
         }
@@ -132,14 +174,16 @@ impl Measures {
             cpu_us_per_sighting: server
                 .filter(|_| applied > 0)
                 .map(|usage| usage.cpu.as_secs_f64() * 1e6 / float(applied)),
-            publish_to_commit_ms: percentiles(&state.commit_us),
-            arrival_publish_to_sse_ms: percentiles(&state.arrival_us),
+            publish_to_commit_ms: percentiles(&state.warm.commit_us),
+            arrival_publish_to_sse_ms: percentiles(&state.warm.arrival_us),
+            cold_publish_to_commit_ms: percentiles(&state.cold.commit_us),
+            cold_arrival_publish_to_sse_ms: percentiles(&state.cold.arrival_us),
             rss_mb: server.map(|usage| float(usage.rss_bytes) / 1e6),
             sightings_offered: offered,
             sightings_applied: applied,
             lost: offered - applied,
             arrivals_offered: state.arrivals_offered,
-            arrivals_seen: state.arrival_us.len(),
+            arrivals_seen: state.warm.arrival_us.len() + state.cold.arrival_us.len(),
         }
     }
 }
