@@ -17,7 +17,7 @@ use crate::{
     api::{self, App},
     broker::{self, Address, Credentials, Embedded, INGEST_CLIENT},
     clock,
-    config::{Config, Tls},
+    config::{Config, Http, Tls},
     deliver::Deliver,
     fleet::Fleet,
     identity::Identity,
@@ -120,7 +120,7 @@ pub async fn run(
         fleet,
         credentials,
         counts,
-        mqtt_host: gateways_at.map_or(address.host.clone(), |a| a.ip().to_string()),
+        mqtt_host: gateways_at.map_or(address.host.clone(), |at| gateway_host(&config.http, at)),
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
         secure_cookies: config.http.tls != Tls::Off,
         logins: Default::default(),
@@ -173,6 +173,15 @@ pub async fn run(
     pipeline.stop().await;
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
     Ok(())
+}
+
+/// What gateways are told to connect to: "every address" is none, so the first name that the
+/// certificate is for stands in.
+fn gateway_host(http: &Http, at: SocketAddr) -> String {
+    match http.names.first() {
+        Some(name) if at.ip().is_unspecified() => name.clone(),
+        _ => at.ip().to_string(),
+    }
 }
 
 async fn start_broker(

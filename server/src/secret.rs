@@ -41,13 +41,16 @@ pub fn token(prefix: &str) -> Result<String, NoRandomness> {
     Ok(format!("{prefix}{}", hex::encode(random::<24>()?)))
 }
 
-/// An enrolment code that a person can type: `K7QF-2M9X`, without 0, O, 1, I and L.
+/// An enrolment code that a person can type: `K7QF-2M9X-4TBD`, without 0, O, 1, I and L. Twelve
+/// letters are 59 bits: nobody guesses one of a thousand open codes in the day that they live.
 pub fn enrolment_code() -> Result<String, NoRandomness> {
     const LETTERS: &[u8; 31] = b"ABCDEFGHJKMNPQRSTUVWXYZ23456789";
-    let letter = |b: u8| char::from(LETTERS[usize::from(b % 31)]);
-    let bytes = random::<8>()?;
-    let text: String = bytes.iter().map(|&b| letter(b)).collect();
-    Ok(format!("{}-{}", &text[..4], &text[4..]))
+    let letters = random::<12>()?.map(|b| char::from(LETTERS[usize::from(b % 31)]));
+    let groups: Vec<String> = letters
+        .chunks(4)
+        .map(|group| group.iter().collect())
+        .collect();
+    Ok(groups.join("-"))
 }
 
 /// What the store keeps of a token.
@@ -88,7 +91,7 @@ mod tests {
     fn codes_have_no_letters_that_look_alike() {
         for _ in 0..50 {
             let code = enrolment_code().unwrap();
-            assert_eq!(code.len(), 9);
+            assert_eq!(code.len(), 14);
             assert!(!code.contains(['0', 'O', '1', 'I', 'L', '+']), "{code}");
         }
     }

@@ -51,7 +51,7 @@ const KEY_OVERLAP_MS: u64 =
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrolBody {
-    /// `K7QF-2M9X`
+    /// `K7QF-2M9X-4TBD`
     #[garde(length(max = 20))]
     code: String,
     /// `android`, `ios` or `fob`.

@@ -17,6 +17,10 @@ use sha2::{Digest, Sha256};
 use super::{App, BODY_LEN_MAX, access, problem::Problem};
 use crate::store::access::{EarlierAnswer, earlier_answer, remember_answer};
 
+/// Answers of these routes hold a secret that is shown once; they are not remembered, so that it
+/// stands on no disk in clear. Asking twice makes a second one, and no harm.
+const SECRETS: [&str; 3] = ["/gateways", "/enrolments", "/page-links"];
+
 /// Longer keys are refused: 64 characters hold two UUIDs.
 const KEY_LEN_MAX: usize = 64;
 
@@ -27,7 +31,8 @@ pub(super) async fn layer(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let key = parts.headers.get("idempotency-key").cloned();
-    let (Some(key), &Method::POST) = (key, &parts.method) else {
+    let secret = SECRETS.iter().any(|end| parts.uri.path().ends_with(end));
+    let (Some(key), &Method::POST, false) = (key, &parts.method, secret) else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let key = key.to_str().unwrap_or_default().to_owned();
