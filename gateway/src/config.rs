@@ -17,8 +17,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use uuid::Uuid;
 
-/// How long a window of gathering is, unless the file says otherwise.
-pub const WINDOW_MS: u64 = 1_000;
+/// How long a window of gathering is, unless the file says otherwise. A person walks through a door
+/// in about a second: two windows must fit into that.
+pub const WINDOW_MS: u64 = 500;
 /// What the spool may take of the disk, unless the file says otherwise.
 pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The size at which a segment is full, unless the file says otherwise.

@@ -186,12 +186,13 @@ impl Belief {
         if level_cdbm >= enter_cdbm - OUTSIDE_CDB || strength_cdbm >= enter_cdbm {
             self.inside_ms = self.inside_ms.max(heard.last_ms);
         }
-        let sure = sightings >= 2 || level_cdbm >= enter_cdbm + ENTER_AT_ONCE_CDB;
+        let sure = sightings >= 2;
         let (first_ms, pair) = self
             .approach
             .as_ref()
             .map_or((heard.first_ms, false), |a| (a.first_ms, a.pair));
-        let here_now = strength_cdbm >= enter_cdbm && pair;
+        let here_now = strength_cdbm >= enter_cdbm
+            && (pair || strength_cdbm >= enter_cdbm + ENTER_AT_ONCE_CDB);
         (here_now || (level_cdbm >= enter_cdbm && sure)).then(|| first_ms.max(self.left_ms))
     }
 

@@ -40,6 +40,15 @@ fn two_strong_seconds_in_the_doorway_are_in_though_the_body_hides_the_phone_afte
 }
 
 #[test]
+fn one_second_six_decibels_above_is_in_whatever_was_heard_before() {
+    let mut t = Timeline::store();
+    t.at(0).sight("anna", "door", -85);
+    t.at(1_000).sight("anna", "door", -82);
+    t.at(2_000).sight("anna", "door", -63);
+    t.expect(&["entered 2000", "door 2000"]);
+}
+
+#[test]
 fn a_visit_begins_with_the_first_sighting_of_that_approach() {
     let mut t = Timeline::store();
     t.at(0).sight("anna", "door", -69); // by the window, then away
