@@ -8,8 +8,6 @@ use anyhow::Context;
 // The fixtures find the rooms of `web` beside themselves, here as there.
 use server::web::{assets, board, i18n, phone, porch, views};
 
-// The same shop as in the tests; all of it is used there, not all of it here.
-#[allow(dead_code)]
 #[path = "../src/web/fixtures.rs"]
 mod fixtures;
 

@@ -158,14 +158,17 @@ pub fn router(app: App) -> Router {
         .routes(routes!(history::gateways))
         .routes(routes!(history::events))
         .routes(routes!(history::server))
-        .routes(routes!(app::enrol))
-        .routes(routes!(app::rotate_key))
-        .routes(routes!(app::time))
-        .routes(routes!(app::get_consent, app::put_consent))
-        .routes(routes!(app::sightings))
-        .routes(routes!(app::here))
-        .routes(routes!(app::events))
-        .routes(routes!(app::displayed))
+        .routes(routes!(app::enrol::enrol))
+        .routes(routes!(app::enrol::rotate_key))
+        .routes(routes!(app::enrol::time))
+        .routes(routes!(
+            app::consent::get_consent,
+            app::consent::put_consent
+        ))
+        .routes(routes!(app::sightings::sightings))
+        .routes(routes!(app::sightings::here))
+        .routes(routes!(app::messages::events))
+        .routes(routes!(app::messages::displayed))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::layer,

@@ -69,9 +69,11 @@ pub async fn import(api: &Api, people: usize) -> anyhow::Result<Vec<Person>> {
             .enumerate()
             .map(|(place, identity)| {
                 json!({
-                    "external_id": format!("crowd-{}", chunk * IMPORT_MAX + place),
-                    "given_name": "Eva", "family_name": "De Vries", "salutation": null,
-                    "language": "nl",
+                    "customer": {
+                        "external_id": format!("crowd-{}", chunk * IMPORT_MAX + place),
+                        "given_name": "Eva", "family_name": "De Vries", "salutation": null,
+                        "language": "nl",
+                    },
                     "consent": {"arrival": false, "messages": true, "browsing": false, "statistics": true},
                     "device": {
                         "eid_key_hex": hex::encode(identity.key.0),

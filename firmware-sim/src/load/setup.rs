@@ -185,8 +185,10 @@ fn customer(config: &LoadConfig, index: u64) -> serde_json::Value {
         ..
     } = identity(config, index);
     json!({
-        "external_id": external_id(config, index),
-        "given_name": "Eva", "family_name": "De Vries", "salutation": null, "language": "nl",
+        "customer": {
+            "external_id": external_id(config, index),
+            "given_name": "Eva", "family_name": "De Vries", "salutation": null, "language": "nl",
+        },
         "consent": {"arrival": true, "messages": true, "browsing": true, "statistics": false},
         "device": {"eid_key_hex": hex::encode(key.0), "clock_offset_s": clock_offset_s},
     })

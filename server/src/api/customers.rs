@@ -277,37 +277,17 @@ pub struct ImportBody {
 
 /// One of them.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ImportCustomer {
     /// Who.
-    #[serde(flatten)]
     #[garde(dive)]
-    customer: ImportedCustomer,
+    customer: CustomerBody,
     /// The switches that she set there.
     #[garde(skip)]
     consent: Option<ImportConsent>,
     /// The device that she has.
     #[garde(dive)]
     device: Option<ImportDevice>,
-}
-
-/// As [`CustomerBody`], without the refusal of further keys that flattening forbids.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-pub struct ImportedCustomer {
-    /// The shop's own id.
-    #[garde(length(min = 1, max = 100))]
-    external_id: String,
-    /// First name.
-    #[garde(length(min = 1, max = 100))]
-    given_name: String,
-    /// Last name.
-    #[garde(length(min = 1, max = 100))]
-    family_name: String,
-    /// `mevrouw`, `de heer`, or none.
-    #[garde(inner(custom(known_salutation)))]
-    salutation: Option<String>,
-    /// `nl` or `en`.
-    #[garde(custom(known_language))]
-    language: String,
 }
 
 /// Switches.
@@ -396,21 +376,7 @@ fn import_one(
     radios: &mut Vec<RadioRow>,
 ) -> Result<ImportedIds, StoreError> {
     let (db, now_ms) = (txn.db, txn.now_ms);
-    let ImportedCustomer {
-        external_id,
-        given_name,
-        family_name,
-        salutation,
-        language,
-    } = &entry.customer;
-    let row = CustomerRow {
-        customer: super::fresh(CustomerId::at, now_ms)?,
-        external_id: external_id.clone(),
-        given_name: given_name.clone(),
-        family_name: family_name.clone(),
-        salutation: salutation.clone(),
-        language: language.clone(),
-    };
+    let row = entry.customer.row(super::fresh(CustomerId::at, now_ms)?);
     let (customer, made) = people::put_customer(db, now_ms, &row)?;
     if !made {
         return Ok(ImportedIds {
@@ -428,7 +394,7 @@ fn import_one(
     {
         let granted = [arrival, messages, browsing, statistics];
         for (purpose, _) in PURPOSES.into_iter().zip(granted).filter(|(_, yes)| *yes) {
-            let language = language.clone();
+            let language = entry.customer.language.clone();
             let text_version = "import".to_owned();
             let entry = ConsentEntry {
                 purpose,

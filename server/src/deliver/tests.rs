@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    api::app::set_consent,
+    api::app::consent::set_consent,
     clock,
     identity::Identity,
     pipeline::{Counts, Outlets, Txn},

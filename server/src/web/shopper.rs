@@ -26,7 +26,11 @@ use crate::{
     api::{
         App,
         access::{SESSION_COOKIE, Shopper, check_csrf},
-        app::{ShowMessage, follow_phone, no_consent, say_here, set_consent},
+        app::{
+            consent::set_consent,
+            messages::{ShowMessage, follow_phone},
+            sightings::{no_consent, say_here},
+        },
         problem::Problem,
         sse,
     },

@@ -98,6 +98,12 @@ async fn every_error_is_a_problem() -> anyhow::Result<()> {
             "x".repeat(2_200_000),
             413,
         ),
+        (
+            "POST",
+            "/v1/customers/import".into(),
+            text(json!({"customers": [{"customer": customer("nl"), "bsn": "1"}]})),
+            422,
+        ),
         ("POST", of("/intents"), text(intent("stolen", 1)), 422),
         (
             "POST",

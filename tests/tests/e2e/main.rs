@@ -8,6 +8,7 @@ mod delivery;
 mod happy;
 mod history;
 mod kills;
+mod load_line;
 mod outage;
 mod pages;
 mod redelivery;
@@ -24,6 +25,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(happy::tests());
     tests.extend(history::tests());
     tests.extend(kills::tests());
+    tests.extend(load_line::tests());
     tests.extend(outage::tests());
     tests.extend(pages::tests());
     tests.extend(redelivery::tests());
