@@ -62,7 +62,7 @@ impl Rig {
     pub async fn with_gateways(mut self) -> anyhow::Result<Self> {
         for credentials in &self.credentials {
             self.gateways
-                .push(self.stack.gateway(credentials, self.air.address(), &[])?);
+                .push(self.stack.gateway_on(credentials, &self.air, &[])?);
         }
         self.stack
             .gateways_ready(&self.air, self.gateways.len())
