@@ -28,6 +28,12 @@ use super::{
 /// BlueZ counts in seconds how long a device was silent.
 const EXPIRE_EVERY_MAX: Duration = Duration::from_secs(1);
 
+/// To be told when a client leaves the bus.
+const CLIENTS: &str = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'";
+/// Flag and answer of `RequestName` (D-Bus specification, "Message Bus Messages").
+const DO_NOT_QUEUE: u32 = 4;
+const PRIMARY_OWNER: u32 = 1;
+
 /// The daemon's connection.
 #[derive(Debug)]
 pub(super) struct Service {
@@ -44,10 +50,14 @@ impl Service {
     ) -> zbus::Result<Self> {
         let connection = zbus::connection::Builder::address(address)?.build().await?;
         let calls = MessageStream::from(&connection);
-        watch_clients(&connection).await?;
+        ask_bus(&connection, "AddMatch", &CLIENTS).await?;
         let (out, queue) = mpsc::unbounded_channel();
         lock(&state).daemon = Some(Daemon::new(Instant::now(), options, out));
-        connection.request_name("org.bluez").await?;
+        // By hand: the library's own way expects its object server, and warns without it.
+        let asked = ask_bus(&connection, "RequestName", &("org.bluez", DO_NOT_QUEUE)).await?;
+        if asked.body().deserialize::<u32>()? != PRIMARY_OWNER {
+            return Err(zbus::Error::NameTaken);
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(write(connection.clone(), queue, state.clone()));
         tasks.spawn(read(calls, state.clone()));
@@ -64,13 +74,14 @@ impl Service {
     }
 }
 
-/// Asks to be told when a client leaves the bus.
-async fn watch_clients(connection: &Connection) -> zbus::Result<()> {
+async fn ask_bus<B>(connection: &Connection, method: &str, body: &B) -> zbus::Result<Message>
+where
+    B: serde::Serialize + DynamicType,
+{
     const BUS: &str = "org.freedesktop.DBus";
-    let rule = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'";
     let path = "/org/freedesktop/DBus";
-    let call = connection.call_method(Some(BUS), path, Some(BUS), "AddMatch", &rule);
-    call.await.map(|_| ())
+    let call = connection.call_method(Some(BUS), path, Some(BUS), method, body);
+    call.await
 }
 
 async fn write(
