@@ -242,6 +242,13 @@ fn strength(turn: usize) -> Option<i8> {
     STRONGEST_DBM.checked_sub(weaker)
 }
 
+/// An address of its own for each identity, as Android does it.
+fn address(eid: Eid) -> String {
+    let [first, rest @ ..] = eid.0;
+    let rest = rest[..5].iter().map(|byte| format!(":{byte:02x}"));
+    rest.fold(format!("{:02x}", first | 0xc0), |all, next| all + &next)
+}
+
 fn put(air: &dyn Air, book: &Mutex<Book>, anchor: &AnchorId, person: &Person, rssi_dbm: i8) {
     let now_ms = server::clock::now_ms();
     let advert = Advert {
@@ -252,7 +259,7 @@ fn put(air: &dyn Air, book: &Mutex<Book>, anchor: &AnchorId, person: &Person, rs
         sent: Instant::now(),
     };
     let line = AirLine {
-        address: "c0:ff:ee:00:00:01".into(),
+        address: address(advert.eid),
         rssi_dbm,
         ad_hex: hex::encode(encode(&person.identity.frame(Layout::Welkom, now_ms))),
     };
