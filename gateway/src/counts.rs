@@ -64,6 +64,7 @@ impl Counters {
             spooled_total: self.0.spooled.load(Relaxed),
             evicted_total: self.0.evicted.load(Relaxed),
             waiting: self.0.waiting.load(Relaxed),
+            ..Counts::default()
         }
     }
 

@@ -34,8 +34,8 @@ impl Intake {
                 self.counts.foreign();
                 None
             }
-            Ok(frame) => Some(frame.transmitter()),
-            Err(Ignored::Foreign) => {
+            Ok(frame) => frame.transmitter(),
+            Err(Ignored::Foreign | Ignored::AppleOverflow) => {
                 self.counts.foreign();
                 None
             }

@@ -107,6 +107,7 @@ impl Uplink {
             sent_mono_ms: sent.0,
             version: env!("CARGO_PKG_VERSION").into(),
             counts: self.counts.snapshot(),
+            beacons: Vec::new(),
         })
     }
 
