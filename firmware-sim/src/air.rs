@@ -1,4 +1,5 @@
-//! The air as a socket: gateways connect and hear (`protocol::sim`).
+//! The air, and the plainest way to bring it to gateways: a socket (`protocol::sim`). The other way
+//! is [`crate::bluez`].
 //!
 //! In: advertisements that an antenna would receive now. Out: lines on that antenna's socket, and
 //! a count of those that the socket took.
@@ -32,6 +33,36 @@ const HELLO_MAX: Duration = Duration::from_secs(5);
 
 /// Whose advertisement it is; none: a stranger's or a beacon's, which nobody audits.
 pub type Sender = Option<u64>;
+
+/// What carries advertisements to gateways. Whoever plays a scene does not know which one it is.
+pub trait Air: Send + Sync {
+    /// Gives an advertisement to an antenna, if a gateway is there.
+    fn deliver(&self, anchor: &AnchorId, line: &AirLine, sender: Sender);
+
+    /// Advertisements per antenna and sender that a gateway was given.
+    fn heard(&self) -> BTreeMap<(AnchorId, u64), u64>;
+
+    /// Advertisements that a listening gateway was too slow for.
+    fn lost_total(&self) -> u64;
+
+    /// How many antennas have a gateway that listens now.
+    fn connected(&self) -> usize;
+
+    /// How the gateway at an antenna listens; none: no such antenna.
+    fn source(&self, anchor: &AnchorId) -> Option<Source>;
+}
+
+/// How a gateway listens: what its configuration and its environment must say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It connects to the simulator.
+    Socket(SocketAddr),
+    /// It uses BlueZ; its machine's system bus is here.
+    Bluez {
+        /// For `DBUS_SYSTEM_BUS_ADDRESS`.
+        bus: String,
+    },
+}
 
 /// Why the air cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +117,10 @@ impl AirServer {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
-    /// Gives an advertisement to an antenna, if a gateway is there.
-    pub fn deliver(&self, anchor: &AnchorId, line: &AirLine, sender: Sender) {
+impl Air for AirServer {
+    fn deliver(&self, anchor: &AnchorId, line: &AirLine, sender: Sender) {
         let mut shared = lock(&self.shared);
         let Some(antenna) = shared.antennas.get(anchor) else {
             return;
@@ -100,19 +132,20 @@ impl AirServer {
         }
     }
 
-    /// Advertisements per antenna and sender that a socket took.
-    pub fn heard(&self) -> BTreeMap<(AnchorId, u64), u64> {
+    fn heard(&self) -> BTreeMap<(AnchorId, u64), u64> {
         lock(&self.shared).heard.clone()
     }
 
-    /// Advertisements that a connected gateway was too slow for.
-    pub fn lost_total(&self) -> u64 {
+    fn lost_total(&self) -> u64 {
         lock(&self.shared).lost_total
     }
 
-    /// How many antennas have a gateway now.
-    pub fn connected(&self) -> usize {
+    fn connected(&self) -> usize {
         lock(&self.shared).antennas.len()
+    }
+
+    fn source(&self, _: &AnchorId) -> Option<Source> {
+        Some(Source::Socket(self.address))
     }
 }
 

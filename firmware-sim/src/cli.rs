@@ -4,6 +4,8 @@
 //! Invariant: what a program reads goes to standard output or a named file; progress and logs go
 //! to standard error.
 
+mod bluez;
+
 use std::{
     ffi::OsString,
     io::{BufWriter, Write},
@@ -39,6 +41,8 @@ Examples:
   welkom-sim load --server http://127.0.0.1:8080 --api-key $KEY --gateways 50 --rate 20000 --for 30s --json
   # only the air, without any server, to try a gateway
   welkom-sim air --listen 127.0.0.1:7001 --seed 7
+  # the same through a virtual BlueZ, for a gateway with source \"btleplug\"
+  welkom-sim bluez --dir /tmp/bus --rate 200 --devices 50 --for 30s
 ";
 
 #[derive(Parser)]
@@ -58,6 +62,8 @@ enum Command {
     Run(RunArgs),
     /// Offer load with many gateways, and measure
     Load(LoadArgs),
+    /// Serve a virtual BlueZ full of strangers, to try or measure a gateway
+    Bluez(bluez::BluezArgs),
 }
 
 #[derive(Args)]
@@ -249,6 +255,7 @@ fn in_runtime(command: Command) -> anyhow::Result<()> {
             Command::Provision(args) => provision(args).await,
             Command::Run(args) => run(args, shutdown).await,
             Command::Load(args) => load(args, shutdown).await,
+            Command::Bluez(args) => bluez::run(args, shutdown).await,
         }
     })
 }

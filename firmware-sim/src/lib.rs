@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod air;
+pub mod bluez;
 pub mod carrier;
 pub mod catalogue;
 pub mod cli;

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     account::{self, HeardCount, Span},
-    air::AirServer,
+    air::Air,
     carrier::{Carrier, Errand, ReportedCounts, Surroundings},
     clock,
     http::{Api, ApiError, ServerInfo},
@@ -168,7 +168,7 @@ impl World {
         self,
         api: &Api,
         phones: Vec<Enrolled>,
-        air: &AirServer,
+        air: &dyn Air,
         shutdown: watch::Receiver<bool>,
         progress: impl FnMut(&Progress),
     ) -> Result<Run, WorldError> {
@@ -219,7 +219,7 @@ impl World {
     /// Plays the air alone, with keys of the simulator's own: no server knows these people.
     pub async fn run_air_alone(
         self,
-        air: &AirServer,
+        air: &dyn Air,
         shutdown: watch::Receiver<bool>,
         progress: impl FnMut(&Progress),
     ) -> Truth {
@@ -336,7 +336,7 @@ enum Cue {
 struct Player<'a, P> {
     scene: Scene,
     run_ms: u64,
-    air: &'a AirServer,
+    air: &'a dyn Air,
     identities: Vec<watch::Receiver<Identity>>,
     carriers: &'a [Carrier],
     ears: Vec<Ears>,
@@ -348,7 +348,7 @@ struct Player<'a, P> {
 impl<'a, P: FnMut(&Progress)> Player<'a, P> {
     fn new(
         world: &World,
-        air: &'a AirServer,
+        air: &'a dyn Air,
         identities: Vec<watch::Receiver<Identity>>,
         carriers: &'a [Carrier],
         server_ahead_ms: i64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firmware_sim::{
-    air::AirServer,
+    air::{Air, AirServer},
     shopper::Scenario,
     world::{Progress, World},
 };

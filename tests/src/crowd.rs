@@ -19,7 +19,7 @@ use std::{
 };
 
 use firmware_sim::{
-    air::AirServer,
+    air::Air,
     http::Api,
     phone::identity::{Identity, Layout},
     rng::Seed,
@@ -138,7 +138,7 @@ pub struct Load {
 impl Load {
     /// Begins. `anchors` are served in turn.
     pub fn start(
-        air: Arc<AirServer>,
+        air: Arc<dyn Air>,
         anchors: Vec<AnchorId>,
         people: Arc<Vec<Person>>,
         per_s: u64,
@@ -200,7 +200,7 @@ fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
 }
 
 async fn run(
-    air: Arc<AirServer>,
+    air: Arc<dyn Air>,
     anchors: Vec<AnchorId>,
     people: Arc<Vec<Person>>,
     book: Arc<Mutex<Book>>,
@@ -231,7 +231,7 @@ async fn run(
                 return;
             };
             let anchor = &anchors[number % anchors.len()];
-            put(&air, &book, anchor, &people[place], rssi_dbm);
+            put(&*air, &book, anchor, &people[place], rssi_dbm);
             number += 1;
         }
     }
@@ -242,7 +242,7 @@ fn strength(turn: usize) -> Option<i8> {
     STRONGEST_DBM.checked_sub(weaker)
 }
 
-fn put(air: &AirServer, book: &Mutex<Book>, anchor: &AnchorId, person: &Person, rssi_dbm: i8) {
+fn put(air: &dyn Air, book: &Mutex<Book>, anchor: &AnchorId, person: &Person, rssi_dbm: i8) {
     let now_ms = server::clock::now_ms();
     let advert = Advert {
         anchor: anchor.clone(),

@@ -17,10 +17,10 @@ use anyhow::Context;
 use demo::{
     audit::Audit,
     process::Process,
-    stack::{Options, Stack, until, until_within},
+    stack::{Options, Radio, Stack, until, until_within},
 };
 use firmware_sim::{
-    air::AirServer,
+    air::Air,
     plan::{Anchor, AnchorKind, Plan, Point},
     provision::GatewayCredentials,
 };
@@ -44,7 +44,7 @@ pub struct Floor {
     /// The server and its folder.
     pub stack: Stack,
     /// Where gateways hear.
-    pub air: Arc<AirServer>,
+    pub air: Arc<dyn Air>,
     /// How they log in.
     pub credentials: Vec<GatewayCredentials>,
     /// Those that run; none after a kill.
@@ -58,6 +58,16 @@ pub struct Floor {
 impl Floor {
     /// A server with a store and people, no gateway yet.
     pub async fn start(folder: TempDir, options: Options, people: usize) -> anyhow::Result<Self> {
+        Self::start_on(Radio::Sim, folder, options, people).await
+    }
+
+    /// The same with another way to the gateways.
+    pub async fn start_on(
+        radio: Radio,
+        folder: TempDir,
+        options: Options,
+        people: usize,
+    ) -> anyhow::Result<Self> {
         let options = Options {
             // The audit wants the whole log: no snapshot shortens it.
             snapshot_s: Some(86_400),
@@ -66,7 +76,7 @@ impl Floor {
         let stack = Stack::start(folder.path(), &program()?, options).await?;
         let credentials = stack.furnish(&plan()?).await?;
         let people = Arc::new(crowd::import(&stack.api, people).await?);
-        let air = Arc::new(AirServer::bind("127.0.0.1:0").await?);
+        let air = stack.air(radio, &credentials).await?.into();
         Ok(Self {
             stack,
             air,
@@ -83,13 +93,13 @@ impl Floor {
             self.start_gateway(place, &[])?;
         }
         let wanted = self.gateways.len();
-        self.stack.gateways_ready(&self.air, wanted).await?;
+        self.stack.gateways_ready(&*self.air, wanted).await?;
         Ok(self)
     }
 
     fn start_gateway(&mut self, place: usize, env: Env<'_>) -> anyhow::Result<()> {
         let credentials = &self.credentials[place];
-        let gateway = self.stack.gateway(credentials, self.air.address(), env)?;
+        let gateway = self.stack.gateway_on(credentials, &*self.air, env)?;
         self.gateways[place] = Some(gateway);
         Ok(())
     }

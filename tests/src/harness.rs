@@ -16,6 +16,8 @@ pub enum Tool {
     Chromium,
     /// A C compiler, for the library that notes writes.
     Cc,
+    /// A message bus, for the virtual BlueZ.
+    DbusDaemon,
 }
 
 impl Tool {
@@ -24,6 +26,7 @@ impl Tool {
             Self::Mosquitto => &["mosquitto"],
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Cc => &["cc"],
+            Self::DbusDaemon => &["dbus-daemon"],
         }
     }
 

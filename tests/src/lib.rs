@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod browser;
 pub mod crowd;
+pub mod ears;
 pub mod floor;
 pub mod hand;
 pub mod hand_gateway;

@@ -5,20 +5,25 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use demo::{
     process::Process,
-    stack::{Options, Stack},
+    stack::{Options, Radio, Stack},
 };
-use firmware_sim::{air::AirServer, plan::Plan, provision::GatewayCredentials};
+use firmware_sim::{air::Air, plan::Plan, provision::GatewayCredentials};
 use tempfile::TempDir;
 
 /// The program that plays the parts.
 pub fn program() -> anyhow::Result<PathBuf> {
+    beside("stack")
+}
+
+/// A program of this package.
+pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
     // The tests lie in `target/PROFILE/deps`, the program beside that folder.
     let me = std::env::current_exe()?;
     let dir = me
         .parent()
         .and_then(std::path::Path::parent)
         .context("find the target folder")?;
-    let program = dir.join("stack");
+    let program = dir.join(name);
     anyhow::ensure!(program.exists(), "{} is not built", program.display());
     Ok(program)
 }
@@ -28,7 +33,7 @@ pub struct Rig {
     /// The server and its folder.
     pub stack: Stack,
     /// Where gateways hear.
-    pub air: AirServer,
+    pub air: Box<dyn Air>,
     /// How they log in.
     pub credentials: Vec<GatewayCredentials>,
     /// Those that run.
@@ -45,10 +50,15 @@ impl Rig {
 
     /// The same with another program that plays the parts.
     pub async fn start_with(program: &Path, options: Options) -> anyhow::Result<Self> {
+        Self::start_on(Radio::Sim, program, options).await
+    }
+
+    /// The same with another way to the gateways.
+    pub async fn start_on(radio: Radio, program: &Path, options: Options) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let stack = Stack::start(folder.path(), program, options).await?;
         let credentials = stack.furnish(&Plan::kade_9()).await?;
-        let air = AirServer::bind("127.0.0.1:0").await?;
+        let air = stack.air(radio, &credentials).await?;
         Ok(Self {
             stack,
             air,
@@ -62,10 +72,10 @@ impl Rig {
     pub async fn with_gateways(mut self) -> anyhow::Result<Self> {
         for credentials in &self.credentials {
             self.gateways
-                .push(self.stack.gateway(credentials, self.air.address(), &[])?);
+                .push(self.stack.gateway_on(credentials, &*self.air, &[])?);
         }
         self.stack
-            .gateways_ready(&self.air, self.gateways.len())
+            .gateways_ready(&*self.air, self.gateways.len())
             .await?;
         Ok(self)
     }

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use firmware_sim::{
-    air::AirServer,
+    air::Air,
     http::Api,
     plan::Plan,
     shopper::Scenario,
@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use crate::{
     audit::Audit,
     score::{Score, Seen, score},
-    stack::{Options, STAFF, Stack, until_within},
+    stack::{Options, Radio, STAFF, Stack, until_within},
 };
 
 /// A store with everything in it: broker, server, two gateways, about twenty shoppers.
@@ -38,6 +38,7 @@ use crate::{
     after_help = "Examples:
   cargo demo                                       look at the pages; Ctrl-C stops everything
   cargo demo --headless --seed 7 --for 90s --json  run once and compare with the truth
+  cargo demo --radio bluez                         gateways hear through BlueZ and D-Bus
   cargo demo --keep /tmp/welkom                    keep database, spools and logs"
 )]
 struct Args {
@@ -59,6 +60,9 @@ struct Args {
     /// Keep everything in this folder, which must be empty or new.
     #[arg(long)]
     keep: Option<PathBuf>,
+    /// How advertisements reach the gateways.
+    #[arg(long, value_enum, default_value_t)]
+    radio: Radio,
     /// The port of the pages; without it, a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -157,16 +161,16 @@ async fn rounds(
     let mut stack = Stack::start(dir, &program, options).await?;
     let plan = Plan::kade_9();
     let credentials = stack.furnish(&plan).await?;
-    let air = AirServer::bind("127.0.0.1:0").await?;
+    let air = stack.air(args.radio, &credentials).await?;
     let mut gateways = credentials
         .iter()
-        .map(|c| stack.gateway(c, air.address(), &[]))
+        .map(|c| stack.gateway_on(c, &*air, &[]))
         .collect::<Result<Vec<_>, _>>()?;
-    stack.gateways_ready(&air, gateways.len()).await?;
+    stack.gateways_ready(&*air, gateways.len()).await?;
 
     let mut round = 0;
     let last = loop {
-        let result = one_round(args, &stack, &air, seed + round, shutdown.clone()).await?;
+        let result = one_round(args, &stack, &*air, seed + round, shutdown.clone()).await?;
         round += 1;
         if args.headless || *shutdown.borrow() {
             break result;
@@ -218,7 +222,7 @@ fn report(args: &Args, score: &Score) -> anyhow::Result<()> {
 async fn one_round(
     args: &Args,
     stack: &Stack,
-    air: &AirServer,
+    air: &dyn Air,
     seed: u64,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<(firmware_sim::truth::Truth, Seen)> {

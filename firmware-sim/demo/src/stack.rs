@@ -8,19 +8,19 @@
 use std::{
     ffi::OsStr,
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use firmware_sim::{
-    air::AirServer,
+    air::{Air, AirServer, Source},
+    bluez::{self, Bluez},
     http::{Api, Nothing},
     plan::{CHAIN_UUID, Plan},
     provision::{self, GatewayCredentials},
 };
-use protocol::{GatewayId, StoreId};
+use protocol::{AnchorId, GatewayId, StoreId};
 use serde::Deserialize;
 use server::{config::Config, run::Ready};
 
@@ -44,6 +44,16 @@ pub struct Options {
     pub external_broker: Option<u16>,
     /// With TLS under a self-made certificate.
     pub tls: bool,
+}
+
+/// How advertisements reach the gateways.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Radio {
+    /// Over a socket.
+    #[default]
+    Sim,
+    /// Through a virtual BlueZ per gateway, as from a real radio; needs dbus-daemon.
+    Bluez,
 }
 
 /// A server with its store.
@@ -140,16 +150,45 @@ impl Stack {
         Ok(credentials)
     }
 
+    /// The air of these gateways.
+    pub async fn air(
+        &self,
+        radio: Radio,
+        credentials: &[GatewayCredentials],
+    ) -> anyhow::Result<Box<dyn Air>> {
+        Ok(match radio {
+            Radio::Sim => Box::new(AirServer::bind("127.0.0.1:0").await?),
+            Radio::Bluez => {
+                let anchors = credentials
+                    .iter()
+                    .map(antenna)
+                    .collect::<Result<Vec<_>, _>>()?;
+                Box::new(Bluez::start(&self.dir, anchors, &bluez::Options::default()).await?)
+            }
+        })
+    }
+
     /// Starts a gateway that listens to `air`.
+    pub fn gateway_on(
+        &self,
+        credentials: &GatewayCredentials,
+        air: &dyn Air,
+        env: &[(&str, &OsStr)],
+    ) -> anyhow::Result<Process> {
+        let source = air.source(&antenna(credentials)?);
+        self.gateway(credentials, &source.context("no such antenna")?, env)
+    }
+
+    /// Starts a gateway that listens as `source` says.
     pub fn gateway(
         &self,
         credentials: &GatewayCredentials,
-        air: SocketAddr,
+        source: &Source,
         env: &[(&str, &OsStr)],
     ) -> anyhow::Result<Process> {
         let name = credentials.gateway.as_str();
         let config = self.dir.join(format!("gateway-{name}.toml"));
-        fs::write(&config, self.gateway_toml(credentials, air))
+        fs::write(&config, self.gateway_toml(credentials, source))
             .with_context(|| format!("write {}", config.display()))?;
         let args = [
             OsStr::new("run"),
@@ -157,7 +196,11 @@ impl Stack {
             config.as_os_str(),
         ];
         let log = self.dir.join(format!("gateway-{name}.log"));
-        Process::start(&self.program, "gateway", &args, env, &log)
+        let mut env = env.to_vec();
+        if let Source::Bluez { bus } = source {
+            env.push(("DBUS_SYSTEM_BUS_ADDRESS", bus.as_ref()));
+        }
+        Process::start(&self.program, "gateway", &args, &env, &log)
     }
 
     /// The folder of a gateway's spool.
@@ -165,7 +208,7 @@ impl Stack {
         self.dir.join(format!("spool-{gateway}"))
     }
 
-    fn gateway_toml(&self, credentials: &GatewayCredentials, air: SocketAddr) -> String {
+    fn gateway_toml(&self, credentials: &GatewayCredentials, source: &Source) -> String {
         let GatewayCredentials {
             gateway,
             mqtt_username,
@@ -179,9 +222,13 @@ impl Stack {
             (Some(ca), Some(_)) => format!("tls = {{ ca_file = {ca:?} }}\n"),
             _ => String::new(),
         };
+        let source = match source {
+            Source::Socket(address) => format!("kind = \"sim\"\nconnect = \"{address}\""),
+            Source::Bluez { .. } => "kind = \"btleplug\"\nadapter = \"hci0\"".to_owned(),
+        };
         format!(
             "store = \"{store}\"\ngateway = \"{gateway}\"\nchain_uuids = [\"{CHAIN_UUID}\"]\n\n\
-             [source]\nkind = \"sim\"\nconnect = \"{air}\"\n\n\
+             [source]\n{source}\n\n\
              [spool]\ndir = {spool:?}\n\n\
              [mqtt]\nhost = \"{mqtt_host}\"\nport = {mqtt_port}\n\
              username = \"{mqtt_username}\"\npassword = \"{mqtt_password}\"\n{tls}"
@@ -189,7 +236,7 @@ impl Stack {
     }
 
     /// Waits until all gateways listen and have told the server so.
-    pub async fn gateways_ready(&self, air: &AirServer, wanted: usize) -> anyhow::Result<()> {
+    pub async fn gateways_ready(&self, air: &dyn Air, wanted: usize) -> anyhow::Result<()> {
         #[derive(Deserialize)]
         struct Gateway {
             state: String,
@@ -202,6 +249,11 @@ impl Stack {
         })
         .await
     }
+}
+
+/// A gateway's antenna has its name.
+fn antenna(credentials: &GatewayCredentials) -> anyhow::Result<AnchorId> {
+    Ok(credentials.gateway.as_str().parse()?)
 }
 
 fn api(ready: &Ready, key: &str) -> anyhow::Result<Api> {

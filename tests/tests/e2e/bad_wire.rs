@@ -352,9 +352,7 @@ async fn spool_garbage_is_cut() -> anyhow::Result<()> {
     fs::write(&last, bytes)?;
 
     rig.stack.restart().await?;
-    rig.gateways[0] = rig
-        .stack
-        .gateway(&rig.credentials[0], rig.air.address(), &[])?;
+    rig.gateways[0] = rig.stack.gateway_on(&rig.credentials[0], &*rig.air, &[])?;
     let database = rig.stack.database();
     until("all five at the server", async || {
         let heard = Audit::open(&database)?.heard()?;

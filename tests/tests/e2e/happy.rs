@@ -37,7 +37,7 @@ async fn healthy_run() -> anyhow::Result<()> {
     let phones = world.enrol(&rig.stack.api).await?;
     let (_stop, shutdown) = watch::channel(false);
     let run = world
-        .run(&rig.stack.api, phones, &rig.air, shutdown, |_| {})
+        .run(&rig.stack.api, phones, &*rig.air, shutdown, |_| {})
         .await?;
     for gateway in &mut rig.gateways {
         gateway.stop()?;

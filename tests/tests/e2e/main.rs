@@ -3,6 +3,7 @@
 mod access;
 mod bad_input;
 mod bad_wire;
+mod bluez;
 mod consent;
 mod delivery;
 mod happy;
@@ -20,6 +21,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(access::tests());
     tests.extend(bad_input::tests());
     tests.extend(bad_wire::tests());
+    tests.extend(bluez::tests());
     tests.extend(consent::tests());
     tests.extend(delivery::tests());
     tests.extend(happy::tests());
