@@ -105,7 +105,7 @@ impl Anchor {
     pub fn transmitter(&self) -> Option<Transmitter> {
         match &self.kind {
             AnchorKind::Gateway(_) => None,
-            AnchorKind::Beacon(frame) => Some(frame.transmitter()),
+            AnchorKind::Beacon(frame) => frame.transmitter(),
         }
     }
 }

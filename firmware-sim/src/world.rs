@@ -265,7 +265,7 @@ impl World {
     fn beacons(&self) -> BTreeMap<protocol::Transmitter, AnchorId> {
         let beacons = self.plan.beacons();
         beacons
-            .map(|(anchor, frame)| (frame.transmitter(), anchor.anchor.clone()))
+            .filter_map(|(anchor, frame)| Some((frame.transmitter()?, anchor.anchor.clone())))
             .collect()
     }
 }

@@ -35,7 +35,7 @@ async fn the_truth_counts_what_the_gateway_read_and_nothing_else() {
         while let Ok(Some(line)) = lines.next_line().await {
             let line: AirLine = serde_json::from_str(&line).unwrap();
             let frame = decode(&hex::decode(line.ad_hex).unwrap()).unwrap();
-            people += u64::from(matches!(frame.transmitter(), Transmitter::Eid(_)));
+            people += u64::from(matches!(frame.transmitter(), Some(Transmitter::Eid(_))));
         }
         people
     });

@@ -52,6 +52,12 @@ struct Slot {
 struct Window {
     heard_first: Monotonic,
     heard_last: Monotonic,
+    strengths: Strengths,
+}
+
+/// Received strengths: how many, and the latest [`SAMPLES_MAX`] of them.
+#[derive(Debug, Default)]
+pub(crate) struct Strengths {
     count: u32,
     samples: [i8; SAMPLES_MAX],
 }
@@ -135,8 +141,9 @@ impl Aggregator {
                 transmitter: slot.transmitter,
                 heard_first_mono_ms: window.heard_first.0,
                 heard_last_mono_ms: window.heard_last.0,
-                count: window.count,
-                rssi_dbm_median: window.median_dbm(),
+                count: window.strengths.count(),
+                // A window opens with an advertisement, so there is one.
+                rssi_dbm_median: window.strengths.median_dbm().unwrap_or_default(),
             })
         })
     }
@@ -174,35 +181,44 @@ impl Aggregator {
         self.slots[index].listed = gone.listed;
         self.slot_of.remove(&gone.transmitter);
         self.slot_of.insert(transmitter, index);
-        self.shed_total += gone.window.map_or(0, |w| u64::from(w.count));
+        self.shed_total += gone.window.map_or(0, |w| u64::from(w.strengths.count()));
     }
 }
 
 impl Window {
     fn open(now: Monotonic, rssi_dbm: i8) -> Self {
-        let mut samples = [0; SAMPLES_MAX];
-        samples[0] = rssi_dbm;
+        let mut strengths = Strengths::default();
+        strengths.add(rssi_dbm);
         Self {
             heard_first: now,
             heard_last: now,
-            count: 1,
-            samples,
+            strengths,
         }
     }
 
     fn gather(&mut self, now: Monotonic, rssi_dbm: i8) {
-        self.samples[self.count as usize % SAMPLES_MAX] = rssi_dbm;
-        self.count = self.count.saturating_add(1);
+        self.strengths.add(rssi_dbm);
         self.heard_first = self.heard_first.min(now);
         self.heard_last = self.heard_last.max(now);
     }
+}
+
+impl Strengths {
+    pub(crate) fn add(&mut self, rssi_dbm: i8) {
+        self.samples[self.count as usize % SAMPLES_MAX] = rssi_dbm;
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
 
     /// The lower of the two middle ones when their number is even: a value that was measured.
-    fn median_dbm(&self) -> i8 {
+    pub(crate) fn median_dbm(&self) -> Option<i8> {
         let mut samples = self.samples;
         let kept = &mut samples[..(self.count as usize).min(SAMPLES_MAX)];
         kept.sort_unstable();
-        kept[(kept.len() - 1) / 2]
+        kept.get(kept.len().checked_sub(1)? / 2).copied()
     }
 }
 

@@ -4,20 +4,27 @@
 
 use std::{
     ffi::OsString,
-    io::{IsTerminal, Write},
+    io::{BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Config, run, spool::inspect};
+use crate::{
+    btsnoop::Recording,
+    config::{Config, SPEEDS, SourceConfig},
+    decode::{self, FrameView},
+    run,
+    spool::inspect,
+};
 
 const CONFIG_WRONG: u8 = 2;
 
@@ -26,6 +33,8 @@ Examples:
   welkom-gateway check --config /etc/welkom/gateway.toml
   welkom-gateway run --config /etc/welkom/gateway.toml
   welkom-gateway spool --dir /var/lib/welkom/spool --json
+  welkom-gateway decode < payloads.jsonl
+  welkom-gateway replay btsnoop_hci.log --json
 
 The log goes to stderr; WELKOM_LOG=debug says more.";
 
@@ -55,6 +64,43 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what advertising data is: a line of JSON out for each line in
+    #[command(after_help = "Examples:
+  echo '{\"payload_hex\":\"0201061aff4c000215…\"}' | welkom-gateway decode
+  welkom-gateway decode < payloads.jsonl
+
+A line has payload_hex, or manufacturer_data and service_data as maps of hexadecimal digits.")]
+    Decode,
+    /// Play a recording of HCI traffic (btsnoop): as a gateway's radio, or as JSON
+    #[command(after_help = "Examples:
+  welkom-gateway replay btsnoop_hci.log --json
+  welkom-gateway replay btsnoop_hci.log --config gateway.toml --speed 10")]
+    Replay {
+        /// The recording, as Android or btmon write it
+        file: PathBuf,
+        /// Print each advertising report as a line of JSON and send nothing
+        #[arg(long, conflicts_with_all = ["config", "speed"])]
+        json: bool,
+        /// The gateway's settings; the recording takes the place of its source
+        #[arg(
+            long,
+            value_name = "FILE",
+            env = "WELKOM_GATEWAY_CONFIG",
+            required_unless_present = "json"
+        )]
+        config: Option<PathBuf>,
+        /// How much faster than it was recorded
+        #[arg(long, default_value_t = 1.0, value_parser = speed)]
+        speed: f64,
+    },
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if SPEEDS.contains(&speed) {
+        return Ok(speed);
+    }
+    Err(format!("{} to {}", SPEEDS.start(), SPEEDS.end()))
 }
 
 #[derive(clap::Args)]
@@ -86,6 +132,22 @@ where
         },
         Command::Run(ConfigArgument { config }) => match load(&config) {
             Ok(config) => run_until_signal(config),
+            Err(code) => return code,
+        },
+        Command::Decode => decode_lines(),
+        Command::Replay {
+            file, json: true, ..
+        } => print_reports(&file),
+        Command::Replay {
+            file,
+            config,
+            speed,
+            ..
+        } => match load(config.as_deref().unwrap_or(Path::new(""))) {
+            Ok(mut config) => {
+                config.source = SourceConfig::Replay { file, speed };
+                run_until_signal(config)
+            }
             Err(code) => return code,
         },
     };
@@ -133,6 +195,64 @@ fn run_until_signal(config: Config) -> anyhow::Result<()> {
     })
 }
 
+fn decode_lines() -> anyhow::Result<()> {
+    let out = BufWriter::new(std::io::stdout().lock());
+    unless_nobody_reads(decode::lines(std::io::stdin().lock(), out)).context("decode lines")
+}
+
+/// One advertising report, as `replay --json` prints it.
+#[derive(Serialize)]
+struct ReportView {
+    /// Microseconds since 1970.
+    ts_us: i64,
+    address: String,
+    address_type: &'static str,
+    /// Null: the controller did not know it.
+    rssi_dbm: Option<i8>,
+    ad_hex: String,
+    extended: bool,
+    frame: FrameView,
+}
+
+fn print_reports(path: &Path) -> anyhow::Result<()> {
+    let replay = || format!("replay {}", path.display());
+    let recording = Recording::open(path).with_context(replay)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for report in recording.reports() {
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => {
+                // What was read stands before the complaint, also where both go to one terminal.
+                let _ = out.flush();
+                return Err(error).with_context(replay);
+            }
+        };
+        let view = ReportView {
+            ts_us: report.ts_us,
+            address: report.address.to_string(),
+            address_type: report.address_type.as_str(),
+            rssi_dbm: report.rssi_dbm,
+            ad_hex: hex::encode(report.ad.as_bytes()),
+            extended: report.extended,
+            frame: FrameView::of(report.ad.as_bytes()),
+        };
+        let mut line = serde_json::to_vec(&view)?;
+        line.push(b'\n');
+        if let Err(error) = out.write_all(&line) {
+            return unless_nobody_reads(Err(error)).context("write to stdout");
+        }
+    }
+    unless_nobody_reads(out.flush()).context("write to stdout")
+}
+
+/// `| head` is no error.
+fn unless_nobody_reads(done: std::io::Result<()>) -> std::io::Result<()> {
+    match done {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
 fn show_spool(dir: &Path, json: bool) -> anyhow::Result<()> {
     let report = inspect::inspect(dir)?;
     if json {
@@ -177,5 +297,7 @@ mod tests {
         let dir = dir.path().to_str().unwrap();
         assert_eq!(exit(&["spool", "--dir", dir, "--json"]), ExitCode::SUCCESS);
         assert_eq!(exit(&["--help"]), ExitCode::SUCCESS);
+        assert_eq!(exit(&["replay", path, "--json"]), ExitCode::from(1));
+        assert_eq!(exit(&["replay", path]), ExitCode::from(2));
     }
 }

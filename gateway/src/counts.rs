@@ -18,6 +18,9 @@ pub struct Counters(Arc<Cells>);
 struct Cells {
     heard: AtomicU64,
     foreign: AtomicU64,
+    apple_overflow: AtomicU64,
+    beacon: AtomicU64,
+    lookups_shed: AtomicU64,
     malformed: AtomicU64,
     bad_lines: AtomicU64,
     shed: AtomicU64,
@@ -34,6 +37,19 @@ impl Counters {
     /// One was in none of our layouts or not on the chain's list.
     pub fn foreign(&self) {
         self.0.foreign.fetch_add(1, Relaxed);
+    }
+    /// One was foreign, and an iPhone app in the background.
+    pub fn apple_overflow(&self) {
+        self.foreign();
+        self.0.apple_overflow.fetch_add(1, Relaxed);
+    }
+    /// One was of a fixed beacon of the store.
+    pub fn beacon(&self) {
+        self.0.beacon.fetch_add(1, Relaxed);
+    }
+    /// The first of a radio was given up: too many new ones came in at once.
+    pub fn shed_lookup(&self) {
+        self.0.lookups_shed.fetch_add(1, Relaxed);
     }
     /// One broke the rules of its own layout.
     pub fn malformed(&self) {
@@ -59,8 +75,10 @@ impl Counters {
         Counts {
             heard_total: self.0.heard.load(Relaxed),
             foreign_total: self.0.foreign.load(Relaxed),
+            apple_overflow_total: self.0.apple_overflow.load(Relaxed),
+            beacon_total: self.0.beacon.load(Relaxed),
             malformed_total: self.0.malformed.load(Relaxed) + self.bad_lines_total(),
-            shed_total: self.0.shed.load(Relaxed),
+            shed_total: self.0.shed.load(Relaxed) + self.0.lookups_shed.load(Relaxed),
             spooled_total: self.0.spooled.load(Relaxed),
             evicted_total: self.0.evicted.load(Relaxed),
             waiting: self.0.waiting.load(Relaxed),

@@ -1,96 +1,208 @@
 //! Keeps the advertisements that are ours.
 //!
-//! In: [`Advertisement`]s. Out: the [`Transmitter`] of each that is in one of our layouts, and for
-//! an iBeacon has a UUID of the chain; nothing for any other.
+//! In: [`Advertisement`]s. Out: the [`Transmitter`] of each that may be somebody: in one of our
+//! layouts, and for beacons' layouts with a UUID or namespace of the chain; nothing for any other.
+//! The store's fixed beacons, whose place is known and who are nobody, go to [`Beacons`].
 //! Promises: every advertisement is counted once, and if dropped, by reason.
 //! Invariant: what is dropped is not kept and not logged; allocates nothing.
 
-use protocol::{Frame, Ignored, Transmitter, air};
+use protocol::{
+    Frame, Ignored, Transmitter,
+    air::{self, Namespace},
+};
 use uuid::Uuid;
 
-use crate::{counts::Counters, source::Advertisement};
+use crate::{beacons::Beacons, counts::Counters, source::Advertisement};
+
+/// What tells the chain's beacons from others'.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// UUIDs of its iBeacons and AltBeacons.
+    pub uuids: Vec<Uuid>,
+    /// Namespaces of its Eddystone beacons.
+    pub namespaces: Vec<Namespace>,
+}
 
 /// Decodes and filters.
 #[derive(Debug)]
 pub struct Intake {
-    chain_uuids: Vec<Uuid>,
+    chain: Chain,
+    beacons: Beacons,
     counts: Counters,
 }
 
 impl Intake {
-    /// `chain_uuids` are the iBeacon UUIDs that the chain uses.
-    pub fn new(chain_uuids: Vec<Uuid>, counts: Counters) -> Self {
+    /// Passes on what is of the chain; the store's fixed beacons go to `beacons`.
+    pub fn new(chain: Chain, beacons: Beacons, counts: Counters) -> Self {
         Self {
-            chain_uuids,
+            chain,
+            beacons,
             counts,
         }
     }
 
-    /// Who sent it, if that is any of our business.
+    /// Who sent it, if that may be somebody.
     pub fn admit(&self, advert: &Advertisement) -> Option<Transmitter> {
         self.counts.heard();
-        match air::decode(advert.ad()) {
-            Ok(Frame::IBeacon { uuid, .. }) if !self.chain_uuids.contains(&uuid) => {
-                self.counts.foreign();
-                None
+        let frame = match air::decode(advert.ad.as_bytes()) {
+            Ok(frame) => frame,
+            Err(why) => {
+                match why {
+                    Ignored::Foreign => self.counts.foreign(),
+                    Ignored::AppleOverflow => self.counts.apple_overflow(),
+                    Ignored::Malformed(_) => self.counts.malformed(),
+                }
+                return None;
             }
-            Ok(frame) => Some(frame.transmitter()),
-            Err(Ignored::Foreign) => {
-                self.counts.foreign();
-                None
+        };
+        let transmitter = frame.transmitter();
+        if matches!(transmitter, Some(Transmitter::Eid(_))) {
+            return transmitter;
+        }
+        if !self.is_of_the_chain(&frame) {
+            self.counts.foreign();
+            return None;
+        }
+        let Advertisement {
+            rssi_dbm,
+            heard_at,
+            radio,
+            ..
+        } = *advert;
+        if self.beacons.hear(heard_at, radio, &frame, rssi_dbm) {
+            self.counts.beacon();
+            return None;
+        }
+        if transmitter.is_none() {
+            // Telemetry of somebody else's beacon.
+            self.counts.foreign();
+        }
+        transmitter
+    }
+
+    /// Telemetry does not say whose it is; the radio does, and [`Beacons`] knows it.
+    fn is_of_the_chain(&self, frame: &Frame) -> bool {
+        match frame {
+            Frame::IBeacon { uuid, .. } | Frame::AltBeacon { uuid, .. } => {
+                self.chain.uuids.contains(uuid)
             }
-            Err(Ignored::Malformed(_)) => {
-                self.counts.malformed();
-                None
-            }
+            Frame::EddystoneUid { namespace, .. } => self.chain.namespaces.contains(namespace),
+            Frame::EddystoneTlm(_) | Frame::EddystoneEtlm { .. } => true,
+            Frame::EddystoneUrl { .. } => false,
+            Frame::Welkom { .. } | Frame::WelkomUuid { .. } | Frame::EddystoneEid { .. } => true,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use protocol::Eid;
+    use protocol::{
+        Eid,
+        air::{AdData, Telemetry},
+    };
     use uuid::uuid;
 
     use super::*;
-    use crate::clock::Monotonic;
+    use crate::{clock::Monotonic, source::test_radio};
 
     const OURS: Uuid = uuid!("5f2d9c4e-0d1b-4a7e-9a55-1c0f8e2b7a01");
+    const NAMESPACE: Namespace = Namespace([7; 10]);
 
-    fn advert(ad: &[u8]) -> Advertisement {
-        Advertisement::new(ad, -60, Monotonic(1)).unwrap()
+    fn bytes(ad: &[u8]) -> Advertisement {
+        Advertisement {
+            ad: AdData::from_bytes(ad).unwrap(),
+            rssi_dbm: -60,
+            heard_at: Monotonic(1),
+            radio: test_radio(1),
+        }
     }
 
-    fn beacon(uuid: Uuid) -> Advertisement {
-        advert(&air::encode(&Frame::IBeacon {
+    fn advert(frame: Frame) -> Advertisement {
+        bytes(&air::encode(&frame))
+    }
+
+    fn beacon(uuid: Uuid) -> Frame {
+        Frame::IBeacon {
             uuid,
             major: 7,
             minor: 300,
             tx_power_dbm: -59,
-        }))
+        }
+    }
+
+    fn uid(namespace: Namespace) -> Frame {
+        Frame::EddystoneUid {
+            namespace,
+            instance: [1; 6],
+            tx_power_dbm: -18,
+        }
+    }
+
+    fn telemetry() -> Frame {
+        Frame::EddystoneTlm(Telemetry {
+            battery_mv: 3_000,
+            temperature_raw: 0,
+            adv_count: 1,
+            uptime_ds: 1,
+        })
+    }
+
+    fn intake() -> (Intake, Beacons, Counters) {
+        let chain = Chain {
+            uuids: vec![OURS],
+            namespaces: vec![NAMESPACE],
+        };
+        let (beacons, counts) = (Beacons::default(), Counters::default());
+        (
+            Intake::new(chain, beacons.clone(), counts.clone()),
+            beacons,
+            counts,
+        )
     }
 
     #[test]
-    fn only_layouts_and_uuids_of_the_chain_pass_and_the_rest_is_counted() {
-        let counts = Counters::default();
-        let intake = Intake::new(vec![OURS], counts.clone());
-        let phone = advert(&air::encode(&Frame::EddystoneEid {
+    fn only_layouts_and_beacons_of_the_chain_pass_and_the_rest_is_counted() {
+        let (intake, _, counts) = intake();
+        let phone = Frame::EddystoneEid {
             eid: Eid([7; 8]),
             tx_power_dbm: -20,
-        }));
-        assert_eq!(intake.admit(&phone), Some(Transmitter::Eid(Eid([7; 8]))));
-        assert!(intake.admit(&beacon(OURS)).is_some());
-        assert_eq!(intake.admit(&beacon(Uuid::nil())), None);
-        assert_eq!(intake.admit(&advert(&[2, 1, 6])), None);
-        assert_eq!(intake.admit(&advert(&[9, 1, 6])), None);
+        };
+        assert_eq!(
+            intake.admit(&advert(phone)),
+            Some(Transmitter::Eid(Eid([7; 8])))
+        );
+        assert!(intake.admit(&advert(beacon(OURS))).is_some());
+        assert!(intake.admit(&advert(uid(NAMESPACE))).is_some());
+        let overflow = [&[20, 0xff, 0x4c, 0, 1][..], &[0; 16]].concat();
+        for foreign in [
+            advert(beacon(Uuid::nil())),
+            advert(uid(Namespace([8; 10]))),
+            advert(telemetry()),
+            bytes(&[2, 1, 6]),
+            bytes(&overflow),
+        ] {
+            assert_eq!(intake.admit(&foreign), None);
+        }
+        assert_eq!(intake.admit(&bytes(&[9, 1, 6])), None);
         let counts = counts.snapshot();
         assert_eq!(
             (
                 counts.heard_total,
                 counts.foreign_total,
+                counts.apple_overflow_total,
                 counts.malformed_total
             ),
-            (5, 2, 1)
+            (9, 5, 1, 1)
         );
+    }
+
+    #[test]
+    fn fixed_beacons_of_the_store_are_no_sightings() {
+        let (intake, beacons, counts) = intake();
+        beacons.set(&[beacon(OURS).transmitter().unwrap()]);
+        assert_eq!(intake.admit(&advert(beacon(OURS))), None);
+        assert_eq!(intake.admit(&advert(telemetry())), None);
+        assert_eq!(counts.snapshot().beacon_total, 2);
+        assert_eq!(beacons.report()[0].count, 2);
     }
 }

@@ -8,10 +8,14 @@
 
 pub mod aggregate;
 mod backoff;
+pub mod beacons;
+pub mod btsnoop;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod counts;
+pub mod decode;
+pub mod hci;
 pub mod intake;
 mod run;
 pub mod source;

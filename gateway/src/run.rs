@@ -13,6 +13,7 @@ use tracing::info;
 
 use crate::{
     aggregate::{Aggregator, TRANSMITTERS_MAX},
+    beacons::Beacons,
     clock::{self, Monotonic},
     config::Config,
     counts::Counters,
@@ -36,6 +37,7 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     info!(%store, %gateway, anchor = %config.anchor, "gateway starts");
 
     let counts = Counters::default();
+    let beacons = Beacons::default();
     let address = Address {
         store: store.clone(),
         gateway: gateway.clone(),
@@ -45,12 +47,18 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     let spool = Spool::open(spool_options(&config)?).context("open the spool")?;
     let spool = SpoolHandle::start(spool, address.clone(), counts.clone())
         .context("start the spool's thread")?;
-    let uplink = Uplink::new(config.mqtt.clone(), address, spool.clone(), counts.clone());
+    let uplink = Uplink::new(
+        config.mqtt.clone(),
+        address,
+        spool.clone(),
+        beacons.clone(),
+        counts.clone(),
+    );
     let uplink = tokio::spawn(uplink.run(goodbye));
     let source = Source::start(&config.source, config.anchor.clone(), counts.clone());
     let ears = Ears {
         source,
-        intake: Intake::new(config.chain_uuids.clone(), counts.clone()),
+        intake: Intake::new(config.chain.clone(), beacons, counts.clone()),
         aggregator: Aggregator::new(config.anchor, config.window_ms, TRANSMITTERS_MAX),
         spool: spool.clone(),
         counts,
@@ -62,7 +70,8 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     let sent = uplink.await.context("uplink ended in a panic")?;
     spool.close().await?;
     info!("gateway stops");
-    Ok(heard.and(sent)?)
+    sent?;
+    heard
 }
 
 fn spool_options(config: &Config) -> anyhow::Result<SpoolOptions> {
@@ -90,11 +99,15 @@ struct Ears {
 }
 
 impl Ears {
-    async fn listen(mut self, mut shutdown: watch::Receiver<bool>) -> Result<(), Gone> {
+    /// Returns when asked to stop, and when the source ends: well, as a recording does, or not.
+    async fn listen(mut self, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
         loop {
             let close_at = self.aggregator.poll_at();
             tokio::select! {
-                Some(advert) = self.source.next() => self.take(advert).await?,
+                advert = self.source.next() => match advert {
+                    Some(advert) => self.take(advert).await?,
+                    None => break,
+                },
                 () = until(close_at) => {
                     let closed = self.aggregator.close_due(Monotonic::now()).collect();
                     self.append(Stream::Detail, closed).await?;
@@ -102,11 +115,13 @@ impl Ears {
                 () = stop::asked(&mut shutdown) => break,
             }
         }
+        let ended = self.source.stop().await;
         while let Some(advert) = self.source.next_now() {
             self.take(advert).await?;
         }
         let closed = self.aggregator.close_all().collect();
-        self.append(Stream::Detail, closed).await
+        self.append(Stream::Detail, closed).await?;
+        Ok(ended?)
     }
 
     /// Takes this advertisement and those that wait behind it.

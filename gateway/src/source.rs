@@ -2,19 +2,23 @@
 //!
 //! In: the configured kind of radio. Out: a channel of [`Advertisement`]s, stamped where they
 //! enter the process.
-//! Promises: a source that lost its radio waits and tries again for as long as it takes.
-//! Invariant: an advertiser's address does not leave this module.
+//! Promises: a source that lost its radio waits and tries again for as long as that can help;
+//! when only a new process can, it ends with the reason.
+//! Invariant: an advertiser's address does not leave this module; what leaves is a [`RadioKey`].
 
+mod bluez;
+mod replay;
 mod sim;
 
-use protocol::AnchorId;
-use tokio::{sync::mpsc, task::JoinHandle};
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use protocol::{AnchorId, air::AdData};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use crate::{clock::Monotonic, config::SourceConfig, counts::Counters};
-
-/// Bytes of advertising data at most: what one extended advertising PDU carries (Core
-/// specification, volume 6, part B, 2.3.4.9). Our layouts need 31.
-pub const AD_LEN_MAX: usize = 254;
 
 /// Advertisements on their way to the aggregator: 2 s of the busiest air we have simulated, so
 /// that a slow disk is not a deaf antenna.
@@ -23,55 +27,87 @@ pub const HEARD_MAX: usize = 4_096;
 /// One reception over the air. Its data lies inside, so that hearing allocates nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Advertisement {
-    ad: [u8; AD_LEN_MAX],
-    ad_len: u8,
+    /// The advertising data.
+    pub ad: AdData,
     /// Received signal strength.
     pub rssi_dbm: i8,
     /// When the source had it.
     pub heard_at: Monotonic,
+    /// Which radio sent it: ties a beacon's telemetry to the frame that names the beacon.
+    pub radio: RadioKey,
 }
 
-impl Advertisement {
-    /// None if there is more data than [`AD_LEN_MAX`].
-    pub fn new(data: &[u8], rssi_dbm: i8, heard_at: Monotonic) -> Option<Self> {
-        let mut ad = [0; AD_LEN_MAX];
-        ad.get_mut(..data.len())?.copy_from_slice(data);
-        let ad_len = u8::try_from(data.len()).ok()?;
-        Some(Self {
-            ad,
-            ad_len,
-            rssi_dbm,
-            heard_at,
-        })
-    }
+/// A radio within this process: a hash of its address under a key that is new at each start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RadioKey(u64);
 
-    /// The advertising data.
-    pub fn ad(&self) -> &[u8] {
-        &self.ad[..usize::from(self.ad_len)]
+/// Makes [`RadioKey`]s of addresses.
+#[derive(Debug, Default)]
+struct RadioKeys(RandomState);
+
+/// A radio of tests elsewhere in this crate.
+#[cfg(test)]
+pub(crate) const fn test_radio(n: u64) -> RadioKey {
+    RadioKey(n)
+}
+
+impl RadioKeys {
+    fn of(&self, address: &(impl Hash + ?Sized)) -> RadioKey {
+        RadioKey(self.0.hash_one(address))
     }
 }
 
-/// A running source; dropping it stops it.
+/// Why a source ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The radio cannot be listened to any more; a new process may.
+    #[error("listen through BlueZ")]
+    Bluez(#[from] bluez::BluezError),
+    /// The recording cannot be played.
+    #[error("replay {path}")]
+    Replay {
+        /// The recording.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: crate::btsnoop::BtsnoopError,
+    },
+    /// Its task ended in a panic.
+    #[error("the source's task panicked")]
+    Panicked,
+}
+
+/// A running source; dropping it ends it at once, without a goodbye to the radio.
 #[derive(Debug)]
 pub struct Source {
     heard: mpsc::Receiver<Advertisement>,
-    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), SourceError>>,
 }
 
 impl Source {
     /// Starts listening as `anchor`.
     pub fn start(config: &SourceConfig, anchor: AnchorId, counts: Counters) -> Self {
         let (to, heard) = mpsc::channel(HEARD_MAX);
-        let task = match config {
-            SourceConfig::Sim { connect } => {
-                tokio::spawn(sim::listen(connect.clone(), anchor, to, counts))
+        let (stop, stopped) = watch::channel(false);
+        let task = match config.clone() {
+            SourceConfig::Btleplug(config) => {
+                tokio::spawn(async move { Ok(bluez::listen(config, to, counts, stopped).await?) })
             }
+            SourceConfig::Sim { connect } => tokio::spawn(async move {
+                sim::listen(connect, anchor, to, counts).await;
+                Ok(())
+            }),
+            SourceConfig::Replay { file, speed } => tokio::spawn(async move {
+                let played = replay::listen(&file, speed, to).await;
+                played.map_err(|source| SourceError::Replay { path: file, source })
+            }),
         };
-        Self { heard, task }
+        Self { heard, stop, task }
     }
 
-    /// The next advertisement; may be dropped while waiting. None never comes from a working
-    /// source: it tries again by itself.
+    /// The next advertisement; may be dropped while waiting. None: the source has ended, and
+    /// [`Source::stop`] says why.
     pub async fn next(&mut self) -> Option<Advertisement> {
         self.heard.recv().await
     }
@@ -79,6 +115,17 @@ impl Source {
     /// One that is already there.
     pub fn next_now(&mut self) -> Option<Advertisement> {
         self.heard.try_recv().ok()
+    }
+
+    /// Asks the radio to stop listening and waits for it; what was heard by then can still be
+    /// taken with [`Source::next_now`]. An error: it had ended by itself before.
+    pub async fn stop(&mut self) -> Result<(), SourceError> {
+        self.stop.send_replace(true);
+        self.heard.close();
+        match (&mut self.task).await {
+            Ok(ended) => ended,
+            Err(_) => Err(SourceError::Panicked),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sends what the spool holds to the server, over MQTT 5.
 //!
 //! In: batches that the spool lends, acknowledgements of the server. Out: publishes at QoS 1,
-//! acknowledged ranges and a clock anchor to the spool.
+//! acknowledged ranges and a clock anchor to the spool, the server's list of fixed beacons to
+//! [`Beacons`].
 //! Promises: whatever is synced and not acknowledged is published again on every new connection;
 //! a connection on which nothing moves is given up.
 //! Invariant: a PUBACK deletes nothing. Brokers give it before they sync; only the server's
@@ -29,6 +30,7 @@ use tracing::{debug, info, warn};
 use self::session::{Ended, Session};
 use crate::{
     backoff::{self, Backoff},
+    beacons::Beacons,
     clock::{ClockEstimate, Monotonic},
     config::MqttConfig,
     counts::Counters,
@@ -51,6 +53,7 @@ pub struct Uplink {
     config: MqttConfig,
     address: Address,
     spool: SpoolHandle,
+    beacons: Beacons,
     counts: Counters,
     clock: ClockEstimate,
     boot: BootId,
@@ -58,12 +61,19 @@ pub struct Uplink {
 
 impl Uplink {
     /// Nothing is connected before [`Uplink::run`].
-    pub fn new(config: MqttConfig, address: Address, spool: SpoolHandle, counts: Counters) -> Self {
+    pub fn new(
+        config: MqttConfig,
+        address: Address,
+        spool: SpoolHandle,
+        beacons: Beacons,
+        counts: Counters,
+    ) -> Self {
         let boot = spool.view().borrow().boot;
         Self {
             config,
             address,
             spool,
+            beacons,
             counts,
             clock: ClockEstimate::default(),
             boot,
@@ -107,6 +117,11 @@ impl Uplink {
             sent_mono_ms: sent.0,
             version: env!("CARGO_PKG_VERSION").into(),
             counts: self.counts.snapshot(),
+            beacons: match state {
+                LinkState::Online => self.beacons.report(),
+                // The last will speaks for a gateway that cannot know any more.
+                LinkState::Offline => Vec::new(),
+            },
         })
     }
 

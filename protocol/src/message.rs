@@ -19,6 +19,9 @@ pub const VERSION: u8 = 1;
 /// Sightings in one batch at most; with it a batch stays under [`BATCH_LEN_MAX`].
 pub const BATCH_SIGHTINGS_MAX: usize = 1_000;
 
+/// Fixed beacons of one store at most; with them a status stays under [`BATCH_LEN_MAX`].
+pub const BEACONS_MAX: usize = 512;
+
 /// Bytes of one MQTT payload at most. The broker's packet limit stands just above it.
 pub const BATCH_LEN_MAX: usize = 240 * 1024;
 
@@ -100,6 +103,58 @@ pub struct Status {
     pub version: String,
     /// Counts since the process started.
     pub counts: Counts,
+    /// The fixed beacons of [`Config::beacons`], in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beacons: Vec<BeaconHealth>,
+}
+
+/// What a gateway knows of one fixed beacon. Times are of the same clock as
+/// [`Status::sent_mono_ms`], so that their difference is an age.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeaconHealth {
+    /// Which beacon.
+    pub transmitter: Transmitter,
+    /// When it was last heard; none: not once since the gateway listens for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_last_mono_ms: Option<u64>,
+    /// Advertisements since the status before.
+    pub count: u32,
+    /// The median of their received signal strengths; none if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rssi_dbm_median: Option<i8>,
+    /// What it last said of itself, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<BeaconTelemetry>,
+}
+
+/// Eddystone-TLM of a beacon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeaconTelemetry {
+    /// When it was heard.
+    pub heard_mono_ms: u64,
+    /// Battery voltage; none: it has no battery, or does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub battery_mv: Option<u16>,
+    /// Temperature in hundredths of a degree Celsius; none: it has no thermometer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_centi_c: Option<i16>,
+    /// Frames that it has sent since it was switched on.
+    pub adv_count: u32,
+    /// Milliseconds since it was switched on.
+    pub uptime_ms: u64,
+}
+
+/// Server to gateway, retained: what a gateway cannot know by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// [`VERSION`].
+    pub v: u8,
+    /// The store's fixed beacons, at most [`BEACONS_MAX`]: the gateway tells how they do, and
+    /// keeps them out of its sightings.
+    pub beacons: Vec<Transmitter>,
 }
 
 /// Whether a gateway is connected to its broker.
@@ -120,8 +175,13 @@ pub struct Counts {
     pub heard_total: u64,
     /// Those in none of our layouts, or with a UUID that is not on the chain's list.
     pub foreign_total: u64,
+    /// Those of the foreign ones that were iPhone apps in the background (Apple's overflow area):
+    /// how much of the air gateways alone cannot tell apart.
+    pub apple_overflow_total: u64,
     /// Those that broke the rules of their own layout.
     pub malformed_total: u64,
+    /// Those of the store's fixed beacons, telemetry included.
+    pub beacon_total: u64,
     /// Advertisements dropped because more transmitters were in the air than are tracked.
     pub shed_total: u64,
     /// Sightings that the spool has on disk, ever since the process started.
@@ -168,6 +228,9 @@ pub enum MessageError {
     /// More than [`BATCH_SIGHTINGS_MAX`] sightings.
     #[error("{0} sightings in one batch, at most {BATCH_SIGHTINGS_MAX}")]
     TooMany(usize),
+    /// More than [`BEACONS_MAX`] fixed beacons.
+    #[error("{0} fixed beacons, at most {BEACONS_MAX}")]
+    TooManyBeacons(usize),
     /// A sighting that contradicts itself.
     #[error("sighting {index}: {what}")]
     Sighting {
@@ -223,11 +286,27 @@ impl Status {
     /// Reads a status.
     pub fn from_json(payload: &[u8]) -> Result<Self, MessageError> {
         let status: Self = read(payload)?;
-        if status.v == VERSION {
-            Ok(status)
-        } else {
-            Err(MessageError::Version(status.v))
+        if status.v != VERSION {
+            return Err(MessageError::Version(status.v));
         }
+        if status.beacons.len() > BEACONS_MAX {
+            return Err(MessageError::TooManyBeacons(status.beacons.len()));
+        }
+        Ok(status)
+    }
+}
+
+impl Config {
+    /// Reads a gateway's settings.
+    pub fn from_json(payload: &[u8]) -> Result<Self, MessageError> {
+        let config: Self = read(payload)?;
+        if config.v != VERSION {
+            return Err(MessageError::Version(config.v));
+        }
+        if config.beacons.len() > BEACONS_MAX {
+            return Err(MessageError::TooManyBeacons(config.beacons.len()));
+        }
+        Ok(config)
     }
 }
 
@@ -275,6 +354,41 @@ mod tests {
     #[test]
     fn fixture_goes_there_and_back() {
         assert_eq!(Batch::from_json(&to_json(&batch())).unwrap(), batch());
+    }
+
+    #[test]
+    fn status_of_a_store_full_of_beacons_stays_under_the_limit() {
+        let transmitter = Transmitter::IBeacon {
+            uuid: uuid::Uuid::max(),
+            major: u16::MAX,
+            minor: u16::MAX,
+        };
+        let telemetry = BeaconTelemetry {
+            heard_mono_ms: u64::MAX,
+            battery_mv: Some(u16::MAX),
+            temperature_centi_c: Some(i16::MIN),
+            adv_count: u32::MAX,
+            uptime_ms: u64::from(u32::MAX) * 100,
+        };
+        let beacon = BeaconHealth {
+            transmitter,
+            heard_last_mono_ms: Some(u64::MAX),
+            count: u32::MAX,
+            rssi_dbm_median: Some(i8::MIN),
+            telemetry: Some(telemetry),
+        };
+        let status = Status {
+            v: VERSION,
+            state: LinkState::Online,
+            boot: BootId(uuid::Uuid::max()),
+            sent_mono_ms: u64::MAX,
+            version: "0.1.0".into(),
+            counts: Counts::default(),
+            beacons: vec![beacon; BEACONS_MAX],
+        };
+        let json = to_json(&status);
+        assert!(json.len() < BATCH_LEN_MAX, "{} bytes", json.len());
+        assert_eq!(Status::from_json(&json).unwrap(), status);
     }
 
     #[test]

@@ -109,7 +109,10 @@ impl Identity {
         heard
             .map(|(transmitter, heard_ms)| match transmitter {
                 Transmitter::Eid(eid) => table.resolve(eid, heard_ms, now_ms),
-                Transmitter::IBeacon { .. } => None,
+                // Fixed beacons name nobody.
+                Transmitter::IBeacon { .. }
+                | Transmitter::AltBeacon { .. }
+                | Transmitter::EddystoneUid { .. } => None,
             })
             .collect()
     }

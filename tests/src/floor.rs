@@ -269,7 +269,7 @@ impl Index {
         let sightings = records.iter().flat_map(|record| &record.sightings);
         let places = sightings.map(|s| match s.transmitter {
             Transmitter::Eid(eid) => self.by_eid.get(&(eid, s.rssi_dbm_median)).copied(),
-            Transmitter::IBeacon { .. } => None,
+            _ => None,
         });
         places
             .map(|place| place.context("a record holds what was not sent"))

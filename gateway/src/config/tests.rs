@@ -49,6 +49,16 @@ fn example_is_understood() {
 }
 
 #[test]
+fn the_radio_of_this_machine_is_the_source_unless_another_is_named() {
+    let without = GOOD.replace(
+        "[source]\nkind = \"sim\"\nconnect = \"127.0.0.1:7001\"\n",
+        "",
+    );
+    let source = parse(&without).unwrap().source;
+    assert_eq!(source, SourceConfig::Btleplug(BtleplugConfig::default()));
+}
+
+#[test]
 fn what_is_not_said_has_its_default() {
     let text = GOOD.replace("window_ms = 500", "");
     let text = text.replace("bytes_max = 1000000\nsegment_bytes = 65536", "");
@@ -88,7 +98,32 @@ fn reject_with_file_line_and_key() {
     reject(
         "kind = \"sim\"",
         "kind = \"ham\"",
-        "gateway.toml:6: source.kind: unknown variant",
+        "gateway.toml:6: source.kind: \"ham\" is not",
+    );
+    reject(
+        "connect = \"127.0.0.1:7001\"",
+        "adapter = \"hci0\"",
+        "gateway.toml:7: source.adapter: a source of kind \"sim\" has no adapter",
+    );
+    reject(
+        "connect = \"127.0.0.1:7001\"",
+        "",
+        "gateway.toml:6: source.kind: a source of kind \"sim\" needs connect",
+    );
+    reject(
+        "kind = \"sim\"\nconnect = \"127.0.0.1:7001\"",
+        "kind = \"btleplug\"\nsilence_s = 1",
+        "gateway.toml:7: source.silence_s: must be 2 to 600",
+    );
+    reject(
+        "kind = \"sim\"\nconnect = \"127.0.0.1:7001\"",
+        "kind = \"replay\"\nfile = \"x\"\nspeed = 0.0",
+        "gateway.toml:8: source.speed: must be 0.01 to 10000",
+    );
+    reject(
+        "[source]",
+        "chain_namespaces = [\"0a\"]\n[source]",
+        "gateway.toml:5: chain_namespaces: \"0a\" is not 20 hexadecimal digits",
     );
     reject(
         "127.0.0.1:7001",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use protocol::{
     AnchorId,
+    air::{AD_LEN_MAX, AdData},
     message::{VERSION, to_json},
     sim::{Hello, LINE_LEN_MAX},
 };
@@ -21,7 +22,7 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-use super::{AD_LEN_MAX, Advertisement};
+use super::{Advertisement, RadioKeys};
 use crate::{
     backoff::{self, Backoff},
     clock::Monotonic,
@@ -50,9 +51,11 @@ enum AirError {
     Closed,
 }
 
-/// Like [`protocol::sim::AirLine`], but borrowed from the line: the address is not even looked at.
+/// Like [`protocol::sim::AirLine`], but borrowed from the line.
 #[derive(Deserialize)]
 struct Heard<'a> {
+    #[serde(borrow)]
+    address: &'a str,
     rssi_dbm: i8,
     #[serde(borrow)]
     ad_hex: &'a str,
@@ -66,8 +69,10 @@ pub(super) async fn listen(
     counts: Counters,
 ) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let keys = RadioKeys::default();
     while !to.is_closed() {
-        let Err(error) = connection(&address, &anchor, &to, &counts, &mut backoff).await else {
+        let Err(error) = connection(&address, &anchor, &keys, &to, &counts, &mut backoff).await
+        else {
             return;
         };
         let wait = backoff.next(backoff::random());
@@ -81,6 +86,7 @@ pub(super) async fn listen(
 async fn connection(
     address: &str,
     anchor: &AnchorId,
+    keys: &RadioKeys,
     to: &mpsc::Sender<Advertisement>,
     counts: &Counters,
     backoff: &mut Backoff,
@@ -106,7 +112,7 @@ async fn connection(
     let mut line = Vec::with_capacity(LINE_LEN_MAX);
     while read_line(&mut lines, &mut line).await? {
         backoff.reset();
-        match parse(&line) {
+        match parse(&line, keys) {
             Some(advert) => {
                 if to.send(advert).await.is_err() {
                     return Ok(());
@@ -143,12 +149,17 @@ async fn read_line(
     }
 }
 
-fn parse(line: &[u8]) -> Option<Advertisement> {
+fn parse(line: &[u8], keys: &RadioKeys) -> Option<Advertisement> {
     let heard: Heard<'_> = serde_json::from_slice(line).ok()?;
     let mut ad = [0; AD_LEN_MAX];
     let ad = ad.get_mut(..heard.ad_hex.len() / 2)?;
     hex::decode_to_slice(heard.ad_hex, ad).ok()?;
-    Advertisement::new(ad, heard.rssi_dbm, Monotonic::now())
+    Some(Advertisement {
+        ad: AdData::from_bytes(ad).ok()?,
+        rssi_dbm: heard.rssi_dbm,
+        heard_at: Monotonic::now(),
+        radio: keys.of(heard.address),
+    })
 }
 
 #[cfg(test)]
@@ -194,28 +205,28 @@ mod tests {
         ] {
             air.write_all(bytes).await.unwrap();
         }
-        assert_eq!(heard.recv().await.unwrap().ad(), [2, 1, 6]);
-        assert_eq!(heard.recv().await.unwrap().ad(), [2, 1, 5]);
+        assert_eq!(heard.recv().await.unwrap().ad.as_bytes(), [2, 1, 6]);
+        assert_eq!(heard.recv().await.unwrap().ad.as_bytes(), [2, 1, 5]);
         assert_eq!(counts.bad_lines_total(), 2);
 
         drop(air);
         let (mut air, _) = accept(&listener).await;
         air.write_all(&line("020104")).await.unwrap();
-        assert_eq!(heard.recv().await.unwrap().ad(), [2, 1, 4]);
+        assert_eq!(heard.recv().await.unwrap().ad.as_bytes(), [2, 1, 4]);
 
         air.write_all(&[b'x'; LINE_LEN_MAX + 1]).await.unwrap();
         let (mut air, _) = accept(&listener).await;
         air.write_all(&line("020103")).await.unwrap();
-        assert_eq!(heard.recv().await.unwrap().ad(), [2, 1, 3]);
+        assert_eq!(heard.recv().await.unwrap().ad.as_bytes(), [2, 1, 3]);
     }
 
     #[test]
     fn bytes_of_any_kind_are_no_panic() {
         let whole = line("020106");
         for cut in 0..whole.len() {
-            let _ = parse(&whole[..cut]);
+            let _ = parse(&whole[..cut], &RadioKeys::default());
         }
         let long = line(&"00".repeat(AD_LEN_MAX + 1));
-        assert!(parse(long.trim_ascii_end()).is_none());
+        assert!(parse(long.trim_ascii_end(), &RadioKeys::default()).is_none());
     }
 }

@@ -10,7 +10,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use protocol::{
-    message::{Ack, LinkState, to_json},
+    message::{Ack, Config, LinkState, to_json},
     topic::Channel,
 };
 use rumqttc::v5::{
@@ -98,7 +98,8 @@ impl From<ClientError> for Ended {
 enum Seen {
     Connected,
     Acknowledged(Ack),
-    Answerless,
+    Told(Config),
+    Unreadable(Channel),
 }
 
 pub(super) struct Session<'a> {
@@ -128,9 +129,9 @@ impl<'a> Session<'a> {
         let (client, event_loop) = AsyncClient::new(uplink.options(), usize::from(WINDOW));
         let (to, seen) = mpsc::channel(256);
         let in_flight = watch::Sender::new(0);
-        let ack_topic = uplink.topic(Channel::Ack);
+        let topics = [Channel::Ack, Channel::Config].map(|c| (uplink.topic(c), c));
         Self {
-            poller: tokio::spawn(poll(event_loop, to, in_flight.clone(), ack_topic)),
+            poller: tokio::spawn(poll(event_loop, to, in_flight.clone(), topics)),
             uplink,
             client,
             seen,
@@ -180,8 +181,10 @@ impl<'a> Session<'a> {
     async fn see(&mut self, seen: Seen) -> Result<(), Ended> {
         match seen {
             Seen::Connected => {
-                self.client
-                    .try_subscribe(self.uplink.topic(Channel::Ack), QoS::AtLeastOnce)?;
+                for channel in [Channel::Ack, Channel::Config] {
+                    let topic = self.uplink.topic(channel);
+                    self.client.try_subscribe(topic, QoS::AtLeastOnce)?;
+                }
                 self.connected = true;
                 self.connected_at = Monotonic::now();
                 debug!("connected to the broker");
@@ -199,8 +202,17 @@ impl<'a> Session<'a> {
                 }
                 Ok(self.uplink.spool.acknowledge(ack.boot, ack.applied).await?)
             }
-            Seen::Answerless => {
-                warn!("an acknowledgement of the server cannot be read; skipped");
+            Seen::Told(config) => {
+                debug!(
+                    beacons = config.beacons.len(),
+                    "the server told its settings"
+                );
+                self.uplink.beacons.set(&config.beacons);
+                Ok(())
+            }
+            Seen::Unreadable(channel) => {
+                let channel = channel.as_str();
+                warn!(channel, "a message of the server cannot be read; skipped");
                 Ok(())
             }
         }
@@ -325,7 +337,7 @@ async fn poll(
     mut event_loop: EventLoop,
     to: mpsc::Sender<Seen>,
     in_flight: watch::Sender<usize>,
-    ack_topic: String,
+    topics: [(String, Channel); 2],
 ) -> Lost {
     loop {
         let event = match event_loop.poll().await {
@@ -346,8 +358,20 @@ async fn poll(
                 Some(SubscribeReasonCode::Success(_)) | None => continue,
                 Some(refused) => return Lost::SubscribeRefused(*refused),
             },
-            Incoming::Publish(message) if message.topic == ack_topic.as_bytes() => {
-                Ack::from_json(&message.payload).map_or(Seen::Answerless, Seen::Acknowledged)
+            Incoming::Publish(message) => {
+                let channel = topics
+                    .iter()
+                    .find(|(topic, _)| message.topic == topic.as_bytes());
+                match channel {
+                    Some((_, Channel::Ack)) => Ack::from_json(&message.payload)
+                        .map_or(Seen::Unreadable(Channel::Ack), Seen::Acknowledged),
+                    // Settings are retained; without content they were taken back.
+                    Some((_, Channel::Config)) if !message.payload.is_empty() => {
+                        Config::from_json(&message.payload)
+                            .map_or(Seen::Unreadable(Channel::Config), Seen::Told)
+                    }
+                    _ => continue,
+                }
             }
             _ => continue,
         };

@@ -177,9 +177,10 @@ async fn report(store: &StoreId, phone: &Phone, zone: &str) -> anyhow::Result<()
     let plan = Plan::kade_9();
     let beacon = plan.beacons().find(|(a, _)| a.zone.as_str() == zone);
     let (_, frame) = beacon.with_context(|| format!("no beacon in {zone}"))?;
+    let beacon = frame.transmitter().context("a beacon that names nobody")?;
     let now_ms = now_ms();
     let heard = |seconds_ago: u64| AppSighting {
-        beacon: frame.transmitter(),
+        beacon,
         heard_first_ms: now_ms - seconds_ago * 1_000 - 900,
         heard_last_ms: now_ms - seconds_ago * 1_000,
         count: 9,
