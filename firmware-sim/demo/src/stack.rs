@@ -44,6 +44,8 @@ pub struct Options {
     pub external_broker: Option<u16>,
     /// With TLS under a self-made certificate.
     pub tls: bool,
+    /// Seconds of silence after which a gateway with a real radio restarts its scan.
+    pub silence_s: Option<u64>,
 }
 
 /// How advertisements reach the gateways.
@@ -224,7 +226,11 @@ impl Stack {
         };
         let source = match source {
             Source::Socket(address) => format!("kind = \"sim\"\nconnect = \"{address}\""),
-            Source::Bluez { .. } => "kind = \"btleplug\"\nadapter = \"hci0\"".to_owned(),
+            Source::Bluez { .. } => {
+                let silence = self.options.silence_s.map(|s| format!("\nsilence_s = {s}"));
+                let silence = silence.unwrap_or_default();
+                format!("kind = \"btleplug\"\nadapter = \"hci0\"{silence}")
+            }
         };
         format!(
             "store = \"{store}\"\ngateway = \"{gateway}\"\nchain_uuids = [\"{CHAIN_UUID}\"]\n\n\

@@ -86,11 +86,12 @@ pub(super) async fn listen(
         ended = ears.listen() => ended,
         () = stop::asked(&mut stop) => Ok(()),
     };
-    match &ended {
-        Ok(()) => ears.end_scan().await,
+    if ended.is_ok() {
+        ears.end_scan().await;
+    } else {
         // On its way out, btleplug takes its match rules back over the bus and panics if it
         // cannot. The process ends with this source, and takes everything with it.
-        Err(_) => std::mem::forget(ears),
+        std::mem::forget(ears.events);
     }
     ended
 }

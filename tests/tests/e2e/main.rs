@@ -12,6 +12,7 @@ mod kills;
 mod load_line;
 mod outage;
 mod pages;
+mod radio;
 mod redelivery;
 mod table;
 mod write_loss;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(load_line::tests());
     tests.extend(outage::tests());
     tests.extend(pages::tests());
+    tests.extend(radio::tests());
     tests.extend(redelivery::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());
