@@ -18,7 +18,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{clock::Monotonic, config::SourceConfig, counts::Counters};
+use crate::{clock::Monotonic, config::SourceConfig, counts::Counters, stop};
 
 /// Advertisements on their way to the aggregator: 2 s of the busiest air we have simulated, so
 /// that a slow disk is not a deaf antenna.
@@ -89,20 +89,26 @@ impl Source {
     /// Starts listening as `anchor`.
     pub fn start(config: &SourceConfig, anchor: AnchorId, counts: Counters) -> Self {
         let (to, heard) = mpsc::channel(HEARD_MAX);
-        let (stop, stopped) = watch::channel(false);
-        let task = match config.clone() {
-            SourceConfig::Btleplug(config) => {
-                tokio::spawn(async move { Ok(bluez::listen(config, to, counts, stopped).await?) })
+        let (stop, mut stopped) = watch::channel(false);
+        let config = config.clone();
+        let task = tokio::spawn(async move {
+            match config {
+                // Has a scan to end.
+                SourceConfig::Btleplug(config) => {
+                    Ok(bluez::listen(config, to, counts, stopped).await?)
+                }
+                SourceConfig::Sim { connect } => tokio::select! {
+                    () = sim::listen(connect, anchor, to, counts) => Ok(()),
+                    () = stop::asked(&mut stopped) => Ok(()),
+                },
+                SourceConfig::Replay { file, speed } => tokio::select! {
+                    played = replay::listen(&file, speed, to) => {
+                        played.map_err(|source| SourceError::Replay { path: file, source })
+                    }
+                    () = stop::asked(&mut stopped) => Ok(()),
+                },
             }
-            SourceConfig::Sim { connect } => tokio::spawn(async move {
-                sim::listen(connect, anchor, to, counts).await;
-                Ok(())
-            }),
-            SourceConfig::Replay { file, speed } => tokio::spawn(async move {
-                let played = replay::listen(&file, speed, to).await;
-                played.map_err(|source| SourceError::Replay { path: file, source })
-            }),
-        };
+        });
         Self { heard, stop, task }
     }
 

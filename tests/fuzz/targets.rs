@@ -46,7 +46,10 @@ pub fn air(data: &[u8]) {
         if ad.push_manufacturer(company_id, body).is_ok() {
             let _ = air::decode(ad.as_bytes());
         }
-        if ad.push_service_data(uuid::Uuid::from_bytes(*head), body).is_ok() {
+        if ad
+            .push_service_data(uuid::Uuid::from_bytes(*head), body)
+            .is_ok()
+        {
             let _ = air::decode(ad.as_bytes());
         }
     }
@@ -77,7 +80,8 @@ pub fn hci(data: &[u8]) {
 pub fn lines(data: &[u8]) {
     let mut out = Vec::new();
     decode::lines(data, &mut out).unwrap();
-    let lines_in = data.split(|b| *b == b'\n').count() - usize::from(data.is_empty() || data.ends_with(b"\n"));
+    let lines_in =
+        data.split(|b| *b == b'\n').count() - usize::from(data.is_empty() || data.ends_with(b"\n"));
     let lines_out = out.split(|b| *b == b'\n').count() - 1;
     assert_eq!(lines_in, lines_out);
     for line in out.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {

@@ -89,3 +89,15 @@ async fn without_a_broker_all_that_was_heard_is_on_disk_after_a_stop_and_after_a
         assert_eq!(on_disk(&dir.path().join("spool")), (life * heard, boots));
     }
 }
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_quiet_air_to_speak() {
+    let dir = tempfile::tempdir().unwrap();
+    let air = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (stop, shutdown) = watch::channel(false);
+    let gateway = tokio::spawn(run(config(&air, dir.path()), shutdown));
+    let _quiet = air.accept().await.unwrap();
+    stop.send_replace(true);
+    let ended = tokio::time::timeout(Duration::from_secs(10), gateway).await;
+    ended.unwrap().unwrap().unwrap();
+}
