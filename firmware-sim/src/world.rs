@@ -451,6 +451,7 @@ impl<'a, P: FnMut(&Progress)> Player<'a, P> {
         };
         let layout = match self.scene.shoppers()[place].phone {
             PhoneKind::AndroidEddystone => Layout::EddystoneEid,
+            PhoneKind::Ios => Layout::WelkomUuid,
             _ => Layout::Welkom,
         };
         let server_ms = self.started_ms + emission.at_us / 1_000;

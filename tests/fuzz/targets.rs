@@ -18,7 +18,7 @@ use protocol::{
 };
 
 /// Name and function of every target.
-pub const ALL: [(&str, fn(&[u8])); 7] = [
+pub(crate) const ALL: [(&str, fn(&[u8])); 7] = [
     ("air", air),
     ("btsnoop", btsnoop),
     ("hci", hci),
@@ -29,7 +29,7 @@ pub const ALL: [(&str, fn(&[u8])); 7] = [
 ];
 
 /// Advertising data. A frame, written and read again, is the same frame.
-pub fn air(data: &[u8]) {
+pub(crate) fn air(data: &[u8]) {
     if let Ok(frame) = air::decode(data) {
         assert_eq!(air::decode(&air::encode(&frame)), Ok(frame));
         if let Some(transmitter) = frame.transmitter() {
@@ -56,7 +56,7 @@ pub fn air(data: &[u8]) {
 }
 
 /// A recording. Each report is of the file, and an error ends them.
-pub fn btsnoop(data: &[u8]) {
+pub(crate) fn btsnoop(data: &[u8]) {
     let Ok(recording) = Recording::new(data.to_vec()) else {
         return;
     };
@@ -70,14 +70,14 @@ pub fn btsnoop(data: &[u8]) {
 }
 
 /// An HCI event.
-pub fn hci(data: &[u8]) {
+pub(crate) fn hci(data: &[u8]) {
     let reports: Vec<_> = hci::reports(data).collect();
     let broken = reports.iter().position(Result::is_err);
     assert!(broken.is_none_or(|at| at + 1 == reports.len()));
 }
 
 /// Lines of `decode`: as many out as in, each of them JSON.
-pub fn lines(data: &[u8]) {
+pub(crate) fn lines(data: &[u8]) {
     let mut out = Vec::new();
     decode::lines(data, &mut out).unwrap();
     let lines_in =
@@ -90,7 +90,7 @@ pub fn lines(data: &[u8]) {
 }
 
 /// MQTT payloads and lines of the simulator. A message, written and read again, is the same.
-pub fn message(data: &[u8]) {
+pub(crate) fn message(data: &[u8]) {
     if let Ok(batch) = Batch::from_json(data) {
         assert_eq!(Batch::from_json(&to_json(&batch)).unwrap(), batch);
     }
@@ -110,7 +110,7 @@ pub fn message(data: &[u8]) {
 /// A segment of the spool, as it lies on a disk that lost its power. Checksums keep random bytes
 /// out, so a whole segment is written as well and hurt in one place: what stands before that
 /// place is read as it was written.
-pub fn segment(data: &[u8]) {
+pub(crate) fn segment(data: &[u8]) {
     if let Ok(scan) = segment::scan(data) {
         for record in scan.records {
             let at = usize::try_from(record.offset).unwrap();
@@ -142,7 +142,7 @@ pub fn segment(data: &[u8]) {
 }
 
 /// Topics and transmitters. What parses prints back.
-pub fn text(data: &[u8]) {
+pub(crate) fn text(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What a phone advertises: the rotating identity in one of three layouts.
+//! What a phone advertises: the rotating identity in one of its layouts.
 //!
 //! In: key, clock offset, the server's time. Out: the frame of this moment.
 //! Invariant: the key is never printed (see `protocol::EidKey`).
@@ -23,6 +23,8 @@ pub enum Layout {
     Welkom,
     /// Eddystone-EID.
     EddystoneEid,
+    /// A service UUID that embeds the identity: what iOS lets an app in the foreground send.
+    WelkomUuid,
 }
 
 /// What a phone says that it is received at from 1 m.
@@ -49,6 +51,7 @@ impl Identity {
                 eid,
                 tx_power_dbm: AT_1M_DBM + EDDYSTONE_ABOVE_1M_DB,
             },
+            Layout::WelkomUuid => Frame::WelkomUuid { eid },
         }
     }
 }
@@ -79,8 +82,15 @@ mod tests {
             field("identity on the air:"),
             identity.eid(server_s * 1_000).to_string()
         );
-        let ad = protocol::air::encode(&identity.frame(Layout::Welkom, server_s * 1_000));
-        assert_eq!(field("advertising data:"), hex::encode(ad));
+        for (name, layout) in [
+            ("advertising data:", Layout::Welkom),
+            ("advertising data, service UUID:", Layout::WelkomUuid),
+        ] {
+            let ad = protocol::air::encode(&identity.frame(layout, server_s * 1_000));
+            assert_eq!(field(name), hex::encode(ad));
+        }
+        let uuid = protocol::air::identity_uuid(identity.eid(server_s * 1_000));
+        assert_eq!(field("service UUID:"), uuid.to_string());
     }
 
     #[test]

@@ -1,7 +1,13 @@
 use protocol::{Eid, air::identity_uuid};
 
 use super::*;
-use crate::source::RadioKeys;
+use crate::{
+    aggregate::Aggregator,
+    beacons::Beacons,
+    counts::Counters,
+    intake::{Chain, Intake},
+    source::RadioKeys,
+};
 
 const EDDYSTONE: Uuid = bluetooth_base(EDDYSTONE_UUID16);
 
@@ -196,4 +202,38 @@ fn a_crowd_of_strangers_is_bounded_and_who_is_heard_is_not_forgotten() {
         }
         assert!(radios.len() <= RADIOS_MAX);
     }
+}
+
+/// The whole way of an advertisement of somebody who is known, up to the window that gathers it;
+/// what btleplug hands over is made before.
+#[test]
+fn an_advertisement_of_a_known_radio_allocates_nothing() {
+    let counts = Counters::default();
+    let intake = Intake::new(Chain::default(), Beacons::default(), counts);
+    let mut aggregator = Aggregator::new("door".parse().unwrap(), 500, 64);
+    let mut radio = Script::new();
+    let (ours, theirs) = (
+        HashMap::from([own(1)]),
+        HashMap::from([(0x004c, vec![0x10, 1])]),
+    );
+    let mut hear = |ms: u64| {
+        radio.wait(ms);
+        let (now, key) = (radio.now, radio.key);
+        let radios = &mut radio.radios;
+        let heard = [
+            radios.rssi(now, key, -60),
+            radios.manufacturer(now, key, &theirs),
+            radios.service_data(now, key, &ours),
+        ];
+        for advert in heard.iter().flatten() {
+            if let Some(from) = intake.admit(advert) {
+                aggregator.hear(now, from, advert.rssi_dbm);
+            }
+        }
+    };
+    // It becomes known, and has a window open.
+    hear(0);
+    hear(1);
+    let counted = allocation_counter::measure(|| (0..100).for_each(|_| hear(1)));
+    assert_eq!(counted.count_total, 0);
 }
