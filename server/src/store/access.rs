@@ -41,7 +41,7 @@ pub fn key_role(db: &Connection, key_sha256: &[u8; 32]) -> Result<Option<KeyRole
         .map(|admin: bool| if admin { KeyRole::Admin } else { KeyRole::Shop }))
 }
 
-/// A colleague's role.
+/// A colleague's role; each may what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StaffRole {
     /// Works in one store.
@@ -96,6 +96,11 @@ impl StaffRow {
     /// Whether she may see this store's board.
     pub fn may_enter(&self, store: &StoreId) -> bool {
         self.role == StaffRole::Admin || self.store.as_ref() == Some(store)
+    }
+
+    /// Whether she may see and change how this store is set up.
+    pub fn may_manage(&self, store: &StoreId) -> bool {
+        self.role >= StaffRole::Manager && self.may_enter(store)
     }
 }
 
