@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_wire;
 mod consent;
 mod delivery;
+mod fleet;
 mod happy;
 mod history;
 mod kills;
@@ -22,6 +23,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(bad_wire::tests());
     tests.extend(consent::tests());
     tests.extend(delivery::tests());
+    tests.extend(fleet::tests());
     tests.extend(happy::tests());
     tests.extend(history::tests());
     tests.extend(kills::tests());
