@@ -13,10 +13,11 @@ new Line({ open: refresh, fleet: ({ html }) => show(html) });
 function show(html) {
   const next = document.createElement("template");
   next.innerHTML = html;
-  for (const part of next.content.children) {
-    const known = part.id === "" ? devices.querySelector(`.${part.className}`) : document.getElementById(part.id);
-    if (known && known.outerHTML !== part.outerHTML) known.replaceWith(part.cloneNode(true));
-  }
+  const parts = [...next.content.children];
+  const known = [...devices.children];
+  // The first device brings its table.
+  if (parts.length !== known.length) devices.replaceChildren(...parts);
+  else for (const [at, part] of parts.entries()) if (part.outerHTML !== known[at].outerHTML) known[at].replaceWith(part);
 }
 
 // What changed while nobody listened: the page itself says how everything stands.

@@ -35,7 +35,7 @@ todo-none-yet-more = As soon as a gateway or a beacon belongs to this shop, you 
 todo-silent = Gateway { $name } has been silent since { $since }
 todo-silent-more = Is it plugged in, is the green light on, does the network work?
 todo-silent-all = Until then nobody notices who comes in; “I’m here” still works.
-todo-silent-one = Until then we do not notice who walks there; the rest works.
+todo-silent-one = Until then we do not see who walks there; the rest works.
 todo-deaf = Gateway { $name } has heard nothing since { $since }
 todo-deaf-more = Switch it off and on again. If that does not help, its antenna is broken: replace it.
 todo-new-gateway = Gateway { $name } has not reported yet
@@ -46,8 +46,8 @@ todo-lost-empty = Its battery is probably empty: replace it, coin cell CR2477.
 todo-battery = Replace the battery of { $name }
 todo-battery-more = { $percent }% left. Coin cell CR2477.
 todo-moved = Is { $name } still in its place?
-todo-moved-stronger = { $gateway } has heard it { $db } dB stronger since { $since }. Put it back, or leave it: after a week this is its place.
-todo-moved-weaker = { $gateway } has heard it { $db } dB weaker since { $since }. Put it back, or leave it: after a week this is its place.
+todo-moved-stronger = Gateway { $gateway } has heard it { $db } dB stronger since { $since }. Put it back, or leave it: after a week this is its place.
+todo-moved-weaker = Gateway { $gateway } has heard it { $db } dB weaker since { $since }. Put it back, or leave it: after a week this is its place.
 todo-never = Beacon { $name } has never been heard
 todo-never-more = Is it up yet, and has the battery tab been pulled?
 
@@ -92,8 +92,8 @@ heard-now = just now
 heard-ago = { $count } min ago
 heard-by-nobody = nobody
 heard-by-silent = { $count ->
-    [one] nobody, because { $names } is silent
-   *[other] nobody, because { $names } are silent
+    [one] nobody, because gateway { $names } is silent
+   *[other] nobody, because gateways { $names } are silent
 }
 
 for-min = { $count } min

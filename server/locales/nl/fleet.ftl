@@ -35,7 +35,7 @@ todo-none-yet-more = Zodra er een gateway of een baken bij deze winkel hoort, zi
 todo-silent = Gateway { $name } zwijgt sinds { $since }
 todo-silent-more = Zit de stekker erin, brandt het groene lampje, doet het netwerk het?
 todo-silent-all = Zolang merkt niemand wie er binnenkomt; “Ik ben er” werkt gewoon.
-todo-silent-one = Wie daar loopt, merken we zolang niet; de rest werkt.
+todo-silent-one = Wie daar loopt, zien we zolang niet; de rest werkt.
 todo-deaf = Gateway { $name } hoort niets sinds { $since }
 todo-deaf-more = Zet hem uit en weer aan. Helpt dat niet, dan is zijn antenne stuk: vervang hem.
 todo-new-gateway = Gateway { $name } heeft zich nog niet gemeld
@@ -46,8 +46,8 @@ todo-lost-empty = Waarschijnlijk is de batterij leeg: vervang hem, knoopcel CR24
 todo-battery = Batterij van { $name } vervangen
 todo-battery-more = Nog { $percent }%. Knoopcel CR2477.
 todo-moved = Hangt { $name } nog op zijn plek?
-todo-moved-stronger = { $gateway } hoort hem sinds { $since } { $db } dB sterker. Hang hem terug, of laat hem hangen: na een week is dit zijn plek.
-todo-moved-weaker = { $gateway } hoort hem sinds { $since } { $db } dB zwakker. Hang hem terug, of laat hem hangen: na een week is dit zijn plek.
+todo-moved-stronger = Gateway { $gateway } hoort hem { $db } dB sterker, sinds { $since }. Hang hem terug, of laat hem hangen: na een week is dit zijn plek.
+todo-moved-weaker = Gateway { $gateway } hoort hem { $db } dB zwakker, sinds { $since }. Hang hem terug, of laat hem hangen: na een week is dit zijn plek.
 todo-never = Baken { $name } is nog nooit gehoord
 todo-never-more = Hangt het er al, en is het lipje van de batterij eruit?
 
@@ -92,8 +92,8 @@ heard-now = zojuist
 heard-ago = { $count } min geleden
 heard-by-nobody = niemand
 heard-by-silent = { $count ->
-    [one] niemand, want { $names } is stil
-   *[other] niemand, want { $names } zijn stil
+    [one] niemand, want gateway { $names } is stil
+   *[other] niemand, want gateways { $names } zijn stil
 }
 
 for-min = { $count } min

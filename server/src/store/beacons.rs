@@ -211,7 +211,15 @@ fn keep_beacons(
             .and_then(|mut of| of.pop());
         if let Some(mono_ms) = health.heard_last_mono_ms {
             let last_ms = server_ms(heard, mono_ms);
-            put_hearing(db, store, gateway, before, health, last_ms, heard.heard_ms)?;
+            put_hearing(
+                db,
+                store,
+                gateway,
+                before.as_ref(),
+                health,
+                last_ms,
+                heard.heard_ms,
+            )?;
         }
         if let Some(telemetry) = &health.telemetry {
             let at_ms = server_ms(heard, telemetry.heard_mono_ms);
@@ -225,23 +233,22 @@ fn put_hearing(
     db: &Connection,
     store: &StoreId,
     gateway: &GatewayId,
-    before: Option<Hearing>,
+    before: Option<&Hearing>,
     health: &BeaconHealth,
     heard_last_ms: u64,
     now_ms: u64,
 ) -> Result<(), StoreError> {
-    let old = before.as_ref();
-    let strength = match (health.rssi_dbm_median, old.and_then(|h| h.strength)) {
+    let strength = match (health.rssi_dbm_median, before.and_then(|h| h.strength)) {
         (Some(rssi_dbm), Some(strength)) => Some(strength.heard(rssi_dbm, now_ms)),
         (Some(rssi_dbm), None) => Some(Strength::first(rssi_dbm, now_ms)),
         (None, strength) => strength,
     };
-    let (count, rssi_dbm) = match old {
+    let (count, rssi_dbm) = match before {
         Some(old) if health.count == 0 => (old.count, old.rssi_dbm),
         _ => (health.count, health.rssi_dbm_median),
     };
     // Two readings of one age differ by what the messages took; time does not run back for that.
-    let heard_last_ms = heard_last_ms.max(old.map_or(0, |h| h.heard_last_ms));
+    let heard_last_ms = heard_last_ms.max(before.map_or(0, |h| h.heard_last_ms));
     db.prepare_cached(
         "INSERT INTO beacon_hearings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET heard_last_ms = ?4, count = ?5, rssi_dbm = ?6, hour_dbm = ?7,

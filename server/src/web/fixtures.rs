@@ -8,13 +8,12 @@ use protocol::{CardId, DeliveryId, OrderId};
 
 use super::{
     board::{BoardPage, CardState, CardView, CodeAnswer, Salutation, Strip, Viewer, render_board},
-    fleet::{BeaconView, Devices, FleetPage, GatewayView, render_fleet},
+    fleet::{BeaconState, BeaconView, Devices, FleetPage, GatewayState, GatewayView, render_fleet},
     i18n::{Lang, Money, Texts},
     phone::{MessageView, OrderView, PhonePage, PickupView, WhyView, render_phone},
     porch::{ErrorPage, LoginPage, LoginRefusal, render_error, render_login},
     views::RenderError,
 };
-use crate::fleet::state::{BeaconState, GatewayState};
 
 /// Sunday 22 November 2026, 14:09 in Utrecht.
 pub(crate) const NOW_MS: u64 = 1_795_352_940_000;

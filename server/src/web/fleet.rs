@@ -15,7 +15,7 @@ use super::{
     i18n::Texts,
     views::{Icon, Markup, RenderError, render, script_words},
 };
-use crate::fleet::state::{BeaconState, GatewayState};
+pub use crate::fleet::state::{BeaconState, GatewayState};
 
 /// Words that `fleet.js` says itself.
 pub const SCRIPT_WORDS: [&str; 3] = ["link-live", "link-reconnecting", "link-stale"];
@@ -240,6 +240,7 @@ struct GatewayLine {
     since: String,
     waiting: String,
     todo: String,
+    idle: bool,
 }
 
 struct BeaconLine {
@@ -432,6 +433,7 @@ impl Words<'_> {
                 "?".to_owned()
             },
             todo,
+            idle: gateway_need(gateway.state) == Need::Nothing,
         }
     }
 

@@ -42,7 +42,7 @@ fn a_thing_to_do_says_what_where_and_how() {
         ">Keuken.</span> Zit de stekker erin",
         "de rest werkt.",
         ">Jassen.</span> Nog 6%. Knoopcel CR2477.",
-        "g1 hoort hem sinds gisteren 11:09 11 dB sterker.",
+        "Gateway g1 hoort hem 11 dB sterker, sinds gisteren 11:09.",
     ] {
         assert!(html.contains(words), "{words}: {html}");
     }
@@ -112,7 +112,11 @@ fn a_beacons_row_has_its_battery_and_who_hears_it() {
         ("b7", &["bijna leeg", "meter-bar low", "--part:0.06", "6%"]),
         (
             "b9",
-            &["niet te horen", "vandaag 12:40", "niemand, want g5 is stil"],
+            &[
+                "niet te horen",
+                "vandaag 12:40",
+                "niemand, want gateway g5 is stil",
+            ],
         ),
         (
             "b12",
