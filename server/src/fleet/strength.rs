@@ -142,7 +142,7 @@ mod tests {
     fn a_beacon_that_was_just_hung_up_may_be_shifted_about() {
         let mut strength = Strength::first(-60, 0);
         for at_ms in (0..DAY_MS * 3).step_by(MINUTE_MS as usize) {
-            let rssi_dbm = if at_ms < HOUR_MS { -60 } else { -45 };
+            let rssi_dbm = if at_ms < 6 * HOUR_MS { -60 } else { -45 };
             strength = strength.heard(rssi_dbm, at_ms);
         }
         assert_eq!(strength.moved(DAY_MS * 3), None, "{strength:?}");
