@@ -31,7 +31,7 @@ use rumqttc::{
         },
     },
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
     broker::{Address, INGEST_CLIENT},
@@ -105,17 +105,19 @@ impl Ingest {
     ) -> Result<(), SessionError> {
         let (client, events) = connect(&self.address)?;
         let (say, to_say) = mpsc::unbounded_channel();
-        let packets = Packets::default();
+        let (packets, line_up) = (Packets::default(), Notify::new());
         let listener = Listener {
             ingest: self.parts(),
             say,
             packets: &packets,
+            line_up: &line_up,
             ready,
         };
         let teller = Teller {
             client: client.clone(),
             readers: &self.readers,
             fleet: &self.fleet,
+            line_up: &line_up,
         };
         let speaker = Speaker {
             client: client.clone(),
@@ -182,6 +184,7 @@ struct Listener<'a> {
     ingest: Parts,
     say: mpsc::UnboundedSender<Say>,
     packets: &'a Packets,
+    line_up: &'a Notify,
     ready: &'a watch::Sender<bool>,
 }
 
@@ -210,6 +213,7 @@ impl Listener<'_> {
                 Ok(Event::Incoming(Packet::SubAck(_))) => {
                     self.ingest.pipeline.hold_ticks(false);
                     self.ingest.fleet.listens(Some(clock::now_ms()));
+                    self.line_up.notify_one();
                     // An error says that nobody waits for readiness.
                     let _ = self.ready.send(true);
                 }
@@ -422,10 +426,13 @@ struct Teller<'a> {
     client: AsyncClient,
     readers: &'a Readers,
     fleet: &'a Fleet,
+    line_up: &'a Notify,
 }
 
 impl Teller<'_> {
     async fn run(self) -> Result<(), SessionError> {
+        // Not before: a queue full of settings would have no room for the subscriptions.
+        self.line_up.notified().await;
         let stores = self.readers.read(shop::store_ids).await;
         let stores = stores.unwrap_or_else(|error| {
             tracing::error!(%error, "gateways are not told of their beacons");

@@ -92,8 +92,8 @@ heard-now = just now
 heard-ago = { $count } min ago
 heard-by-nobody = nobody
 heard-by-silent = { $count ->
-    [one] nobody, because gateway { $names } is silent
-   *[other] nobody, because gateways { $names } are silent
+    [one] nobody, because gateway { $names } hears nothing
+   *[other] nobody, because gateways { $names } hear nothing
 }
 
 for-min = { $count } min

@@ -92,8 +92,8 @@ heard-now = zojuist
 heard-ago = { $count } min geleden
 heard-by-nobody = niemand
 heard-by-silent = { $count ->
-    [one] niemand, want gateway { $names } is stil
-   *[other] niemand, want gateways { $names } zijn stil
+    [one] niemand, want gateway { $names } hoort niets
+   *[other] niemand, want gateways { $names } horen niets
 }
 
 for-min = { $count } min

@@ -323,3 +323,31 @@ pub fn first_use(
         .execute(params![signature_sha256, int(now_ms)])?;
     Ok(added == 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_runs_a_store_may_manage_it_and_who_works_there_may_not() {
+        let (here, elsewhere): (StoreId, StoreId) =
+            ("kade-9".parse().unwrap(), "kade-8".parse().unwrap());
+        for (role, store, may_here, may_elsewhere) in [
+            (StaffRole::Staff, Some(&here), false, false),
+            (StaffRole::Manager, Some(&here), true, false),
+            (StaffRole::Manager, None, false, false),
+            (StaffRole::Admin, None, true, true),
+        ] {
+            let row = StaffRow {
+                staff: StaffId::at(0, [0; 10]),
+                login: "noor".into(),
+                name: "Noor".into(),
+                role,
+                store: store.cloned(),
+                password_hash: String::new(),
+            };
+            let may = (row.may_manage(&here), row.may_manage(&elsewhere));
+            assert_eq!(may, (may_here, may_elsewhere), "{role:?} of {store:?}");
+        }
+    }
+}

@@ -115,7 +115,7 @@ fn a_beacons_row_has_its_battery_and_who_hears_it() {
             &[
                 "niet te horen",
                 "vandaag 12:40",
-                "niemand, want gateway g5 is stil",
+                "niemand, want gateway g5 hoort niets",
             ],
         ),
         (

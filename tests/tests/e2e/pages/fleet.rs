@@ -91,7 +91,7 @@ async fn follows() -> anyhow::Result<()> {
         .await?;
     page.until_says("#todo li:first-child", "merkt niemand wie er binnenkomt")
         .await?;
-    page.until_says("#beacons", "niemand, want gateway door is stil")
+    page.until_says("#beacons", "niemand, want gateway door hoort niets")
         .await?;
     page.until("window.opened_once === true").await?;
     let warnings = shop.rig.warnings()?;
