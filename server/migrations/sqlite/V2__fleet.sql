@@ -13,7 +13,7 @@ CREATE TABLE gateway_statuses (
   heard_ms INTEGER NOT NULL,
   state TEXT NOT NULL,
   since_ms INTEGER NOT NULL,
-  -- Statuses since then that counted no new advertisement.
+  -- When it had last heard something new, and how many statuses ago.
   adverts_ms INTEGER NOT NULL,
   unchanged INTEGER NOT NULL,
   PRIMARY KEY (store, gateway),
