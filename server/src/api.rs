@@ -7,6 +7,7 @@
 pub mod access;
 pub mod app;
 pub mod customers;
+pub mod fleet;
 pub mod history;
 mod idempotency;
 pub mod orders;
@@ -155,7 +156,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(history::visits))
         .routes(routes!(history::cards))
         .routes(routes!(history::decisions))
-        .routes(routes!(history::gateways))
+        .routes(routes!(fleet::gateways))
+        .routes(routes!(fleet::beacons))
         .routes(routes!(history::events))
         .routes(routes!(history::server))
         .routes(routes!(app::enrol::enrol))
@@ -233,7 +235,12 @@ pub struct PageQuery {
 
 impl PageQuery {
     fn limit(&self) -> Result<u32, Problem> {
-        match self.limit.unwrap_or(200) {
+        Self::checked(self.limit)
+    }
+
+    /// The same for lists with other cursors.
+    fn checked(limit: Option<u32>) -> Result<u32, Problem> {
+        match limit.unwrap_or(200) {
             limit @ 1..=1_000 => Ok(limit),
             _ => Err(Problem::invalid("limit: 1 to 1,000")),
         }

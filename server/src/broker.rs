@@ -335,10 +335,20 @@ mod tests {
     fn a_gateway_reads_its_own_two_topics_only() {
         let base = "welkom/v1/stores/kade-9/gateways";
         assert!(door().may_subscribe(&format!("{base}/door/ack")));
+        assert!(door().may_subscribe(&format!("{base}/door/config")));
         for other in ["door/sightings", "back/ack", "+/ack", "#"] {
             assert!(!door().may_subscribe(&format!("{base}/{other}")), "{other}");
         }
         assert!(!door().may_subscribe("#"));
+    }
+
+    #[test]
+    fn the_server_writes_what_gateways_read_and_nothing_in_their_name() {
+        let base = "welkom/v1/stores/kade-9/gateways/door";
+        for (channel, may) in [("ack", true), ("config", true), ("sightings", false)] {
+            let topic = format!("{base}/{channel}");
+            assert_eq!(Who::Ingest.may_publish(&topic), may, "{topic}");
+        }
     }
 
     #[test]

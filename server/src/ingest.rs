@@ -1,6 +1,7 @@
 //! From the broker to the pipeline, and acknowledgements back.
 //!
-//! In: MQTT payloads. Out: batches of resolved sightings; ranges of numbers that are committed.
+//! In: MQTT payloads. Out: batches of resolved sightings; ranges of numbers that are committed;
+//! retained, what each gateway must know of its store.
 //! What does not resolve is stripped here, before anything is written; consent is judged where it
 //! is written, in the order of the log.
 //! A new client and event loop for each connection: nothing of an old one can answer for a new.
@@ -30,7 +31,7 @@ use rumqttc::{
         },
     },
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
     broker::{Address, INGEST_CLIENT},
@@ -38,7 +39,7 @@ use crate::{
     fleet::Fleet,
     identity::Identity,
     pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
-    store::StoreError,
+    store::{Readers, StoreError, beacons, shop},
 };
 
 /// Requests that wait in the client; acknowledgements are small and many.
@@ -60,6 +61,8 @@ pub struct Ingest {
     pub identity: Arc<Identity>,
     /// Where batches go.
     pub pipeline: Pipeline,
+    /// Which beacons hang where.
+    pub readers: Readers,
     /// What came of them.
     pub committed: mpsc::UnboundedReceiver<Committed>,
     /// How gateways do.
@@ -75,6 +78,7 @@ impl Ingest {
         while !*shutdown.borrow() {
             let connected = self.session(&mut shutdown, &ready).await;
             self.pipeline.hold_ticks(true);
+            self.fleet.listens(None);
             if *shutdown.borrow() {
                 break;
             }
@@ -101,12 +105,19 @@ impl Ingest {
     ) -> Result<(), SessionError> {
         let (client, events) = connect(&self.address)?;
         let (say, to_say) = mpsc::unbounded_channel();
-        let packets = Packets::default();
+        let (packets, line_up) = (Packets::default(), Notify::new());
         let listener = Listener {
             ingest: self.parts(),
             say,
             packets: &packets,
+            line_up: &line_up,
             ready,
+        };
+        let teller = Teller {
+            client: client.clone(),
+            readers: &self.readers,
+            fleet: &self.fleet,
+            line_up: &line_up,
         };
         let speaker = Speaker {
             client: client.clone(),
@@ -114,6 +125,7 @@ impl Ingest {
         };
         tokio::select! {
             ended = listener.run(client, events) => ended,
+            ended = teller.run() => ended,
             ended = speaker.run(&mut self.committed, to_say, shutdown) => ended,
         }
     }
@@ -172,6 +184,7 @@ struct Listener<'a> {
     ingest: Parts,
     say: mpsc::UnboundedSender<Say>,
     packets: &'a Packets,
+    line_up: &'a Notify,
     ready: &'a watch::Sender<bool>,
 }
 
@@ -199,6 +212,8 @@ impl Listener<'_> {
                 }
                 Ok(Event::Incoming(Packet::SubAck(_))) => {
                     self.ingest.pipeline.hold_ticks(false);
+                    self.ingest.fleet.listens(Some(clock::now_ms()));
+                    self.line_up.notify_one();
                     // An error says that nobody waits for readiness.
                     let _ = self.ready.send(true);
                 }
@@ -263,7 +278,7 @@ impl Listener<'_> {
         let (store, gateway) = (topic.store.clone(), topic.gateway.clone());
         self.ingest
             .fleet
-            .heard_from(store, gateway, status, clock::now_ms());
+            .heard_from(store, gateway, status, retained, clock::now_ms());
         if online && !retained {
             self.say(Say::Time {
                 topic,
@@ -402,6 +417,58 @@ impl Speaker<'_> {
             .client
             .publish(topic, QoS::AtMostOnce, false, payload)
             .await?)
+    }
+}
+
+/// Tells gateways which fixed beacons hang in their store: all of them once the line is up, since
+/// the broker may have forgotten what it retained; those of a store whenever it changes.
+struct Teller<'a> {
+    client: AsyncClient,
+    readers: &'a Readers,
+    fleet: &'a Fleet,
+    line_up: &'a Notify,
+}
+
+impl Teller<'_> {
+    async fn run(self) -> Result<(), SessionError> {
+        // Not before: a queue full of settings would have no room for the subscriptions.
+        self.line_up.notified().await;
+        let stores = self.readers.read(shop::store_ids).await;
+        let stores = stores.unwrap_or_else(|error| {
+            tracing::error!(%error, "gateways are not told of their beacons");
+            Vec::new()
+        });
+        for store in stores {
+            self.tell(store).await?;
+        }
+        loop {
+            for store in self.fleet.layouts_changed().await {
+                self.tell(store).await?;
+            }
+        }
+    }
+
+    /// QoS 1: the client waits with more while the broker has not taken these. What a lost line
+    /// takes with it is told again on the next.
+    async fn tell(&self, store: StoreId) -> Result<(), SessionError> {
+        let of = store.clone();
+        let read = self.readers.read(move |db| beacons::config(db, &of));
+        let (config, gateways) = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                // What is retained stays; sightings do not wait for it.
+                tracing::error!(%store, %error, "gateways are not told of their beacons");
+                return Ok(());
+            }
+        };
+        let payload = message::to_json(&config);
+        for gateway in gateways {
+            let topic = Topic::new(&store, &gateway, Channel::Config).to_string();
+            self.client
+                .publish(topic, QoS::AtLeastOnce, true, payload.clone())
+                .await?;
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,7 @@ pub use self::core::Txn;
 use self::core::{After, Core, Tally};
 use crate::{
     clock,
+    fleet::Fleet,
     identity::{Identity, Resolved},
     live::Live,
     store::{self, StoreError},
@@ -122,6 +123,8 @@ pub struct Counts {
     pub set_aside_total: AtomicU64,
     /// Transactions that were tried again.
     pub retries_total: AtomicU64,
+    /// Gateways' statuses that found the writer's queue full.
+    pub statuses_shed_total: AtomicU64,
 }
 
 impl Counts {
@@ -140,6 +143,7 @@ impl Counts {
             time_unknown_total: copy(&self.time_unknown_total),
             set_aside_total: copy(&self.set_aside_total),
             retries_total: copy(&self.retries_total),
+            statuses_shed_total: copy(&self.statuses_shed_total),
         }
     }
 
@@ -158,6 +162,8 @@ pub struct Outlets {
     pub identity: Arc<Identity>,
     /// Wakes `deliver`.
     pub outbox: Arc<Notify>,
+    /// Whose gateways must be told something.
+    pub fleet: Arc<Fleet>,
     /// Acknowledgements to be sent.
     pub committed: mpsc::UnboundedSender<Committed>,
     /// Counters.
@@ -465,6 +471,9 @@ impl Writer {
         }
         for customer in after.pickups {
             outlets.live.pickup_changed(customer);
+        }
+        for store in after.layouts {
+            outlets.fleet.layout_changed(store);
         }
         for committed in after.committed {
             // An error says that ingest has stopped: the gateway will ask again.

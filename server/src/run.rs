@@ -69,7 +69,8 @@ pub async fn run(
 
     let live = Arc::new(Live::default());
     let counts = Arc::new(Counts::default());
-    let fleet = Arc::new(Fleet::default());
+    let (fleet, keeper) = Fleet::new(counts.clone());
+    let fleet = Arc::new(fleet);
     let outbox = Arc::new(Notify::new());
     let (committed_in, committed) = mpsc::unbounded_channel();
     let db = store::open_writer(&path)?;
@@ -84,6 +85,7 @@ pub async fn run(
         live: live.clone(),
         identity: identity.clone(),
         outbox: outbox.clone(),
+        fleet: fleet.clone(),
         committed: committed_in,
         counts: counts.clone(),
     };
@@ -97,11 +99,14 @@ pub async fn run(
         address: address.clone(),
         identity: identity.clone(),
         pipeline: pipeline.clone(),
+        readers: readers.clone(),
         committed,
         fleet: fleet.clone(),
         counts: counts.clone(),
     };
     let ingest = tokio::spawn(ingest.run(stopping.clone(), connected));
+    let keeper = keeper.run(pipeline.clone(), live.clone(), stopping.clone());
+    let keeper = tokio::spawn(keeper);
     let deliver = Deliver {
         pipeline: pipeline.clone(),
         live: live.clone(),
@@ -166,7 +171,7 @@ pub async fn run(
     // All of these end when told; what they could not finish is on disk.
     let _ = stop.send(true);
     handle.graceful_shutdown(Some(GOODBYE));
-    let _ = tokio::join!(ingest, deliver, web);
+    let _ = tokio::join!(ingest, keeper, deliver, web);
     if let Some(broker) = embedded {
         broker.stop().await;
     }

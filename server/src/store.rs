@@ -7,6 +7,7 @@
 //! Invariant: SQL stands in this room and its rooms below, and nowhere else.
 
 pub mod access;
+pub mod beacons;
 pub mod board;
 pub mod log;
 pub mod orders;

@@ -2,14 +2,16 @@
 //!
 //! In: plain views (who waits where, what lies ready) and the time. Out: HTML as text.
 //! Promises: everything is escaped, everything reads without scripts, Dutch first.
-//! Invariant: views and templates read no clock, disk or database; `routes`, `login`, `staff` and
-//! `shopper` gather what they show.
+//! Invariant: views and templates read no clock, disk or database; `routes`, `login`, `staff`,
+//! `manager` and `shopper` gather what they show.
 
 pub mod assets;
 pub mod board;
+pub mod fleet;
 pub mod i18n;
 mod login;
 pub mod logins;
+mod manager;
 pub mod messages;
 pub mod phone;
 pub mod porch;

@@ -31,6 +31,10 @@ use crate::harness::find;
 /// How long a page may take to show something. The board's own slowest step takes 10 s: stale.
 const SHOWN_WITHIN: Duration = Duration::from_secs(20);
 
+/// It chooses a port of IPv6 and takes the same of IPv4, which another program may have.
+const PORT_TRIES: usize = 5;
+const PORT_TAKEN: &str = "port not available";
+
 /// A running chromedriver.
 pub struct Driver {
     child: Child,
@@ -61,6 +65,17 @@ impl Default for Reader {
 impl Driver {
     /// Starts chromedriver on a port that it chooses.
     pub fn start() -> anyhow::Result<Self> {
+        let taken = |error: &anyhow::Error| error.to_string().contains(PORT_TAKEN);
+        for _ in 1..PORT_TRIES {
+            match Self::try_start() {
+                Err(error) if taken(&error) => {}
+                started => return started,
+            }
+        }
+        Self::try_start()
+    }
+
+    fn try_start() -> anyhow::Result<Self> {
         let program = find("chromedriver").context("chromedriver is not installed")?;
         let mut child = Command::new(program)
             .arg("--port=0")

@@ -1,7 +1,7 @@
 //! A gateway by hand: its batches, their order and their repetitions are the test's choice.
 //!
-//! In: a gateway's credentials, batches. Out: publishes at QoS 1; which numbers the server has
-//! acknowledged on this connection.
+//! In: a gateway's credentials, batches, statuses. Out: publishes at QoS 1; which numbers the server
+//! has acknowledged on this connection, and what it told of the store.
 //! Invariant: publishes what it is told, as often as it is told; keeps nothing.
 
 use std::{
@@ -14,7 +14,7 @@ use demo::stack::until;
 use firmware_sim::provision::GatewayCredentials;
 use protocol::{
     BootId, Ranges, StoreId, Topic, Transmitter,
-    message::{Ack, Batch, ClockAnchor, Sighting, VERSION, to_json},
+    message::{Ack, Batch, ClockAnchor, Config, Sighting, Status, VERSION, to_json},
     topic::Channel,
 };
 use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, mqttbytes::QoS};
@@ -27,11 +27,22 @@ const MONO_MS: u64 = 1_000_000;
 const PACKET_LEN_MAX: u32 = 256 * 1024;
 const IN_FLIGHT_MAX: u16 = 1_000;
 
+/// What the server told of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The broker had kept it.
+    pub retained: bool,
+    /// What.
+    pub config: Config,
+}
+
 /// One connection.
 pub struct HandGateway {
     client: AsyncClient,
     topic: String,
+    status_topic: String,
     acknowledged: Arc<Mutex<Vec<(BootId, Ranges)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
     poller: JoinHandle<()>,
 }
 
@@ -59,21 +70,29 @@ impl HandGateway {
             .set_max_packet_size(Some(PACKET_LEN_MAX));
         let (client, events) = AsyncClient::new(options, 1_000);
         let topic = |channel| Topic::new(store, gateway, channel).to_string();
-        client
-            .subscribe(topic(Channel::Ack), QoS::AtLeastOnce)
-            .await?;
+        for channel in [Channel::Ack, Channel::Config] {
+            client.subscribe(topic(channel), QoS::AtLeastOnce).await?;
+        }
         let acknowledged = Arc::<Mutex<Vec<(BootId, Ranges)>>>::default();
-        let listens = Arc::new(Mutex::new(false));
-        let poller = tokio::spawn(poll(events, acknowledged.clone(), listens.clone()));
+        let told = Arc::<Mutex<Vec<Told>>>::default();
+        let listens = Arc::new(Mutex::new(0));
+        let poller = Poller {
+            acknowledged: acknowledged.clone(),
+            told: told.clone(),
+            listens: listens.clone(),
+        };
+        let poller = tokio::spawn(poller.run(events));
         until("the broker to let the gateway listen", async || {
             anyhow::ensure!(!poller.is_finished(), "the broker closed the connection");
-            Ok(*listens.lock().unwrap_or_else(PoisonError::into_inner))
+            Ok(*listens.lock().unwrap_or_else(PoisonError::into_inner) == 2)
         })
         .await?;
         Ok(Self {
             client,
             topic: topic(Channel::Sightings),
+            status_topic: topic(Channel::Status),
             acknowledged,
+            told,
             poller,
         })
     }
@@ -86,6 +105,21 @@ impl HandGateway {
             .client
             .publish(topic, QoS::AtLeastOnce, false, payload)
             .await?)
+    }
+
+    /// Publishes a status, retained as a gateway's is.
+    pub async fn say(&self, status: &Status) -> anyhow::Result<()> {
+        let (topic, payload) = (self.status_topic.clone(), to_json(status));
+        Ok(self
+            .client
+            .publish(topic, QoS::AtLeastOnce, true, payload)
+            .await?)
+    }
+
+    /// What the server told on this connection, the newest last.
+    pub fn told(&self) -> Vec<Told> {
+        let told = self.told.lock();
+        told.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The numbers of a boot that were acknowledged on this connection.
@@ -117,24 +151,39 @@ impl Drop for HandGateway {
     }
 }
 
-async fn poll(
-    mut events: EventLoop,
+struct Poller {
     acknowledged: Arc<Mutex<Vec<(BootId, Ranges)>>>,
-    listens: Arc<Mutex<bool>>,
-) {
-    // Ends with the connection: tests kill servers, and connect again themselves.
-    while let Ok(event) = events.poll().await {
-        match event {
-            Event::Incoming(Incoming::SubAck(_)) => {
-                *listens.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            }
-            Event::Incoming(Incoming::Publish(message)) => {
-                if let Ok(ack) = Ack::from_json(&message.payload) {
-                    let mut all = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-                    all.push((ack.boot, ack.applied));
+    told: Arc<Mutex<Vec<Told>>>,
+    /// Subscriptions that the broker has taken.
+    listens: Arc<Mutex<usize>>,
+}
+
+impl Poller {
+    async fn run(self, mut events: EventLoop) {
+        // Ends with the connection: tests kill servers, and connect again themselves.
+        while let Ok(event) = events.poll().await {
+            match event {
+                Event::Incoming(Incoming::SubAck(_)) => {
+                    *self.listens.lock().unwrap_or_else(PoisonError::into_inner) += 1;
                 }
+                Event::Incoming(Incoming::Publish(message)) => {
+                    self.hear(&message.payload, message.retain);
+                }
+                _ => {}
             }
-            _ => {}
+        }
+    }
+
+    fn hear(&self, payload: &[u8], retained: bool) {
+        if let Ok(ack) = Ack::from_json(payload) {
+            let mut all = self
+                .acknowledged
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            all.push((ack.boot, ack.applied));
+        } else if let Ok(config) = Config::from_json(payload) {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.push(Told { retained, config });
         }
     }
 }

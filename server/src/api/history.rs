@@ -212,41 +212,6 @@ pub(super) async fn decisions(
     })))
 }
 
-/// A gateway's last word.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GatewayView {
-    gateway: String,
-    /// `online` or `offline`.
-    #[schema(value_type = String)]
-    state: protocol::message::LinkState,
-    version: String,
-    heard_ms: u64,
-    #[schema(value_type = Object)]
-    counts: protocol::message::Counts,
-}
-
-/// How the gateways of a store do.
-#[utoipa::path(get, path = "/v1/stores/{store}/gateways", tag = "history",
-    params(("store" = String, Path)),
-    responses((status = 200, body = Vec<GatewayView>), (status = "default", body = Problem)))]
-pub(super) async fn gateways(
-    _: ShopKey,
-    State(app): State<App>,
-    At(store): At<StoreId>,
-) -> Result<Json<Vec<GatewayView>>, Problem> {
-    let of = store.clone();
-    app.readers.read(move |db| shop::store(db, &of)).await?;
-    let view = |(gateway, g): (protocol::GatewayId, crate::fleet::Gateway)| GatewayView {
-        gateway: gateway.to_string(),
-        state: g.status.state,
-        version: g.status.version,
-        heard_ms: g.heard_ms,
-        counts: g.status.counts,
-    };
-    let views = app.fleet.of(&store).into_iter().map(view).collect();
-    Ok(Json(views))
-}
-
 /// The server's own state.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServerView {

@@ -241,7 +241,11 @@ pub(super) async fn post_gateway(
     let hash = secret::sha256(&password);
     let (s, g) = (store.clone(), gateway.clone());
     app.pipeline
-        .write(move |txn| shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash))
+        .write(move |txn| {
+            shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash)?;
+            txn.gateways_changed(&s);
+            Ok(())
+        })
         .await?;
     app.credentials.set(store.clone(), gateway.clone(), hash);
     Ok((

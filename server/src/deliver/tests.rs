@@ -14,6 +14,7 @@ use super::*;
 use crate::{
     api::app::consent::set_consent,
     clock,
+    fleet::Fleet,
     identity::Identity,
     pipeline::{Counts, Outlets, Txn},
     store::{
@@ -48,6 +49,7 @@ fn start(dir: &Path) -> (Pipeline, Arc<Live>, thread::JoinHandle<()>) {
         live: live.clone(),
         identity: Arc::new(Identity::load(&[], clock::now_ms())),
         outbox: Arc::new(Notify::new()),
+        fleet: Arc::new(Fleet::new(Arc::default()).0),
         committed: mpsc::unbounded_channel().0,
         counts: Arc::new(Counts::default()),
     };

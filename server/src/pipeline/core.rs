@@ -62,6 +62,8 @@ pub(super) struct After {
     /// Whose orders or card changed.
     pub(super) pickups: BTreeSet<CustomerId>,
     pub(super) committed: Vec<Committed>,
+    /// Stores whose anchors or gateways changed.
+    pub(super) layouts: BTreeSet<StoreId>,
     pub(super) radios: Vec<RadioRow>,
     pub(super) forgotten: Vec<CustomerId>,
     pub(super) deliveries: bool,
@@ -378,7 +380,13 @@ impl<'a> Txn<'a> {
         let layout = store::shop::layout(self.db, store)?;
         self.core.store(self.db, store)?.antennas = antennas(self.db, store)?;
         self.feed(store, Input::Layout(layout))?;
+        self.gateways_changed(store);
         Ok(())
+    }
+
+    /// A gateway is new: it must be told which beacons hang in the store.
+    pub fn gateways_changed(&mut self, store: &StoreId) {
+        self.after.layouts.insert(store.clone());
     }
 
     /// A radio is new, or valid for another time.

@@ -41,7 +41,7 @@ pub fn key_role(db: &Connection, key_sha256: &[u8; 32]) -> Result<Option<KeyRole
         .map(|admin: bool| if admin { KeyRole::Admin } else { KeyRole::Shop }))
 }
 
-/// A colleague's role.
+/// A colleague's role; each may what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StaffRole {
     /// Works in one store.
@@ -96,6 +96,11 @@ impl StaffRow {
     /// Whether she may see this store's board.
     pub fn may_enter(&self, store: &StoreId) -> bool {
         self.role == StaffRole::Admin || self.store.as_ref() == Some(store)
+    }
+
+    /// Whether she may see and change how this store is set up.
+    pub fn may_manage(&self, store: &StoreId) -> bool {
+        self.role >= StaffRole::Manager && self.may_enter(store)
     }
 }
 
@@ -317,4 +322,32 @@ pub fn first_use(
         .prepare_cached("INSERT OR IGNORE INTO signatures_seen VALUES (?1, ?2)")?
         .execute(params![signature_sha256, int(now_ms)])?;
     Ok(added == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_runs_a_store_may_manage_it_and_who_works_there_may_not() {
+        let (here, elsewhere): (StoreId, StoreId) =
+            ("kade-9".parse().unwrap(), "kade-8".parse().unwrap());
+        for (role, store, may_here, may_elsewhere) in [
+            (StaffRole::Staff, Some(&here), false, false),
+            (StaffRole::Manager, Some(&here), true, false),
+            (StaffRole::Manager, None, false, false),
+            (StaffRole::Admin, None, true, true),
+        ] {
+            let row = StaffRow {
+                staff: StaffId::at(0, [0; 10]),
+                login: "noor".into(),
+                name: "Noor".into(),
+                role,
+                store: store.cloned(),
+                password_hash: String::new(),
+            };
+            let may = (row.may_manage(&here), row.may_manage(&elsewhere));
+            assert_eq!(may, (may_here, may_elsewhere), "{role:?} of {store:?}");
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use engine::input::{Anchor, Layout, Rules};
-use protocol::{AnchorId, GatewayId, Sku, StoreId, Transmitter, ZoneId};
+use protocol::{AnchorId, GatewayId, Sku, StoreId, Transmitter, ZoneId, message::BEACONS_MAX};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, int, parsed, uint};
+use super::{StoreError, beacons, int, parsed, uint};
 
 /// A store as the operator describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +138,8 @@ pub fn zone_names(db: &Connection, store: &StoreId) -> Result<BTreeMap<ZoneId, N
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Makes or moves an anchor.
+/// Makes or moves an anchor. A store has at most [`BEACONS_MAX`] fixed beacons, since a gateway can
+/// be told of no more.
 pub fn put_anchor(db: &Connection, store: &StoreId, row: &AnchorRow) -> Result<(), StoreError> {
     if !zone_names(db, store)?.contains_key(&row.zone) {
         return Err(StoreError::NotFound("zone"));
@@ -158,6 +159,14 @@ pub fn put_anchor(db: &Connection, store: &StoreId, row: &AnchorRow) -> Result<(
             "anchor {other} has this transmitter already"
         )));
     }
+    let known = anchors(db, store)?;
+    let others = known.iter().filter(|a| a.anchor != row.anchor);
+    let fixed = others.filter(|a| matches!(a.kind, AnchorKind::Beacon(_)));
+    if transmitter.is_some() && fixed.count() >= BEACONS_MAX {
+        return Err(StoreError::Conflict(format!(
+            "a store has at most {BEACONS_MAX} fixed beacons"
+        )));
+    }
     db.prepare_cached(
         "INSERT INTO anchors VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET zone = ?3, kind = ?4, gateway = ?5, transmitter = ?6,
@@ -172,7 +181,16 @@ pub fn put_anchor(db: &Connection, store: &StoreId, row: &AnchorRow) -> Result<(
         transmitter,
         row.enter_rssi_dbm,
     ])?;
-    Ok(())
+    beacons::forget_strangers(db, store)?;
+    let moved = known
+        .iter()
+        .any(|a| a.anchor == row.anchor && a.zone != row.zone);
+    match &row.kind {
+        AnchorKind::Beacon(transmitter) if moved => {
+            beacons::forget_strength(db, store, transmitter)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A store's anchors.

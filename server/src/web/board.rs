@@ -70,6 +70,8 @@ pub struct BoardPage {
     pub staff_name: String,
     /// This page in the other language.
     pub other_lang_href: String,
+    /// She may see the store's devices too.
+    pub manages: bool,
     /// Where a form posts to end the shift; none: no such button.
     pub sign_out: Option<String>,
     /// The answer to a tap without scripts, such as [`tap_words`].

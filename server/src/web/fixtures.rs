@@ -8,6 +8,7 @@ use protocol::{CardId, DeliveryId, OrderId};
 
 use super::{
     board::{BoardPage, CardState, CardView, CodeAnswer, Salutation, Strip, Viewer, render_board},
+    fleet::{BeaconState, BeaconView, Devices, FleetPage, GatewayState, GatewayView, render_fleet},
     i18n::{Lang, Money, Texts},
     phone::{MessageView, OrderView, PhonePage, PickupView, WhyView, render_phone},
     porch::{ErrorPage, LoginPage, LoginRefusal, render_error, render_login},
@@ -41,6 +42,15 @@ pub(crate) fn all_pages(lang: Lang) -> Result<Vec<(&'static str, String)>, Rende
         ("phone", render_phone(&phone(lang), NOW_MS)?),
         ("phone-empty", render_phone(&phone_empty(lang), NOW_MS)?),
         ("phone-busy", render_phone(&phone_busy(lang), NOW_MS)?),
+        ("fleet", render_fleet(&fleet(lang, devices(lang)), NOW_MS)?),
+        (
+            "fleet-well",
+            render_fleet(&fleet(lang, well(lang)), NOW_MS)?,
+        ),
+        (
+            "fleet-none",
+            render_fleet(&fleet(lang, Devices::default()), NOW_MS)?,
+        ),
         ("login", render_login(&login(lang, None), NOW_MS)?),
         ("login-wrong", render_login(&login(lang, wrong), NOW_MS)?),
         ("login-wait", render_login(&login(lang, wait), NOW_MS)?),
@@ -153,6 +163,7 @@ pub(crate) fn board(lang: Lang, cards: Vec<CardView>) -> BoardPage {
         store_name: "Kade 9 Utrecht".to_owned(),
         staff_name: "Sanne".to_owned(),
         other_lang_href: format!("?lang={}", lang.other().code()),
+        manages: !empty,
         sign_out: (!empty).then(|| "/staff/kade-9/logout".to_owned()),
         said: None,
         strip: if empty {
@@ -315,6 +326,124 @@ fn kept(lang: Lang) -> Vec<(String, String)> {
         (pick(lang, what_nl, what_en), pick(lang, long_nl, long_en))
     })
     .into()
+}
+
+pub(crate) fn fleet(lang: Lang, devices: Devices) -> FleetPage {
+    FleetPage {
+        store: "kade-9".parse().expect("a slug"),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        texts: texts(lang),
+        csrf: "token-of-this-session".to_owned(),
+        staff_name: "Noor".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        devices,
+    }
+}
+
+/// A gateway that hears since so many minutes ago.
+pub(crate) fn gateway(name: &str, place: String, ago_min: u64) -> GatewayView {
+    GatewayView {
+        name: name.to_owned(),
+        places: vec![place],
+        state: GatewayState::Hears,
+        since_ms: Some(NOW_MS - ago_min * 60_000),
+        waiting: 0,
+    }
+}
+
+/// A beacon that does well, with so much left in its cell.
+pub(crate) fn beacon(name: &str, place: String, battery_percent: u8, by: &[&str]) -> BeaconView {
+    BeaconView {
+        name: name.to_owned(),
+        place,
+        state: BeaconState::Good,
+        since_ms: None,
+        battery_percent: Some(battery_percent),
+        battery_low: false,
+        heard_last_ms: Some(NOW_MS - 20_000),
+        heard_by: by.iter().map(|name| (*name).to_owned()).collect(),
+        moved: None,
+    }
+}
+
+/// A device in each state.
+pub(crate) fn devices(lang: Lang) -> Devices {
+    let zone = |nl: &str, en: &str| pick(lang, nl, en);
+    let (entrance, kitchen) = (zone("Entree", "Entrance"), zone("Keuken", "Kitchen"));
+    let (shoes, coats) = (zone("Schoenen", "Shoes"), zone("Jassen", "Coats"));
+    let gateways = vec![
+        gateway("g1", entrance.clone(), 212 * 24 * 60),
+        GatewayView {
+            state: GatewayState::CatchingUp,
+            waiting: 1_240,
+            ..gateway("g3", zone("Tassen", "Bags"), 6)
+        },
+        GatewayView {
+            state: GatewayState::HearsNothing,
+            ..gateway("g4", zone("Lampen", "Lighting"), 26 * 60)
+        },
+        GatewayView {
+            state: GatewayState::Silent,
+            ..gateway("g5", kitchen.clone(), 89)
+        },
+        GatewayView {
+            state: GatewayState::NotYetHeard,
+            places: Vec::new(),
+            since_ms: None,
+            ..gateway("g10", String::new(), 0)
+        },
+    ];
+    let silent = |minutes: u64| {
+        (
+            Some(NOW_MS - minutes * 60_000),
+            Some(NOW_MS - minutes * 60_000),
+        )
+    };
+    let ((since_ms, heard_last_ms), (gone_ms, gone_heard_ms)) = (silent(89), silent(31));
+    let beacons = vec![
+        beacon("b10", zone("Paskamers", "Fitting rooms"), 68, &["g3"]),
+        beacon("b1", entrance, 71, &["g1", "g3"]),
+        BeaconView {
+            state: BeaconState::BatteryLow,
+            since_ms: Some(NOW_MS - 3 * 24 * HOUR_MS),
+            battery_low: true,
+            ..beacon("b7", coats, 6, &["g3"])
+        },
+        BeaconView {
+            state: BeaconState::Moved,
+            since_ms: Some(NOW_MS - 27 * HOUR_MS),
+            moved: Some((11, "g1".to_owned())),
+            ..beacon("b4", shoes.clone(), 64, &["g3", "g1"])
+        },
+        BeaconView {
+            state: BeaconState::CannotBeHeard,
+            since_ms,
+            heard_last_ms,
+            ..beacon("b9", kitchen, 80, &["g5"])
+        },
+        BeaconView {
+            state: BeaconState::NotHeard,
+            since_ms: gone_ms,
+            heard_last_ms: gone_heard_ms,
+            ..beacon("b3", shoes.clone(), 42, &["g1"])
+        },
+        BeaconView {
+            state: BeaconState::NeverHeard,
+            battery_percent: None,
+            heard_last_ms: None,
+            ..beacon("b12", shoes, 0, &[])
+        },
+    ];
+    Devices { gateways, beacons }
+}
+
+/// Nothing to do.
+fn well(lang: Lang) -> Devices {
+    let entrance = pick(lang, "Entree", "Entrance");
+    Devices {
+        gateways: vec![gateway("g1", entrance.clone(), 41 * 24 * 60)],
+        beacons: vec![beacon("b1", entrance, 71, &["g1"])],
+    }
 }
 
 pub(crate) fn login(lang: Lang, refused: Option<LoginRefusal>) -> LoginPage {

@@ -11,16 +11,18 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentB
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use unic_langid::LanguageIdentifier;
 
-const SOURCES_NL: [&str; 4] = [
+const SOURCES_NL: [&str; 5] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
+    include_str!("../../locales/nl/fleet.ftl"),
     include_str!("../../locales/nl/app.ftl"),
 ];
-const SOURCES_EN: [&str; 4] = [
+const SOURCES_EN: [&str; 5] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
+    include_str!("../../locales/en/fleet.ftl"),
     include_str!("../../locales/en/app.ftl"),
 ];
 
@@ -172,6 +174,30 @@ impl Texts {
         format!("{} {}", self.day(at_ms, now_ms), self.clock(at_ms))
     }
 
+    /// `vandaag 14:05`, `gisteren 14:05`, `zondag 18:40`: the same inside a sentence.
+    pub fn moment_within(&self, at_ms: u64, now_ms: u64) -> String {
+        let day = self.day(at_ms, now_ms);
+        let is_name = self.lang == Lang::En && self.days_ago(at_ms, now_ms).abs() > 1;
+        let day = if is_name { day } else { lowered(&day) };
+        format!("{day} {}", self.clock(at_ms))
+    }
+
+    /// Since when, inside a sentence: `12:40` of today, else with its day.
+    pub fn since(&self, at_ms: u64, now_ms: u64) -> String {
+        match self.days_ago(at_ms, now_ms) {
+            0 => self.clock(at_ms),
+            _ => self.moment_within(at_ms, now_ms),
+        }
+    }
+
+    /// `1.240`, as the language writes it.
+    pub fn whole(&self, number: u64) -> String {
+        match self.lang {
+            Lang::Nl => grouped(number, '.'),
+            Lang::En => grouped(number, ','),
+        }
+    }
+
     /// `129,00` with its sign, as the language writes it.
     pub fn money(&self, money: &Money) -> String {
         let (thousands, decimal) = match self.lang {
@@ -200,9 +226,8 @@ impl Texts {
     }
 
     fn day(&self, at_ms: u64, now_ms: u64) -> String {
-        let (at, today) = (self.zoned(at_ms).date(), self.zoned(now_ms).date());
-        let days_ago = at.until(today).map_or(i32::MAX, |span| span.get_days());
-        match days_ago {
+        let at = self.zoned(at_ms).date();
+        match self.days_ago(at_ms, now_ms) {
             0 => self.get("day-today"),
             1 => self.get("day-yesterday"),
             -1 => self.get("day-tomorrow"),
@@ -212,6 +237,11 @@ impl Texts {
                 format!("{} {month}", at.day())
             }
         }
+    }
+
+    fn days_ago(&self, at_ms: u64, now_ms: u64) -> i32 {
+        let (at, today) = (self.zoned(at_ms).date(), self.zoned(now_ms).date());
+        at.until(today).map_or(i32::MAX, |span| span.get_days())
     }
 
     fn zoned(&self, at_ms: u64) -> Zoned {
@@ -295,6 +325,12 @@ pub fn percent(share: impl Borrow<f32>) -> u8 {
     percent
 }
 
+fn lowered(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(letters).collect()
+}
+
 fn grouped(whole: u64, separator: char) -> String {
     let digits = whole.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -358,7 +394,7 @@ mod tests {
         keys
     }
 
-    /// Keys between quotes after `get(`, `with(`, `with2(` or `count(`, and the words that go to
+    /// Keys between quotes after `get(`, `with(` and its like, or `count(`, and the words that go to
     /// the scripts.
     fn keys_used() -> BTreeSet<String> {
         let sources = [
@@ -369,10 +405,13 @@ mod tests {
             include_str!("../../templates/phone.html"),
             include_str!("../../templates/orders.html"),
             include_str!("../../templates/message.html"),
+            include_str!("../../templates/fleet.html"),
+            include_str!("../../templates/devices.html"),
             include_str!("../../templates/login.html"),
             include_str!("../../templates/error.html"),
             include_str!("board.rs"),
             include_str!("phone.rs"),
+            include_str!("fleet.rs"),
             include_str!("porch.rs"),
             include_str!("messages.rs"),
             include_str!("shopper.rs"),
@@ -384,7 +423,7 @@ mod tests {
         ];
         let mut used = BTreeSet::new();
         for source in sources {
-            for call in ["get(", "with(", "with2(", "count("] {
+            for call in ["get(", "with(", "with2(", "with_all(", "count("] {
                 for after in source.split(call).skip(1) {
                     if let Some(key) = after.trim_start().strip_prefix('"') {
                         used.insert(key.split('"').next().unwrap().to_owned());
@@ -394,6 +433,7 @@ mod tests {
         }
         used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
         used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
+        used.extend(crate::web::fleet::SCRIPT_WORDS.map(str::to_owned));
         used.extend((1..=7).map(|n| format!("day-{n}")));
         used.extend((1..=12).map(|n| format!("month-{n}")));
         used
@@ -444,6 +484,24 @@ mod tests {
         assert_eq!(nl.moment(hours(72), now), "Donderdag 14:09");
         assert_eq!(en.moment(hours(24 * 10), now), "12 November 14:09");
         assert_eq!(nl.moment(u64::MAX, now), "1 januari 01:00");
+    }
+
+    #[test]
+    fn a_moment_within_a_sentence_keeps_the_capitals_that_are_names() {
+        let (nl, en) = (texts(Lang::Nl), texts(Lang::En));
+        let now = SUNDAY_1409_MS;
+        let hours = |n: u64| now - n * 3_600_000;
+        assert_eq!(nl.since(hours(1), now), "13:09");
+        assert_eq!(nl.since(hours(24), now), "gisteren 14:09");
+        assert_eq!(nl.since(hours(72), now), "donderdag 14:09");
+        assert_eq!(en.since(hours(24), now), "yesterday 14:09");
+        assert_eq!(en.since(hours(72), now), "Thursday 14:09");
+        assert_eq!(en.since(hours(24 * 10), now), "12 November 14:09");
+        assert_eq!(en.moment_within(hours(1), now), "today 13:09");
+        assert_eq!(
+            (nl.whole(1_240), en.whole(1_240)),
+            ("1.240".into(), "1,240".into())
+        );
     }
 
     #[test]

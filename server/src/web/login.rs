@@ -31,12 +31,22 @@ use crate::{
 
 /// A shift and the way home.
 const SESSION_MS: u64 = 12 * 3_600_000;
+/// `to` of the log-in's address for who asked for the devices page.
+pub(super) const TO_FLEET: &str = "fleet";
 /// The token of the log-in form itself.
 const LOGIN_COOKIE: &str = "welkom_login";
 
 #[derive(Deserialize)]
 pub(super) struct LoginQuery {
     store: Option<StoreId>,
+    /// What was asked for before; a word, since an address could lead anywhere.
+    to: Option<String>,
+}
+
+impl LoginQuery {
+    fn wants_fleet(&self) -> bool {
+        self.to.as_deref() == Some(TO_FLEET)
+    }
 }
 
 pub(super) async fn page(
@@ -44,26 +54,31 @@ pub(super) async fn page(
     asked: Asked,
     Query(query): Query<LoginQuery>,
 ) -> Response {
-    answer(&asked, show(&app, &asked, query.store, String::new(), None)).await
+    answer(&asked, show(&app, &asked, &query, String::new(), None)).await
 }
 
 async fn show(
     app: &App,
     asked: &Asked,
-    store: Option<StoreId>,
+    query: &LoginQuery,
     name: String,
     refused: Option<LoginRefusal>,
 ) -> Result<Response, PageError> {
-    let row = store_or_first(app, store.clone()).await?;
+    let row = store_or_first(app, query.store.clone()).await?;
     let csrf = secret::token("")?;
     let lang = asked.lang();
-    let query = store.map_or_else(String::new, |store| format!("&store={store}"));
+    let store = query.store.as_ref();
+    let mut again = store.map_or_else(String::new, |store| format!("&store={store}"));
+    if query.wants_fleet() {
+        again.push_str("&to=");
+        again.push_str(TO_FLEET);
+    }
     let timezone = row.as_ref().map_or("UTC", |row| &row.timezone);
     let page = LoginPage {
         texts: Texts::new(lang, localtime::zone(timezone)),
         csrf: csrf.clone(),
-        action: format!("/login?lang={}{query}", lang.code()),
-        other_lang_href: format!("/login?lang={}{query}", lang.other().code()),
+        action: format!("/login?lang={}{again}", lang.code()),
+        other_lang_href: format!("/login?lang={}{again}", lang.other().code()),
         store_name: row.map_or_else(|| "Welkom".to_owned(), |row| row.name),
         name,
         refused,
@@ -100,14 +115,14 @@ pub(super) async fn submit(
     Query(query): Query<LoginQuery>,
     Form(form): Form<LoginForm>,
 ) -> Response {
-    answer(&asked, log_in(&app, &asked, &jar, query.store, form)).await
+    answer(&asked, log_in(&app, &asked, &jar, &query, form)).await
 }
 
 async fn log_in(
     app: &App,
     asked: &Asked,
     jar: &CookieJar,
-    store: Option<StoreId>,
+    query: &LoginQuery,
     form: LoginForm,
 ) -> Result<Response, PageError> {
     let expected = jar
@@ -120,7 +135,7 @@ async fn log_in(
         let refused = LoginRefusal::Wait {
             wait_s: wait_ms.div_ceil(1_000),
         };
-        return show(app, asked, store, name, Some(refused)).await;
+        return show(app, asked, query, name, Some(refused)).await;
     }
     let Some(row) = verify(app, name.clone(), form.password).await? else {
         let refused = match app.logins.wrong(&name, clock::now_ms()) {
@@ -129,10 +144,10 @@ async fn log_in(
             },
             tries_left => LoginRefusal::Wrong { tries_left },
         };
-        return show(app, asked, store, name, Some(refused)).await;
+        return show(app, asked, query, name, Some(refused)).await;
     };
     app.logins.right(&name);
-    let home = row.store.clone().or(store);
+    let home = row.store.clone().or(query.store.clone());
     let home = match home {
         Some(store) => store,
         None => {
@@ -152,7 +167,12 @@ async fn log_in(
         })
         .await?;
     let jar = CookieJar::new().add(cookie(app, SESSION_COOKIE, token));
-    Ok((jar, Redirect::to(&format!("/staff/{home}"))).into_response())
+    let home = if query.wants_fleet() {
+        format!("/manage/{home}/fleet")
+    } else {
+        format!("/staff/{home}")
+    };
+    Ok((jar, Redirect::to(&home)).into_response())
 }
 
 /// A name that nobody has takes as long as a wrong password, so time tells nothing.

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::{
     assets,
     i18n::{Lang, Texts},
-    login,
+    login, manager,
     porch::{ErrorPage, render_error},
     shopper, staff,
     views::RenderError,
@@ -42,6 +42,8 @@ pub fn router() -> Router<App> {
         .route("/staff/{store}", get(staff::board))
         .route("/staff/{store}/events", get(staff::events))
         .route("/staff/{store}/cards/{card}/{action}", post(staff::tap))
+        .route("/manage/{store}/fleet", get(manager::fleet))
+        .route("/manage/{store}/fleet/events", get(manager::fleet_events))
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
@@ -185,10 +187,20 @@ impl PageError {
             return self.0.into_response();
         }
         let status = self.0.status();
-        if status == StatusCode::UNAUTHORIZED && asked.path.starts_with("/staff/") {
-            let store = asked.path.split('/').nth(2).unwrap_or_default();
-            return Redirect::to(&format!("/login?store={store}")).into_response();
-        }
+        let mut parts = asked.path.split('/').skip(1);
+        let (area, store) = (parts.next(), parts.next().unwrap_or_default());
+        let back_href = match (area, status) {
+            (Some("staff"), StatusCode::UNAUTHORIZED) => {
+                return Redirect::to(&format!("/login?store={store}")).into_response();
+            }
+            (Some("manage"), StatusCode::UNAUTHORIZED) => {
+                let to = login::TO_FLEET;
+                return Redirect::to(&format!("/login?store={store}&to={to}")).into_response();
+            }
+            // A colleague who may not in here has a board.
+            (Some("manage"), StatusCode::FORBIDDEN) => format!("/staff/{store}"),
+            _ => "/login".to_owned(),
+        };
         let texts = Texts::new(asked.lang(), localtime::zone("UTC"));
         let (title, detail) = ErrorPage::words(&texts, status.as_u16());
         let id = secret::random::<4>().map(hex::encode).unwrap_or_default();
@@ -199,7 +211,7 @@ impl PageError {
             detail,
             kind: self.0.slug().to_owned(),
             id,
-            back_href: "/login".into(),
+            back_href,
         };
         match render_error(&page, crate::clock::now_ms()) {
             Ok(html) => (status, Html(html)).into_response(),

@@ -105,6 +105,7 @@ async fn draw(
         store_name: row.name,
         staff_name: staff.row.name.clone(),
         other_lang_href: format!("/staff/{store}?lang={}", lang.other().code()),
+        manages: staff.row.may_manage(store),
         sign_out: Some("/logout".into()),
         said,
         strip: strip(&cards, today, now_ms),

@@ -48,7 +48,8 @@ fn every_tag_that_opens_closes() {
         for tag in [
             "html", "head", "body", "main", "header", "section", "article", "form", "div", "p",
             "dl", "ul", "ol", "li", "button", "span", "svg", "details", "fieldset", "h1", "h2",
-            "h3", "label", "b", "small", "summary", "template", "nav",
+            "h3", "label", "table", "thead", "tbody", "tr", "th", "td", "dt", "dd", "b", "small",
+            "summary", "template", "nav",
         ] {
             let opened = html.matches(&format!("<{tag}>")).count()
                 + html.matches(&format!("<{tag} ")).count();
@@ -72,7 +73,8 @@ fn every_word_is_there_and_every_blank_is_filled() {
         let text = after.split_once('>').unwrap().1;
         assert!(!text.contains('{'), "{page}: a blank that nobody fills");
         for prefix in [
-            "board", "act", "state", "orders", "why", "consent", "notice", "error",
+            "board", "act", "state", "orders", "why", "consent", "notice", "error", "fleet",
+            "todo", "gateway", "beacon", "col", "heard", "place", "battery",
         ] {
             assert!(
                 !text.contains(&format!(">{prefix}-")),
@@ -148,11 +150,13 @@ fn both_languages_have_the_same_skeleton() {
 fn a_script_finds_each_word_that_it_says_with_its_blanks() {
     let board = super::board::SCRIPT_WORDS.as_slice();
     let phone = super::phone::SCRIPT_WORDS.as_slice();
+    let fleet = super::fleet::SCRIPT_WORDS.as_slice();
     for (script, words) in [
         (include_str!("../../assets/board.js"), board),
         (include_str!("../../assets/cards.js"), board),
         (include_str!("../../assets/taps.js"), board),
         (include_str!("../../assets/phone.js"), phone),
+        (include_str!("../../assets/fleet.js"), fleet),
     ] {
         for after in script.split("text(\"").skip(1) {
             let key = after.split('"').next().unwrap();

@@ -57,7 +57,9 @@ fn with_blanks(texts: &Texts, key: &str) -> String {
 /// A drawing on a grid of 24 that takes the text's colour and size; always beside a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Icon {
+    Antenna,
     Bag,
+    Battery,
     Bubble,
     Check,
     ClockLate,
@@ -65,6 +67,8 @@ pub(super) enum Icon {
     Eye,
     Heart,
     LineCut,
+    Move,
+    Off,
     Out,
     Person,
     Pin,
@@ -79,8 +83,14 @@ pub(super) enum Icon {
 impl Icon {
     fn strokes(self) -> &'static str {
         match self {
+            Self::Antenna => {
+                r#"<circle cx="12" cy="10" r="1.800"/><path d="M12 12v9M8.500 13.500a5 5 0 0 1 0-7M15.500 6.500a5 5 0 0 1 0 7M5.500 16.500a9 9 0 0 1 0-13M18.500 3.500a9 9 0 0 1 0 13"/>"#
+            }
             Self::Bag => {
                 r#"<path d="M5 8h14l1 12H4L5 8z"/><path d="M8.5 10V7a3.5 3.5 0 0 1 7 0v3"/>"#
+            }
+            Self::Battery => {
+                r#"<rect x="3" y="8" width="16" height="9" rx="2"/><path d="M21.500 11v3M6 11v3"/>"#
             }
             Self::Bubble => r#"<path d="M4 5h16v11H10.5L6 20v-4H4z"/><path d="M8 10.5h8"/>"#,
             Self::Check => r#"<path d="m4 12.500 5.200 5.200L20 7"/>"#,
@@ -97,6 +107,10 @@ impl Icon {
             Self::LineCut => {
                 r#"<path d="M4 4l16 16M8.500 13.500a5 5 0 0 1-.8-5M5.500 16.500A9 9 0 0 1 4 6.500M15.500 6.500c1 1 1.500 2.300 1.500 3.600M18.500 3.500a9 9 0 0 1 1.600 10.600"/>"#
             }
+            Self::Move => {
+                r#"<path d="M12 3v18M3 12h18M12 3 9.500 5.500M12 3l2.500 2.500M12 21l-2.500-2.500M12 21l2.500-2.500M3 12l2.500-2.500M3 12l2.500 2.500M21 12l-2.500-2.500M21 12l-2.500 2.500"/>"#
+            }
+            Self::Off => r#"<circle cx="12" cy="12" r="8"/><path d="M8 12h8"/>"#,
             Self::Out => r#"<path d="M14 4H6v16h8"/><path d="M11 12h10m-4-4 4 4-4 4"/>"#,
             Self::Person => {
                 r#"<circle cx="12" cy="8" r="4"/><path d="M4 21c.6-4.4 3.8-7 8-7s7.400 2.600 8 7"/>"#

@@ -8,6 +8,7 @@ mod captures;
 mod consent;
 mod corpus;
 mod delivery;
+mod fleet;
 mod happy;
 mod history;
 mod kills;
@@ -29,6 +30,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(consent::tests());
     tests.extend(corpus::tests());
     tests.extend(delivery::tests());
+    tests.extend(fleet::tests());
     tests.extend(happy::tests());
     tests.extend(history::tests());
     tests.extend(kills::tests());

@@ -1,10 +1,11 @@
-//! Both pages in a real browser: what people see, and what their taps do.
+//! The pages in a real browser: what people see, and what their taps do.
 //!
 //! In: a furnished store without gateways; people come in with the page's own button or with the
 //! shelf beacons that their phones hear. Out: what stands on the screens.
 //! Invariant: customers, orders and links are made through the shop's API alone.
 
 mod board;
+mod fleet;
 mod keys;
 mod line;
 mod phone;
@@ -31,6 +32,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = board::tests();
+    tests.extend(fleet::tests());
     tests.extend(phone::tests());
     tests.extend(pictures::tests());
     tests.extend(plain::tests());
@@ -80,8 +82,12 @@ impl Shop {
 
     /// Lets another colleague in.
     async fn hire(&self, login: &str, name: &str) -> anyhow::Result<()> {
+        self.hire_as("staff", login, name).await
+    }
+
+    async fn hire_as(&self, role: &str, login: &str, name: &str) -> anyhow::Result<()> {
         let path = format!("/v1/stores/{}/staff/{login}", self.rig.stack.store);
-        let body = json!({ "name": name, "role": "staff", "password": STAFF.1 });
+        let body = json!({ "name": name, "role": role, "password": STAFF.1 });
         self.rig.stack.api.put::<Nothing>(&path, &body).await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Pictures of both pages: narrow and wide, Dutch and English, light and dark.
+//! Pictures of board and phone: narrow and wide, Dutch and English, light and dark.
 //!
 //! Out: 16 pictures in a folder that goes; with `WELKOM_SCREENSHOTS=1` they stay in
 //! `docs/screenshots`, and the board is drawn once somebody has waited too long.
@@ -42,13 +42,7 @@ pub(super) fn tests() -> Vec<Trial> {
 
 async fn pictured() -> anyhow::Result<()> {
     let shop = Shop::open().await?;
-    let keep = std::env::var_os("WELKOM_SCREENSHOTS").is_some_and(|value| value == "1");
-    let folder = if keep {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/screenshots")
-    } else {
-        shop.rig.folder.path().join("screenshots")
-    };
-    fs::create_dir_all(&folder)?;
+    let (folder, keep) = folder(&shop)?;
     early_afternoon(&shop).await?;
     let mut stays = JoinSet::new();
     let eva = furnish(&shop, &mut stays).await?;
@@ -70,16 +64,38 @@ async fn pictured() -> anyhow::Result<()> {
     for language in ["nl", "en"] {
         for (page, name, path) in [(&board, "board", "/staff/kade-9"), (&phone, "phone", "/ik")] {
             page.goto(&format!("{path}?lang={language}")).await?;
-            page.until("document.body.dataset.link === 'live'").await?;
-            for width_px in WIDTHS_PX {
-                for dark in [false, true] {
-                    let file = picture_path(&folder, name, width_px, language, dark);
-                    fs::write(file, picture(page, width_px, dark).await?)?;
-                }
-            }
+            picture_all(page, &folder, name, language).await?;
         }
     }
-    anyhow::ensure!(fs::read_dir(&folder)?.count() == 16, "not 16 pictures");
+    Ok(())
+}
+
+/// Where pictures go, and whether they stay there.
+pub(super) fn folder(shop: &Shop) -> anyhow::Result<(PathBuf, bool)> {
+    let keep = std::env::var_os("WELKOM_SCREENSHOTS").is_some_and(|value| value == "1");
+    let folder = if keep {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/screenshots")
+    } else {
+        shop.rig.folder.path().join("screenshots")
+    };
+    fs::create_dir_all(&folder)?;
+    Ok((folder, keep))
+}
+
+/// The page as it is open, in both widths, by day and by night.
+pub(super) async fn picture_all(
+    page: &Page,
+    folder: &Path,
+    name: &str,
+    language: &str,
+) -> anyhow::Result<()> {
+    page.until("document.body.dataset.link === 'live'").await?;
+    for width_px in WIDTHS_PX {
+        for dark in [false, true] {
+            let file = picture_path(folder, name, width_px, language, dark);
+            fs::write(file, picture(page, width_px, dark).await?)?;
+        }
+    }
     Ok(())
 }
 
@@ -98,7 +114,7 @@ async fn picture(page: &Page, width_px: u32, dark: bool) -> anyhow::Result<Vec<u
 }
 
 /// Gives the store a time zone in which it is 14 h now.
-async fn early_afternoon(shop: &Shop) -> anyhow::Result<()> {
+pub(super) async fn early_afternoon(shop: &Shop) -> anyhow::Result<()> {
     let hour = i64::try_from(now_ms() / 3_600_000 % 24)?;
     // From -10 to 13; POSIX counts the other way round.
     let ahead = (14 - hour + 10).rem_euclid(24) - 10;

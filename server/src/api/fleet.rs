@@ -1,0 +1,187 @@
+//! How gateways and fixed beacons do, for shop systems.
+//!
+//! In: a store. Out: one row a device, with its state and since when.
+//! Invariant: judges nothing itself; [`crate::fleet::state`] does.
+
+use axum::{Json, extract::State};
+use protocol::{
+    AnchorId, StoreId,
+    message::{Counts, LinkState},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    App, Page, PageQuery,
+    access::ShopKey,
+    problem::{At, Problem, Query},
+};
+use crate::{
+    clock,
+    fleet::state::{BeaconState, Ears, GatewayState},
+    store::{
+        beacons::{self, BeaconRow, GatewayRow},
+        shop,
+    },
+};
+
+/// A gateway's last word, and what it came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GatewayView {
+    gateway: String,
+    /// Its last word: `online` or `offline`.
+    #[schema(value_type = String)]
+    state: LinkState,
+    /// How it does.
+    health: GatewayState,
+    /// Since when; none: it never spoke.
+    since_ms: Option<u64>,
+    /// None: it never spoke.
+    version: Option<String>,
+    /// When it last spoke.
+    heard_ms: Option<u64>,
+    #[schema(value_type = Object)]
+    counts: Counts,
+}
+
+/// How the gateways of a store do.
+#[utoipa::path(get, path = "/v1/stores/{store}/gateways", tag = "fleet",
+    params(("store" = String, Path)),
+    responses((status = 200, body = Vec<GatewayView>), (status = "default", body = Problem)))]
+pub(super) async fn gateways(
+    _: ShopKey,
+    State(app): State<App>,
+    At(store): At<StoreId>,
+) -> Result<Json<Vec<GatewayView>>, Problem> {
+    let rows = app
+        .readers
+        .read(move |db| {
+            shop::store(db, &store)?;
+            beacons::gateways(db, &store)
+        })
+        .await?;
+    let (now_ms, listening_since_ms) = (clock::now_ms(), app.fleet.listening_since_ms());
+    let view = |row: GatewayRow| {
+        let gateway = row.gateway.to_string();
+        let Some(kept) = row.kept else {
+            return GatewayView {
+                gateway,
+                state: LinkState::Offline,
+                health: GatewayState::NotYetHeard,
+                since_ms: None,
+                version: None,
+                heard_ms: None,
+                counts: Counts::default(),
+            };
+        };
+        let (health, since_ms) = kept.seen(now_ms, listening_since_ms);
+        GatewayView {
+            gateway,
+            state: kept.link,
+            health,
+            since_ms: Some(since_ms),
+            version: Some(kept.version),
+            heard_ms: Some(kept.heard_ms),
+            counts: kept.counts,
+        }
+    };
+    Ok(Json(rows.into_iter().map(view).collect()))
+}
+
+/// A fixed beacon.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BeaconView {
+    /// `ibeacon:uuid:major:minor`
+    transmitter: String,
+    anchor: String,
+    zone: String,
+    state: BeaconState,
+    /// Since when; none: all is well, or it was never heard.
+    since_ms: Option<u64>,
+    /// What it last said of its battery; none: it does not say.
+    battery_mv: Option<u16>,
+    /// What that is of a lithium coin cell.
+    battery_percent: Option<u8>,
+    temperature_c: Option<f64>,
+    /// When any gateway last heard it.
+    last_heard_ms: Option<u64>,
+    /// The gateways that had it then, the strongest first.
+    heard_by: Vec<HearingView>,
+}
+
+/// What a gateway had of a beacon.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HearingView {
+    gateway: String,
+    last_heard_ms: u64,
+    /// Median of the last status that had heard it.
+    rssi_dbm: Option<i8>,
+    /// Advertisements in that status.
+    count: u32,
+}
+
+impl BeaconView {
+    fn of(row: &BeaconRow, ears: &Ears, now_ms: u64) -> Self {
+        let kept = &row.kept;
+        let (state, since_ms) = kept.seen(ears, now_ms);
+        let said = kept.telemetry;
+        let temperature = said.and_then(|t| t.temperature_centi_c);
+        let hearing = |h: &crate::fleet::state::Hearing| HearingView {
+            gateway: h.gateway.to_string(),
+            last_heard_ms: h.heard_last_ms,
+            rssi_dbm: h.rssi_dbm,
+            count: h.count,
+        };
+        Self {
+            transmitter: row.transmitter.to_string(),
+            anchor: row.anchor.to_string(),
+            zone: row.zone.to_string(),
+            state,
+            since_ms,
+            battery_mv: said.and_then(|t| t.battery_mv),
+            battery_percent: kept.battery_percent(),
+            temperature_c: temperature.map(|centi_c| f64::from(centi_c) / 100.0),
+            last_heard_ms: kept.heard_last_ms(),
+            heard_by: kept.heard_by().into_iter().map(hearing).collect(),
+        }
+    }
+}
+
+/// Where a page of anchors starts and how long it is.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AnchorPageQuery {
+    /// At most this many, 1 to 1,000; 200 if it is not said.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    after: Option<AnchorId>,
+}
+
+/// How the fixed beacons of a store do, by the names of their anchors.
+#[utoipa::path(get, path = "/v1/stores/{store}/beacons", tag = "fleet",
+    params(("store" = String, Path), AnchorPageQuery),
+    responses((status = 200, body = Page<BeaconView>), (status = "default", body = Problem)))]
+pub(super) async fn beacons(
+    _: ShopKey,
+    State(app): State<App>,
+    At(store): At<StoreId>,
+    Query(page): Query<AnchorPageQuery>,
+) -> Result<Json<Page<BeaconView>>, Problem> {
+    let limit = PageQuery::checked(page.limit)?;
+    let (gateways, rows) = app
+        .readers
+        .read(move |db| {
+            shop::store(db, &store)?;
+            let rows = beacons::beacons(db, &store, page.after.as_ref(), limit)?;
+            Ok((beacons::gateways(db, &store)?, rows))
+        })
+        .await?;
+    let now_ms = clock::now_ms();
+    let ears = beacons::ears(&gateways, now_ms, app.fleet.listening_since_ms());
+    let view = |row: &BeaconRow| BeaconView::of(row, &ears, now_ms);
+    let items = rows.iter().map(view).collect();
+    Ok(Json(Page::new(items, limit, |b: &BeaconView| {
+        b.anchor.clone()
+    })))
+}
