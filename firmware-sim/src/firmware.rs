@@ -16,10 +16,28 @@ use crate::rng::Seed;
 pub const ADV_DELAY_MAX_US: u64 = 10_000;
 /// A fixed beacon sends once a second: a coin cell lasts two years.
 pub const BEACON_INTERVAL_US: u64 = 1_000_000;
+/// Every so many advertisements it sends telemetry from the same address, as Eddystone asks of
+/// beacons that have it.
+pub const TELEMETRY_EVERY: u64 = 10;
 /// An app on Android asks for `ADVERTISE_MODE_BALANCED`, which is 250 ms.
 pub const ANDROID_INTERVAL_US: u64 = 250_000;
 /// An iPhone in the foreground: one of the intervals of Apple's accessory design guidelines.
 pub const IOS_INTERVAL_US: u64 = 546_250;
+
+/// What a fixed beacon says of itself: fresh batteries differ a little, a shop is at 21.5 °C.
+pub fn telemetry(place: usize, at_us: u64) -> Frame {
+    let used_mv = u16::try_from(place)
+        .unwrap_or(0)
+        .saturating_mul(15)
+        .min(900);
+    let since_on = |unit_us: u64| u32::try_from(at_us / unit_us).unwrap_or(u32::MAX);
+    Frame::EddystoneTlm(air::Telemetry {
+        battery_mv: 3_000 - used_mv,
+        temperature_raw: 0x1580,
+        adv_count: since_on(BEACON_INTERVAL_US),
+        uptime_ds: since_on(100_000),
+    })
+}
 
 /// When the address changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use crate::{
     air::Air,
     carrier::{Carrier, Errand, ReportedCounts, Surroundings},
     clock,
+    firmware::{self, BEACON_INTERVAL_US, TELEMETRY_EVERY},
     http::{Api, ApiError, ServerInfo},
     phone::{
         Enrolled, Phone, PhoneError, Platform,
@@ -440,6 +441,31 @@ impl<'a, P: FnMut(&Progress)> Player<'a, P> {
                         .deliver(&self.scene.plan().anchors[anchor].anchor, &line, sender);
                 }
                 Receiver::Phone(place) => self.hear(place, &emission, rssi_dbm),
+            }
+        }
+        let address = on_air.address.clone();
+        self.tell_telemetry(&emission, &address);
+    }
+
+    /// Right behind some of its advertisements a fixed beacon says how it does.
+    fn tell_telemetry(&self, emission: &Emission, address: &str) {
+        let Source::Beacon(place) = emission.source else {
+            return;
+        };
+        if emission.at_us / BEACON_INTERVAL_US % TELEMETRY_EVERY != 0 {
+            return;
+        }
+        let frame = firmware::telemetry(place, emission.at_us);
+        let ad_hex = hex::encode(protocol::air::encode(&frame));
+        for &(receiver, rssi_dbm) in &emission.heard {
+            if let Receiver::Antenna(anchor) = receiver {
+                let line = AirLine {
+                    address: address.to_owned(),
+                    rssi_dbm,
+                    ad_hex: ad_hex.clone(),
+                };
+                let anchor = &self.scene.plan().anchors[anchor].anchor;
+                self.air.deliver(anchor, &line, None);
             }
         }
     }

@@ -88,11 +88,10 @@ pub(super) async fn listen(
     };
     if ended.is_ok() {
         ears.end_scan().await;
-    } else {
-        // On its way out, btleplug takes its match rules back over the bus and panics if it
-        // cannot. The process ends with this source, and takes everything with it.
-        std::mem::forget(ears.events);
     }
+    // Dropped, btleplug takes its match rules back over the bus, and panics if that is gone. The
+    // process ends with this source, and the bus forgets its rules with it.
+    std::mem::forget(ears.events);
     ended
 }
 

@@ -54,6 +54,11 @@ pub(crate) fn tests() -> Vec<Trial> {
         ),
         test("radio_adapter_pulled_out_and_put_back", NEEDS, pulled_out),
         test("radio_bluetoothd_restarted", NEEDS, daemon_restarted),
+        test(
+            "radio_stop_while_the_bus_is_gone_is_no_panic",
+            NEEDS,
+            bus_gone_at_stop,
+        ),
         test("radio_bus_gone_ends_the_process", NEEDS, bus_gone),
         test("radio_controller_that_hangs_is_power_cycled", NEEDS, hangs),
         test(
@@ -289,6 +294,17 @@ async fn bus_gone() -> anyhow::Result<()> {
     shop.start_gateway()?;
     shop.heard_again("bus gone, gateway started again", mended)
         .await
+}
+
+async fn bus_gone_at_stop() -> anyhow::Result<()> {
+    let mut shop = Shop::open(Options::default()).await?;
+    shop.machine.kill_bus().await;
+    let mut gateway = shop.gateway.take().context("no gateway")?;
+    let log = gateway.log.clone();
+    tokio::task::spawn_blocking(move || gateway.stop()).await??;
+    let log = std::fs::read_to_string(log)?;
+    anyhow::ensure!(!log.contains("panicked"), "{log}");
+    Ok(())
 }
 
 async fn hangs() -> anyhow::Result<()> {
