@@ -452,7 +452,7 @@ impl<'a, P: FnMut(&Progress)> Player<'a, P> {
         let Source::Beacon(place) = emission.source else {
             return;
         };
-        if emission.at_us / BEACON_INTERVAL_US % TELEMETRY_EVERY != 0 {
+        if !(emission.at_us / BEACON_INTERVAL_US).is_multiple_of(TELEMETRY_EVERY) {
             return;
         }
         let frame = firmware::telemetry(place, emission.at_us);

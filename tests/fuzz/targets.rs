@@ -17,8 +17,11 @@ use protocol::{
     sim::{AirLine, Hello},
 };
 
+/// Is asked of a decoder.
+pub(crate) type Target = fn(&[u8]);
+
 /// Name and function of every target.
-pub(crate) const ALL: [(&str, fn(&[u8])); 7] = [
+pub(crate) const ALL: [(&str, Target); 7] = [
     ("air", air),
     ("btsnoop", btsnoop),
     ("hci", hci),
@@ -60,12 +63,8 @@ pub(crate) fn btsnoop(data: &[u8]) {
     let Ok(recording) = Recording::new(data.to_vec()) else {
         return;
     };
-    let mut bytes = 0;
-    for report in recording.reports() {
-        if let Ok(report) = report {
-            bytes += report.ad.as_bytes().len();
-        }
-    }
+    let whole = recording.reports().flatten();
+    let bytes: usize = whole.map(|report| report.ad.as_bytes().len()).sum();
     assert!(bytes <= data.len());
 }
 
