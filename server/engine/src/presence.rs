@@ -7,6 +7,12 @@
 //! Invariant: integers alone, so that a snapshot holds the belief exactly; at most
 //! [`TRACKS_MAX`] tracks and [`RADIOS_MAX`] radios per customer.
 
+pub mod confidence;
+pub mod filter;
+pub mod geometry;
+pub mod model;
+pub mod walk;
+
 use protocol::RadioId;
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod consent;
+mod filter;
 mod history;
 mod matching;
 mod presence;

@@ -1,0 +1,251 @@
+//! A store that nobody has walked yet: from anchors named to zones, or from a floor plan.
+//!
+//! In: which zone each anchor stands in, or where; and constants of the air. Out: a [`Model`].
+//! Promises: the last place is always [`OUTSIDE`], and everything can be reached from it.
+//! Invariant: levels fall with distance; nothing here is learned, except offsets of gateways.
+
+use super::model::{Hearing, Misshapen, Model, OUTSIDE, Settings};
+
+/// Constants of the air in a shop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Air {
+    /// Median strength at one metre. Phones at 1 m in a pocket or hand: about -59 dBm, as iBeacon's
+    /// calibration value has it.
+    pub at_1m_dbm: f32,
+    /// Path-loss exponent (log-distance model; Rappaport 2002, 4.9.1). Shops: 2 to 3.
+    pub exponent: f32,
+    /// Shadowing, fading and bodies together.
+    pub sigma_db: f32,
+    /// Half of what comes in as weakly as this is not received.
+    pub floor_dbm: f32,
+    /// Sightings in a second when all is received.
+    pub per_s: f32,
+}
+
+impl Default for Air {
+    fn default() -> Self {
+        Self {
+            at_1m_dbm: -59.0,
+            exponent: 2.5,
+            sigma_db: 7.0,
+            floor_dbm: -94.0,
+            per_s: 1.0,
+        }
+    }
+}
+
+/// Part of a zone: a rectangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Patch {
+    /// Whose.
+    pub zone: u16,
+    /// Its middle.
+    pub x_m: f32,
+    /// Its middle.
+    pub y_m: f32,
+    /// From side to side.
+    pub wide_m: f32,
+    /// From front to back.
+    pub deep_m: f32,
+    /// There is a way out.
+    pub door: bool,
+}
+
+/// An anchor on the plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spot {
+    /// Metres east.
+    pub x_m: f32,
+    /// Metres north.
+    pub y_m: f32,
+    /// What it hears beyond what the air gives: see [`gateway_offsets_db`].
+    pub offset_db: f32,
+}
+
+/// Walking and standing in a shop, mean: people stand most of the time and walk at 1.2 m/s.
+const SPEED_M_S: f32 = 0.5;
+
+/// Share of seconds in which somebody goes to a zone next door: she stays for most of a minute.
+const MOVES_PER_S: f32 = 0.02;
+
+/// Share of seconds in which somebody at a door uses it.
+const LEAVES_PER_S: f32 = 0.003;
+
+/// Share of seconds in which somebody outside comes in.
+const COMES_PER_S: f32 = 0.003;
+
+/// Outside the store this much less is heard than anywhere in it.
+const OUTSIDE_DB: f32 = 10.0;
+
+/// And so rarely: somebody who passes, a signal through the glass.
+const OUTSIDE_PER_S: f32 = 0.02;
+
+/// Levels of an anchor in its own zone, next door and elsewhere, with the share that is received.
+/// Robust, not sharp: it must hold for a shelf and for a hall.
+const NAMED: [(f32, f32); 3] = [(-66.0, 1.0), (-76.0, 0.8), (-84.0, 0.5)];
+
+/// Anchors named to zones, and nothing else. `next_to` tells which zones touch; if it is not
+/// known, all do.
+pub fn named(
+    settings: Settings,
+    air: &Air,
+    zones: u16,
+    anchors: &[u16],
+    next_to: impl Fn(u16, u16) -> bool,
+) -> Result<Model, Misshapen> {
+    let mut zone_of: Vec<u16> = (0..zones).collect();
+    zone_of.push(OUTSIDE);
+    let mut hearings = Vec::with_capacity(anchors.len() * zone_of.len());
+    for &own in anchors {
+        hearings.extend((0..zones).map(|zone| {
+            let far = if zone == own {
+                0
+            } else {
+                2 - usize::from(next_to(zone, own))
+            };
+            let (level_dbm, received) = NAMED[far];
+            Hearing {
+                level_dbm,
+                sigma_db: air.sigma_db,
+                per_s: air.per_s * received,
+            }
+        }));
+        hearings.push(outside(air, NAMED[2].0));
+    }
+    let step_s = settings.step_ms as f32 / 1_000.0;
+    let moves = |place: usize, out: &mut Vec<(u32, f32)>| {
+        let here = place as u16; // at most `zones`
+        let other = |zone: u16| zone != here && (here == zones || next_to(here, zone));
+        let near = (0..zones).filter(|&zone| other(zone)).count().max(1) as f32;
+        let moving = if here == zones {
+            COMES_PER_S
+        } else {
+            MOVES_PER_S
+        } * step_s;
+        out.push((u32::from(here), 1.0 - moving));
+        out.extend(
+            (0..zones)
+                .filter(|&z| other(z))
+                .map(|z| (u32::from(z), moving / near)),
+        );
+        if here != zones {
+            out.push((u32::from(zones), LEAVES_PER_S * step_s));
+        }
+    };
+    let rest = mostly_outside(zone_of.len());
+    Model::new(settings, zone_of, &hearings, moves, &rest)
+}
+
+/// Patches and anchors on a plan.
+pub fn plan(
+    settings: Settings,
+    air: &Air,
+    patches: &[Patch],
+    spots: &[Spot],
+) -> Result<Model, Misshapen> {
+    let mut zone_of: Vec<u16> = patches.iter().map(|patch| patch.zone).collect();
+    zone_of.push(OUTSIDE);
+    let mut hearings = Vec::with_capacity(spots.len() * zone_of.len());
+    for spot in spots {
+        let from = hearings.len();
+        hearings.extend(patches.iter().map(|patch| patch.hears(air, spot)));
+        let own = hearings.get(from..).unwrap_or_default();
+        let least = own.iter().map(|h| h.level_dbm).fold(-60.0, f32::min);
+        hearings.push(outside(air, least));
+    }
+    let step_s = settings.step_ms as f32 / 1_000.0;
+    let moves = |place: usize, out: &mut Vec<(u32, f32)>| {
+        let Some(here) = patches.get(place) else {
+            let doors = (0..).zip(patches).filter(|(_, patch)| patch.door);
+            out.extend(doors.map(|(at, _)| (at, COMES_PER_S * step_s)));
+            out.push((place as u32, 1.0));
+            return;
+        };
+        let mut left = 1.0;
+        for (at, there) in (0..).zip(patches) {
+            if at as usize != place && here.touches(there) {
+                let way_m = (here.x_m - there.x_m).hypot(here.y_m - there.y_m);
+                let share = SPEED_M_S * step_s / (4.0 * way_m.max(1.0));
+                left -= share;
+                out.push((at, share));
+            }
+        }
+        if here.door {
+            left -= LEAVES_PER_S * step_s;
+            out.push((patches.len() as u32, LEAVES_PER_S * step_s));
+        }
+        out.push((place as u32, left.max(0.1)));
+    };
+    let rest = mostly_outside(zone_of.len());
+    Model::new(settings, zone_of, &hearings, moves, &rest)
+}
+
+/// What each gateway hears more than the air explains: the median of what it has of fixed beacons,
+/// `(gateway, distance in metres, median strength)`, less what was expected.
+pub fn gateway_offsets_db(air: &Air, gateways: usize, heard: &[(usize, f32, f32)]) -> Vec<f32> {
+    let median = |gateway: usize| {
+        let own = heard.iter().filter(|(at, ..)| *at == gateway);
+        let mut over: Vec<f32> = own.map(|(_, m, dbm)| dbm - air.level_dbm(*m)).collect();
+        over.sort_by(f32::total_cmp);
+        over.get(over.len() / 2).copied().unwrap_or(0.0)
+    };
+    (0..gateways).map(median).collect()
+}
+
+impl Air {
+    /// Log-distance path loss; nearer than half a metre is half a metre.
+    pub fn level_dbm(&self, distance_m: f32) -> f32 {
+        self.at_1m_dbm - 10.0 * self.exponent * distance_m.max(0.5).log10()
+    }
+
+    /// The share that is received of what comes in at a level: a logistic for the normal
+    /// distribution (1.702; Bowling et al. 2009).
+    fn received(&self, level_dbm: f32) -> f32 {
+        let over = (level_dbm - self.floor_dbm) / self.sigma_db;
+        1.0 / (1.0 + (-1.702 * over).exp())
+    }
+}
+
+impl Patch {
+    fn touches(&self, other: &Self) -> bool {
+        let apart = |a: f32, b: f32, both: f32| (a - b).abs() - both / 2.0;
+        let x = apart(self.x_m, other.x_m, self.wide_m + other.wide_m);
+        let y = apart(self.y_m, other.y_m, self.deep_m + other.deep_m);
+        // A shared side, not a shared corner; plans are drawn to some centimetres.
+        x < 0.1 && y < 0.1 && (x < -0.1 || y < -0.1)
+    }
+
+    /// The mean over nine points of the patch, and their spread with the air's.
+    fn hears(&self, air: &Air, spot: &Spot) -> Hearing {
+        let thirds = [-1.0, 0.0, 1.0].map(|third| third / 3.0);
+        let level = |along: f32, across: f32| {
+            let x_m = self.x_m + along * self.wide_m - spot.x_m;
+            let y_m = self.y_m + across * self.deep_m - spot.y_m;
+            air.level_dbm(x_m.hypot(y_m)) + spot.offset_db
+        };
+        let levels = thirds.map(|x| thirds.map(|y| level(x, y)));
+        let all = || levels.iter().flatten();
+        let mean = all().sum::<f32>() / 9.0;
+        let spread = all().map(|l| (l - mean).powi(2)).sum::<f32>() / 9.0;
+        let per_s = air.per_s * all().map(|&l| air.received(l)).sum::<f32>() / 9.0;
+        Hearing {
+            level_dbm: mean,
+            sigma_db: (air.sigma_db.powi(2) + spread).sqrt(),
+            per_s: per_s.max(1e-3),
+        }
+    }
+}
+
+fn outside(air: &Air, least_dbm: f32) -> Hearing {
+    Hearing {
+        level_dbm: least_dbm - OUTSIDE_DB,
+        sigma_db: air.sigma_db,
+        per_s: OUTSIDE_PER_S * air.per_s,
+    }
+}
+
+fn mostly_outside(places: usize) -> Vec<f32> {
+    let mut rest = vec![0.1 / places as f32; places];
+    rest[places - 1] = 0.9;
+    rest
+}

@@ -1,0 +1,229 @@
+//! What is known of a store's air: how each anchor is heard in each place, and how people move.
+//!
+//! In: levels and rates per anchor and place, from names ([`super::geometry`]), from a floor plan,
+//! or from a calibration walk ([`super::walk`]). Out: the tables that [`super::filter`] reads.
+//! Promises: every place has a zone or is [`OUTSIDE`]; moves out of a place sum to one.
+//! Invariant: never changes while it is in use; a filter keeps numbers of places, nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::confidence::Confidence;
+
+/// The zone of a place that is in no zone: the street, or "not here".
+pub const OUTSIDE: u16 = u16::MAX;
+
+/// How one anchor is heard in one place by a radio without offset.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Hearing {
+    /// Median strength.
+    pub level_dbm: f32,
+    /// Spread around it: fading, bodies, and the place's own size.
+    pub sigma_db: f32,
+    /// Sightings in a second.
+    pub per_s: f32,
+}
+
+/// How much weight observations have. Defaults: ten-fold cross-validation by trace on the training
+/// walks of three floors of a mall, one phone model (the docs name the figures).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Time between two moves; a second fits a walk of 1.2 m/s and places of 2.5 m.
+    pub step_ms: u64,
+    /// Degrees of freedom of Student's t, for strengths: 2, 4 and 8 differed by .002 in accuracy.
+    pub tail: f32,
+    /// Weight of a strength's log-likelihood.
+    pub strength_weight: f32,
+    /// Weight of being heard, and of not being heard: counts are burstier than Poisson.
+    pub count_weight: f32,
+    /// Sightings of one anchor closer than this share their weight: fading has not moved on yet.
+    pub fresh_ms: u32,
+    /// Share of belief that forgets everything at each step: she took a way that we do not know.
+    pub restart: f32,
+    /// Spread of radios' offsets before anything is learned; 0: all radios are the same model.
+    pub offset_sigma_db: f32,
+    /// How many sightings the assumed advertising rate is worth against the measured one.
+    pub rate_prior: f32,
+    /// Probability at which a zone is said.
+    pub say_p: f32,
+    /// Probability below which it is no longer said.
+    pub keep_p: f32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            step_ms: 1_000,
+            tail: 4.0,
+            strength_weight: 1.0,
+            count_weight: 0.5,
+            fresh_ms: 1_000,
+            restart: 0.002,
+            offset_sigma_db: 4.0,
+            rate_prior: 5.0,
+            say_p: 0.9,
+            keep_p: 0.6,
+        }
+    }
+}
+
+/// A store as the filter works with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    pub(super) settings: Settings,
+    pub(super) confidence: Confidence,
+    zone_of: Vec<u16>,
+    zones: usize,
+    /// By anchor, then by place.
+    levels_dbm: Vec<f32>,
+    /// 1 / variance, in the same order.
+    precisions: Vec<f32>,
+    /// What is left of a sighting's log-likelihood, less the greatest of the anchor.
+    bases: Vec<f32>,
+    /// Sightings of all anchors in a second, by place.
+    pub(super) heard_per_s: Vec<f32>,
+    moves: Moves,
+    /// What is believed of somebody of whom nothing is known.
+    pub(super) rest: Vec<f32>,
+}
+
+/// Moves of one step, by the place that they begin in.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Moves {
+    ends: Vec<u32>,
+    to: Vec<u32>,
+    share: Vec<f32>,
+}
+
+/// One anchor's rows.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) levels_dbm: &'a [f32],
+    pub(super) precisions: &'a [f32],
+    pub(super) bases: &'a [f32],
+}
+
+/// No moves or hearings for a place, or a zone for which there is no room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misshapen;
+
+impl Model {
+    /// `hearings` by anchor, then by place; `moves(place)` gives weights of the places that can be
+    /// reached in a step; `rest` weighs the places of somebody of whom nothing is known.
+    pub fn new(
+        settings: Settings,
+        zone_of: Vec<u16>,
+        hearings: &[Hearing],
+        moves: impl Fn(usize, &mut Vec<(u32, f32)>),
+        rest: &[f32],
+    ) -> Result<Self, Misshapen> {
+        let places = zone_of.len();
+        if places == 0 || rest.len() != places || !hearings.len().is_multiple_of(places) {
+            return Err(Misshapen);
+        }
+        let named = zone_of.iter().filter(|&&zone| zone != OUTSIDE);
+        let zones = named.max().map_or(0, |&zone| usize::from(zone) + 1);
+        let mut heard_per_s = vec![0.0; places];
+        let mut bases = Vec::with_capacity(hearings.len());
+        for row in hearings.chunks(places) {
+            let base = |h: &Hearing| {
+                settings.count_weight * h.per_s.ln() - settings.strength_weight * h.sigma_db.ln()
+            };
+            let top = row.iter().map(base).fold(f32::NEG_INFINITY, f32::max);
+            bases.extend(row.iter().map(|h| base(h) - top));
+            for (sum, h) in heard_per_s.iter_mut().zip(row) {
+                *sum += h.per_s;
+            }
+        }
+        let total: f32 = rest.iter().sum();
+        Ok(Self {
+            moves: Moves::new(places, moves).ok_or(Misshapen)?,
+            rest: rest.iter().map(|weight| weight / total).collect(),
+            levels_dbm: hearings.iter().map(|h| h.level_dbm).collect(),
+            precisions: hearings.iter().map(|h| h.sigma_db.powi(-2)).collect(),
+            confidence: Confidence::default(),
+            settings,
+            zone_of,
+            zones,
+            bases,
+            heard_per_s,
+        })
+    }
+
+    /// How sure to be, as measured.
+    #[must_use]
+    pub fn with_confidence(self, confidence: Confidence) -> Self {
+        Self { confidence, ..self }
+    }
+
+    /// Places; each costs a customer four bytes.
+    pub fn places(&self) -> usize {
+        self.zone_of.len()
+    }
+
+    /// Zones, numbered from 0.
+    pub fn zones(&self) -> usize {
+        self.zones
+    }
+
+    /// Anchors, numbered from 0.
+    pub fn anchors(&self) -> usize {
+        self.bases.len() / self.places()
+    }
+
+    /// A place's zone, or [`OUTSIDE`].
+    pub fn zone_of(&self, place: usize) -> u16 {
+        self.zone_of.get(place).copied().unwrap_or(OUTSIDE)
+    }
+
+    pub(super) fn rows(&self, anchor: u16) -> Option<Rows<'_>> {
+        let places = self.places();
+        let from = usize::from(anchor) * places;
+        let range = from..from + places;
+        Some(Rows {
+            levels_dbm: self.levels_dbm.get(range.clone())?,
+            precisions: self.precisions.get(range.clone())?,
+            bases: self.bases.get(range)?,
+        })
+    }
+
+    /// One step of moving: `next` becomes where `belief` went.
+    pub(super) fn step(&self, belief: &[f32], next: &mut Vec<f32>) {
+        next.clear();
+        next.extend(self.rest.iter().map(|rest| rest * self.settings.restart));
+        let kept = 1.0 - self.settings.restart;
+        let mut from = 0;
+        for (share, &end) in belief.iter().zip(&self.moves.ends) {
+            let share = share * kept;
+            let to = end as usize;
+            // What is next to nothing does not move anybody.
+            if share > 1e-9 {
+                for (&place, weight) in self.moves.to[from..to]
+                    .iter()
+                    .zip(&self.moves.share[from..to])
+                {
+                    next[place as usize] += share * weight;
+                }
+            }
+            from = to;
+        }
+    }
+}
+
+impl Moves {
+    fn new(places: usize, moves: impl Fn(usize, &mut Vec<(u32, f32)>)) -> Option<Self> {
+        let mut all = Self::default();
+        let mut own = Vec::new();
+        for place in 0..places {
+            own.clear();
+            moves(place, &mut own);
+            let sum: f32 = own.iter().map(|(_, weight)| weight).sum();
+            if sum <= 0.0 || own.iter().any(|&(to, _)| to as usize >= places) {
+                return None;
+            }
+            all.to.extend(own.iter().map(|(to, _)| to));
+            all.share.extend(own.iter().map(|(_, weight)| weight / sum));
+            all.ends.push(u32::try_from(all.to.len()).ok()?);
+        }
+        Some(all)
+    }
+}
