@@ -62,9 +62,9 @@ pub struct WalkSettings {
     pub far_m: f32,
     /// See `far_m`.
     pub far_share: f32,
-    /// Ground this far from any stand is a place too. With it and the wide kernel the surest fifth
-    /// of all answers is right in .88 in place of .83: what nobody walked is no longer drawn to
-    /// what somebody did.
+    /// Ground this far from any stand is a place too: what nobody walked is no longer drawn to what
+    /// somebody did. The surest fifth of all answers, forty folds: 5 m .860, 7.5 m .887, 10 m .885;
+    /// without wide kernel and reach (ten folds) .830.
     pub reach_m: f32,
     /// A report is this much later than what it tells. 0, 1 and 2 s: .623, .627, .624.
     pub delay_ms: u64,
@@ -87,7 +87,7 @@ impl Default for WalkSettings {
             near_m: 4.0,
             far_m: 8.0,
             far_share: 0.1,
-            reach_m: 5.0,
+            reach_m: 10.0,
             delay_ms: 1_000,
             prior_s: 1.0,
             prior_sightings: 0.5,
@@ -117,6 +117,8 @@ pub fn settings() -> Settings {
         offset_sigma_db: 0.0,
         rate_prior: 1e9,
         fresh_ms: 0,
+        // Forty folds: the surest fifth right in .892, with 1.0 in .885.
+        strength_weight: 0.7,
         ..Settings::default()
     }
 }

@@ -25,7 +25,7 @@ enum Command {
         #[arg(long, default_value_t = 1.0)]
         train_share: f64,
         /// Walks are left out in so many groups to learn how sure to be.
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = 40)]
         folds: usize,
     },
 }
