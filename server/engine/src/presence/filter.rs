@@ -46,7 +46,7 @@ pub struct Filter {
     said: Said,
 }
 
-/// One radio, beside its id in 32 bytes.
+/// One radio, in 40 bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Radio {
     id: RadioId,
