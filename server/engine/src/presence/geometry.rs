@@ -2,6 +2,7 @@
 //!
 //! In: which zone each anchor stands in, or where; and constants of the air. Out: a [`Model`].
 //! Promises: the last place is always [`OUTSIDE`], and everything can be reached from it.
+//! Its constants are assumptions: no recording has chosen them yet.
 //! Invariant: levels fall with distance; nothing here is learned, except offsets of gateways.
 
 use super::model::{Hearing, Misshapen, Model, OUTSIDE, Settings};

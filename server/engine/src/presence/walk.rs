@@ -50,8 +50,8 @@ pub struct Stand {
     pub zone: u16,
 }
 
-/// How walks become a model. Defaults: ten-fold cross-validation by walk on the training walks of
-/// three floors of a mall.
+/// How walks become a model. Defaults: cross-validation by walk on the training walks of three
+/// floors of a mall, one setting moved at a time; ten folds in a prototype where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WalkSettings {
     /// Side of a place. 2.5 m: .627 right, 4 m: .618.
