@@ -6,6 +6,10 @@
 //! sightings would have given; what arrives out of order never makes a level older.
 //! Invariant: integers alone, so that a snapshot holds the belief exactly; at most
 //! [`TRACKS_MAX`] tracks and [`RADIOS_MAX`] radios per customer.
+//!
+//! [`filter`], with its models ([`model`], [`geometry`], [`walk`]) and its [`confidence`], is what
+//! is to take the place of this belief. It is evaluated (`evaluate walk` in the tests package) and
+//! decides nothing yet.
 
 pub mod confidence;
 pub mod filter;
