@@ -233,10 +233,11 @@ impl Filter {
 
     fn weigh_silence(&mut self, model: &Model) {
         let dt_s = model.settings.step_ms as f32 / 1_000.0;
+        let heard_per_s = model.heard_per_s(self.step);
         let mean: f32 = self
             .belief
             .iter()
-            .zip(&model.heard_per_s)
+            .zip(heard_per_s)
             .map(|(b, r)| b * r)
             .sum();
         let fade = (-dt_s / RATE_FADES_S).exp();
@@ -251,7 +252,7 @@ impl Filter {
             pace = 1.0;
         }
         let weight = -model.settings.count_weight * pace * dt_s;
-        for (share, per_s) in self.belief.iter_mut().zip(&model.heard_per_s) {
+        for (share, per_s) in self.belief.iter_mut().zip(heard_per_s) {
             *share *= (weight * (per_s - mean)).exp();
         }
         normalise(&mut self.belief);

@@ -3,7 +3,8 @@
 //! In: levels and rates per anchor and place, from names ([`super::geometry`]), from a floor plan,
 //! or from a calibration walk ([`super::walk`]). Out: the tables that [`super::filter`] reads.
 //! Promises: every place has a zone or is [`OUTSIDE`]; moves out of a place sum to one.
-//! Invariant: never changes while it is in use; a filter keeps numbers of places, nothing else.
+//! Invariant: never changes while it is in use, but for which anchors listen; a filter keeps
+//! numbers of places, nothing else.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,10 @@ use super::confidence::Confidence;
 
 /// The zone of a place that is in no zone: the street, or "not here".
 pub const OUTSIDE: u16 = u16::MAX;
+
+/// Changes of who listens that are remembered. A filter that was not looked at for longer than that
+/// takes the oldest that is left: sixteen gateways may come and go in [`super::filter::STEPS_MAX`].
+pub const EARS_MAX: usize = 32;
 
 /// How one anchor is heard in one place by a radio without offset.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,11 +88,22 @@ pub struct Model {
     precisions: Vec<f32>,
     /// What is left of a sighting's log-likelihood, less the greatest of the anchor.
     bases: Vec<f32>,
-    /// Sightings of all anchors in a second, by place.
-    pub(super) heard_per_s: Vec<f32>,
+    /// Sightings in a second, in the same order.
+    rates_per_s: Vec<f32>,
+    /// Who listened since when, oldest first; never empty.
+    ears: Vec<Ears>,
     moves: Moves,
     /// What is believed of somebody of whom nothing is known.
     pub(super) rest: Vec<f32>,
+}
+
+/// What is due while certain anchors listen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Ears {
+    /// The first step that they listen in.
+    from_step: u64,
+    /// Sightings of all that listen in a second, by place.
+    heard_per_s: Vec<f32>,
 }
 
 /// Moves of one step, by the place that they begin in.
@@ -126,7 +142,6 @@ impl Model {
         }
         let named = zone_of.iter().filter(|&&zone| zone != OUTSIDE);
         let zones = named.max().map_or(0, |&zone| usize::from(zone) + 1);
-        let mut heard_per_s = vec![0.0; places];
         let mut bases = Vec::with_capacity(hearings.len());
         for row in hearings.chunks(places) {
             let base = |h: &Hearing| {
@@ -134,12 +149,9 @@ impl Model {
             };
             let top = row.iter().map(base).fold(f32::NEG_INFINITY, f32::max);
             bases.extend(row.iter().map(|h| base(h) - top));
-            for (sum, h) in heard_per_s.iter_mut().zip(row) {
-                *sum += h.per_s;
-            }
         }
         let total: f32 = rest.iter().sum();
-        Ok(Self {
+        let mut model = Self {
             moves: Moves::new(places, moves).ok_or(Misshapen)?,
             rest: rest.iter().map(|weight| weight / total).collect(),
             levels_dbm: hearings.iter().map(|h| h.level_dbm).collect(),
@@ -149,8 +161,35 @@ impl Model {
             zone_of,
             zones,
             bases,
+            rates_per_s: hearings.iter().map(|h| h.per_s).collect(),
+            ears: Vec::new(),
+        };
+        model.set_deaf(&[], 0);
+        Ok(model)
+    }
+
+    /// From `since_ms` on exactly these anchors are deaf: that they hear nothing says nothing. Steps
+    /// before it are weighed as they were, whenever a filter gets round to them; what was said of
+    /// later ones is replaced. Costs anchors times places.
+    pub fn set_deaf(&mut self, deaf: &[u16], since_ms: u64) {
+        let from_step = since_ms / self.settings.step_ms + 1;
+        let mut heard_per_s = vec![0.0; self.places()];
+        for (anchor, row) in (0..).zip(self.rates_per_s.chunks(self.places())) {
+            if !deaf.contains(&anchor) {
+                heard_per_s
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, per_s)| *sum += per_s);
+            }
+        }
+        self.ears.retain(|ears| ears.from_step < from_step);
+        if self.ears.len() == EARS_MAX {
+            self.ears.remove(0);
+        }
+        self.ears.push(Ears {
+            from_step,
             heard_per_s,
-        })
+        });
     }
 
     /// How sure to be, as measured.
@@ -177,6 +216,14 @@ impl Model {
     /// A place's zone, or [`OUTSIDE`].
     pub fn zone_of(&self, place: usize) -> u16 {
         self.zone_of.get(place).copied().unwrap_or(OUTSIDE)
+    }
+
+    /// Sightings that are due in a second, by place, of the anchors that listen in a step.
+    pub(super) fn heard_per_s(&self, step: u64) -> &[f32] {
+        let after = self.ears.partition_point(|ears| ears.from_step <= step);
+        self.ears
+            .get(after.saturating_sub(1))
+            .map_or(&[], |ears| &ears.heard_per_s)
     }
 
     pub(super) fn rows(&self, anchor: u16) -> Option<Rows<'_>> {

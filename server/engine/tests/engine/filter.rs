@@ -137,6 +137,55 @@ fn nobody_leaves_while_nobody_could_hear_her() {
 }
 
 #[test]
+fn the_silence_of_deaf_anchors_says_nothing() {
+    // Anchors fall away one by one, and those that are left hear her as before.
+    let mut p = Person::new(row());
+    p.stand(1, 0, 60, 0.0);
+    for deaf in 1..=4_u16 {
+        let from_s = 60 * u64::from(deaf);
+        let all: Vec<u16> = (0..deaf).collect();
+        p.model.set_deaf(&all, ZERO_MS + from_s * 1_000);
+        for s in from_s..from_s + 60 {
+            for anchor in deaf..4 {
+                let rssi_dbm = [-66.0, -76.0, -84.0, -84.0][usize::from(anchor.abs_diff(1))];
+                p.hear(s * 1_000 + 500, radio(1), anchor, rssi_dbm);
+            }
+        }
+        let answer = p.at((from_s + 60) * 1_000);
+        assert_eq!(answer.zone, Some(1), "{deaf} deaf: {answer:?}");
+    }
+}
+
+#[test]
+fn once_they_listen_again_silence_counts_again() {
+    let mut p = Person::new(row());
+    p.stand(1, 0, 60, 0.0);
+    p.model.set_deaf(&[0, 1, 2, 3], ZERO_MS + 60_000);
+    p.model.set_deaf(&[], ZERO_MS + 120_000);
+    assert_eq!(p.at(120_000).zone, Some(1), "nobody listened");
+    assert_eq!(p.at(160_000).zone, None);
+}
+
+#[test]
+fn it_does_not_matter_when_a_filter_is_looked_at_while_anchors_fall_deaf() {
+    let (mut often, mut seldom) = (Person::new(row()), Person::new(row()));
+    for p in [&mut often, &mut seldom] {
+        p.stand(1, 0, 20, 0.0);
+    }
+    for s in 20..80 {
+        for p in [&mut often, &mut seldom] {
+            if s % 10 == 0 {
+                let deaf: Vec<u16> = (0..s as u16 / 10 % 4).collect();
+                p.model.set_deaf(&deaf, ZERO_MS + s * 1_000);
+            }
+        }
+        often.at(s * 1_000);
+    }
+    let (often, seldom) = (often.at(80_000), seldom.at(80_000));
+    assert_eq!(often.log_odds.to_bits(), seldom.log_odds.to_bits());
+}
+
+#[test]
 fn a_quiet_radio_is_given_more_time_than_a_busy_one() {
     let left_after_s = |every_s: usize| {
         let mut p = Person::new(row());
