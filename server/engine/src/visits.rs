@@ -151,6 +151,15 @@ impl Visit {
         from_ms
     }
 
+    /// Nobody can say where she is; gives back since when, never before the stay that it ends.
+    pub(crate) fn lose_zone(&mut self, from_ms: u64) -> u64 {
+        let from_ms = from_ms.max(self.began_ms());
+        if let Some(open) = self.stays.iter_mut().find(|stay| stay.left_ms.is_none()) {
+            open.left_ms = Some(from_ms);
+        }
+        from_ms
+    }
+
     /// When the latest stay began, or the visit: it cannot end before.
     pub(crate) fn began_ms(&self) -> u64 {
         self.stays

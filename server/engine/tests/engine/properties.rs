@@ -240,6 +240,10 @@ impl Server {
 
     fn record(&mut self, change: &VisitChange) {
         match *change {
+            VisitChange::ZoneLost { visit, from_ms, .. } => {
+                let (_, past) = self.visits.get(&visit).expect("a visit that was entered");
+                assert!(past.entered_ms <= from_ms, "lost before she came");
+            }
             VisitChange::Entered {
                 visit,
                 customer,
@@ -256,7 +260,7 @@ impl Server {
                     "an id twice"
                 );
             }
-            VisitChange::Left { visit, left_ms } => {
+            VisitChange::Left { visit, left_ms, .. } => {
                 let (_, past) = self
                     .visits
                     .get_mut(&visit)

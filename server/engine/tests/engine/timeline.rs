@@ -324,6 +324,7 @@ fn short(change: &VisitChange) -> String {
         }
         VisitChange::Entered { entered_ms, .. } => format!("entered {}", ms(*entered_ms)),
         VisitChange::ZoneEntered { zone, from_ms, .. } => format!("{zone} {}", ms(*from_ms)),
+        VisitChange::ZoneLost { from_ms, .. } => format!("nowhere {}", ms(*from_ms)),
         VisitChange::Left { left_ms, .. } => format!("left {}", ms(*left_ms)),
         VisitChange::Revised {
             entered_ms,
@@ -349,12 +350,14 @@ pub(crate) fn layout(zones: &[&str], rules: Rules) -> Layout {
         let spot = Anchor {
             zone: zone.parse().unwrap(),
             enter_rssi_dbm: -70,
+            place: None,
         };
         (zone.parse().unwrap(), spot)
     };
     Layout {
         anchors: zones.iter().map(anchor).collect(),
         rules,
+        ..Layout::default()
     }
 }
 
