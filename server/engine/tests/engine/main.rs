@@ -7,6 +7,7 @@ mod arrivals;
 mod consent;
 mod filter;
 mod history;
+mod map;
 mod matching;
 mod presence;
 mod properties;
