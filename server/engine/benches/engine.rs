@@ -30,12 +30,14 @@ fn layout() -> Layout {
             Anchor {
                 zone,
                 enter_rssi_dbm: -75,
+                place: None,
             },
         ))
     };
     Layout {
         anchors: (0..ZONES).filter_map(anchor).collect(),
         rules: Rules::default(),
+        ..Layout::default()
     }
 }
 

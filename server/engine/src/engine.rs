@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{CustomerId, StoreId, ZoneId};
+use protocol::{AnchorId, CustomerId, StoreId, ZoneId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     ids::Ids,
     input::{Input, Layout},
     outcome::{Outcome, Question},
+    presence::filter::Scratch,
     visits::Person,
     wheel::{Wheel, second},
 };
@@ -52,6 +53,8 @@ pub struct StoreEngine {
     wheel: Wheel,
     arrivals: Arrivals,
     late: LateWaiting,
+    #[serde(skip)]
+    scratch: Scratch,
 }
 
 impl StoreEngine {
@@ -66,6 +69,7 @@ impl StoreEngine {
             wheel: Wheel::default(),
             arrivals: Arrivals::default(),
             late: LateWaiting::default(),
+            scratch: Scratch::default(),
             store,
         }
     }
@@ -77,6 +81,7 @@ impl StoreEngine {
         match input {
             Input::Tick => self.tick(&mut out),
             Input::Layout(layout) => self.lay_out(layout),
+            Input::Deaf { anchors } => self.turn_deaf(anchors),
             Input::Sightings { sightings } => self.hear(sightings, &mut out),
             Input::Consent { customer, consent } => {
                 self.set_consent(*customer, *consent, self.now_ms, &mut out);
@@ -134,6 +139,11 @@ impl StoreEngine {
             || self.late.knows(customer)
     }
 
+    /// Anchors whose silence says nothing now.
+    pub fn deaf(&self) -> &[AnchorId] {
+        self.floor.deaf()
+    }
+
     /// Open orders known; at most [`crate::ORDERS_MAX`].
     pub fn orders_open(&self) -> usize {
         self.arrivals.orders_len()
@@ -161,14 +171,15 @@ impl StoreEngine {
         if person.wake_s != woken_s {
             return;
         }
-        if person.visit.is_some() && person.belief.leave_at() <= self.now_ms {
+        if person.visit.is_some() && person.belief.leave_at(&self.floor) <= self.now_ms {
             let left_ms = person.belief.inside_ms();
-            self.leave(customer, left_ms, out);
+            let because = person.belief.gone_because(&self.floor);
+            self.leave(customer, left_ms, because, out);
         }
         let Some(person) = self.people.get_mut(&customer) else {
             return;
         };
-        let wake_ms = wake_at(person);
+        let wake_ms = wake_at(&self.floor, person);
         if wake_ms <= self.now_ms {
             self.people.remove(&customer);
         } else {
@@ -178,7 +189,8 @@ impl StoreEngine {
     }
 
     fn lay_out(&mut self, layout: &Layout) {
-        let old = std::mem::replace(&mut self.floor, Floor::new(layout));
+        let floor = self.floor.laid_out(layout.clone());
+        let old = std::mem::replace(&mut self.floor, floor);
         for person in self.people.values_mut() {
             person.belief.move_to(&self.floor, &old);
             if let Some(visit) = &mut person.visit {
@@ -187,11 +199,20 @@ impl StoreEngine {
         }
     }
 
+    /// Silence at these anchors says nothing from here on; at all others it counts from here on, if
+    /// they were deaf.
+    fn turn_deaf(&mut self, anchors: &[AnchorId]) {
+        self.floor.turn_deaf(anchors, self.now_ms);
+        for (customer, person) in &mut self.people {
+            wake_person(&mut self.wheel, &self.floor, *customer, person);
+        }
+    }
+
     /// Makes sure that a customer is looked at when her time comes, if that is earlier than
     /// planned; later costs nothing, since whoever is woken too early is put off.
     fn wake(&mut self, customer: CustomerId) {
         if let Some(person) = self.people.get_mut(&customer) {
-            wake_person(&mut self.wheel, customer, person);
+            wake_person(&mut self.wheel, &self.floor, customer, person);
         }
     }
 
@@ -253,16 +274,16 @@ impl StoreEngine {
 }
 
 /// When to look at somebody again.
-fn wake_at(person: &Person) -> u64 {
+fn wake_at(floor: &Floor, person: &Person) -> u64 {
     let belief = &person.belief;
     match person.visit {
-        Some(_) => belief.leave_at(),
+        Some(_) => belief.leave_at(floor),
         None => belief.last_heard_ms().max(person.consent_since_ms) + IDLE_MS,
     }
 }
 
-fn wake_person(wheel: &mut Wheel, customer: CustomerId, person: &mut Person) {
-    let wake_s = second(wake_at(person));
+fn wake_person(wheel: &mut Wheel, floor: &Floor, customer: CustomerId, person: &mut Person) {
+    let wake_s = second(wake_at(floor, person));
     if wake_s < person.wake_s {
         person.wake_s = wake_s;
         wheel.put(wake_s, customer);

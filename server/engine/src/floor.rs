@@ -2,12 +2,19 @@
 //!
 //! In: a [`Layout`]. Out: numbers of anchors and zones that are cheap to keep per customer.
 //! Promises: after a change of layout every old number is either moved or known to be gone.
-//! Invariant: a number that came from an old snapshot never panics, it is just unknown.
+//! Invariant: a number that came from an old snapshot never panics, it is just unknown; the model
+//! is made from the layout alone, so a snapshot holds the layout and no model.
 
 use protocol::{AnchorId, ZoneId};
 use serde::{Deserialize, Serialize};
 
-use crate::input::{Layout, Rules};
+use crate::{
+    input::{Layout, Rules},
+    presence::{
+        model::{EARS_MAX, Model, Settings},
+        names::{Named, named},
+    },
+};
 
 /// Anchors of one store at most; more are not in the layout. A large shop has some hundreds.
 pub const ANCHORS_MAX: usize = 4_096;
@@ -22,30 +29,85 @@ pub(crate) struct AnchorIx(u16);
 #[serde(transparent)]
 pub(crate) struct ZoneIx(u16);
 
-/// Zones, anchors, rules.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Zones, anchors, rules, and what is known of the air between them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub(crate) struct Floor {
+    layout: Layout,
     /// Sorted.
     zones: Vec<ZoneId>,
     /// Sorted by id.
     spots: Vec<Spot>,
-    pub(crate) rules: Rules,
+    model: Model,
+    /// Who was deaf since when, oldest first, at most [`EARS_MAX`].
+    spells: Vec<Spell>,
+    /// By anchor: since when it has been listening; none: it is deaf.
+    listens_since: Vec<Option<u64>>,
 }
 
+/// From this time on exactly these anchors are deaf.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Spell {
+    since_ms: u64,
+    deaf: Vec<AnchorId>,
+}
+
+/// A floor as a snapshot holds it.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    layout: Layout,
+    spells: Vec<Spell>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 struct Spot {
     anchor: AnchorId,
     zone: ZoneIx,
     enter_cdbm: i32,
 }
 
+impl Default for Floor {
+    fn default() -> Self {
+        Self::new(Layout::default(), Vec::new())
+    }
+}
+
+impl From<Written> for Floor {
+    fn from(written: Written) -> Self {
+        Self::new(written.layout, written.spells)
+    }
+}
+
+impl From<Floor> for Written {
+    fn from(floor: Floor) -> Self {
+        Self {
+            layout: floor.layout,
+            spells: floor.spells,
+        }
+    }
+}
+
+impl AnchorIx {
+    /// Its number in the model.
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl ZoneIx {
+    /// Its number in the model.
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+}
+
 impl Floor {
-    pub(crate) fn new(layout: &Layout) -> Self {
+    fn new(layout: Layout, spells: Vec<Spell>) -> Self {
         let known = || layout.anchors.iter().take(ANCHORS_MAX);
         let mut zones: Vec<ZoneId> = known().map(|(_, a)| a.zone.clone()).collect();
         zones.sort_unstable();
         zones.dedup();
-        let spots = known()
+        let spots: Vec<Spot> = known()
             .filter_map(|(id, anchor)| {
                 Some(Spot {
                     anchor: id.clone(),
@@ -54,11 +116,83 @@ impl Floor {
                 })
             })
             .collect();
-        Self {
+        let named_as = |spot: &Spot| Named {
+            zone: spot.zone.0,
+            edge_dbm: spot.enter_cdbm as f32 / 100.0,
+        };
+        let names: Vec<Named> = spots.iter().map(named_as).collect();
+        let zone_count = zones.len() as u16; // at most ANCHORS_MAX
+        let model = named(settings(), zone_count, &names, |_, _| true);
+        let mut floor = Self {
+            model: model.unwrap_or_default(),
+            spells: Vec::new(),
+            listens_since: vec![Some(0); spots.len()],
             zones,
             spots,
-            rules: layout.rules.clone(),
+            layout,
+        };
+        for spell in spells {
+            floor.begin(spell);
         }
+        floor
+    }
+
+    /// The store as it is laid out from now on; who is deaf stays so.
+    pub(crate) fn laid_out(&self, layout: Layout) -> Self {
+        Self::new(layout, self.spells.clone())
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.layout.rules
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub(crate) fn deaf(&self) -> &[AnchorId] {
+        self.spells.last().map_or(&[], |spell| &spell.deaf)
+    }
+
+    /// These anchors are deaf from now on, all others listen.
+    pub(crate) fn turn_deaf(&mut self, anchors: &[AnchorId], now_ms: u64) {
+        self.begin(Spell {
+            since_ms: now_ms,
+            deaf: anchors.to_vec(),
+        });
+    }
+
+    fn begin(&mut self, spell: Spell) {
+        let deaf = |id: &AnchorId| self.anchor(id).map(AnchorIx::number);
+        let deaf: Vec<u16> = spell.deaf.iter().filter_map(deaf).collect();
+        self.model.set_deaf(&deaf, spell.since_ms);
+        for (number, since) in (0..).zip(&mut self.listens_since) {
+            *since = match (deaf.contains(&number), *since) {
+                (true, _) => None,
+                (false, since) => since.or(Some(spell.since_ms)),
+            };
+        }
+        if self.spells.len() == EARS_MAX {
+            self.spells.remove(0);
+        }
+        self.spells.push(spell);
+    }
+
+    /// Since when an anchor has been listening; none: it is deaf, or not there.
+    pub(crate) fn listens_since(&self, anchor: AnchorIx) -> Option<u64> {
+        self.listens_since.get(usize::from(anchor.0)).copied()?
+    }
+
+    pub(crate) fn anchor_id(&self, anchor: AnchorIx) -> Option<&AnchorId> {
+        Some(&self.spots.get(usize::from(anchor.0))?.anchor)
+    }
+
+    pub(crate) fn zone_by_number(&self, number: u16) -> Option<ZoneIx> {
+        (usize::from(number) < self.zones.len()).then_some(ZoneIx(number))
+    }
+
+    pub(crate) fn anchor_by_number(&self, number: u16) -> Option<AnchorIx> {
+        (usize::from(number) < self.spots.len()).then_some(AnchorIx(number))
     }
 
     pub(crate) fn anchor(&self, id: &AnchorId) -> Option<AnchorIx> {
@@ -92,6 +226,16 @@ impl Floor {
     /// Where a zone of `old` stands in this floor.
     pub(crate) fn moved_zone(&self, old: &Self, zone: ZoneIx) -> Option<ZoneIx> {
         self.zone_ix(old.zone(zone)?)
+    }
+}
+
+/// Phones in hands, pockets and bags, of all makes.
+fn settings() -> Settings {
+    Settings {
+        offset_sigma_db: 6.0,
+        strength_weight: 0.5,
+        count_weight: 0.8,
+        ..Settings::default()
     }
 }
 

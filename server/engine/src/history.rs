@@ -9,7 +9,7 @@
 use crate::{
     floor::{Floor, ZoneIx, centi},
     input::{Consent, Observation, PastVisit},
-    presence::{Belief, Heard, OUTSIDE_CDB},
+    presence::{Belief, Heard, Moved, filter::Scratch, gate::OUTSIDE_CDB},
 };
 
 /// A gap up to this long is inside one visit: a slow corner, a fitting room.
@@ -107,16 +107,17 @@ impl Span<'_> {
 
     /// What the live belief would have made of this span.
     pub(crate) fn replay(&self, floor: &Floor) -> Option<LateVisit> {
-        let mut belief = Belief::new();
+        let (mut belief, mut scratch) = (Belief::new(), Scratch::default());
         let (mut entered_ms, mut zones) = (None, Vec::new());
         for seen in &self.sightings {
-            let entry = belief.hear(floor, &heard(floor, seen)?);
-            if let (None, Some(at)) = (entered_ms, entry) {
-                entered_ms = Some(at);
-                belief.settle(floor);
-                zones.extend(belief.zone().map(|zone| (zone, at)));
-            } else if entered_ms.is_some() {
-                zones.extend(belief.settle(floor));
+            let entry = belief.hear(floor, &heard(floor, seen)?, &mut scratch);
+            let came_now = entered_ms.is_none() && entry.is_some();
+            entered_ms = entered_ms.or(entry);
+            let Some(entered_ms) = entered_ms else {
+                continue;
+            };
+            if let Moved::To(zone, from_ms) = belief.settle(floor, &mut scratch) {
+                zones.push((zone, if came_now { entered_ms } else { from_ms }));
             }
         }
         Some(LateVisit {

@@ -18,6 +18,12 @@ pub enum Input {
     Tick,
     /// The store's zones, anchors and rules, whole; replaces what was known.
     Layout(Layout),
+    /// These anchors hear nothing from now on, all others do: their gateway is off, restarting or
+    /// cut off. Silence at a deaf anchor is no sign that anybody left.
+    Deaf {
+        /// All anchors of the store that are deaf now.
+        anchors: Vec<AnchorId>,
+    },
     /// What one batch heard of resolved customers.
     Sightings {
         /// In the order in which the gateway closed them.
@@ -112,6 +118,12 @@ impl Consent {
 pub struct Layout {
     /// Anchor to zone.
     pub anchors: BTreeMap<AnchorId, Anchor>,
+    /// Where zones lie, as far as a floor plan tells.
+    #[serde(default)]
+    pub areas: BTreeMap<ZoneId, Area>,
+    /// What a calibration walk found, at most one for each anchor and zone.
+    #[serde(default)]
+    pub surveyed: Vec<Surveyed>,
     /// The store's rules.
     pub rules: Rules,
 }
@@ -123,6 +135,48 @@ pub struct Anchor {
     pub zone: ZoneId,
     /// A visit begins once her smoothed strength at this anchor is at least this.
     pub enter_rssi_dbm: i8,
+    /// Where it hangs on the floor plan.
+    #[serde(default)]
+    pub place: Option<Place>,
+}
+
+/// A point on the floor plan, in centimetres from its south-west corner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// East.
+    pub x_cm: i32,
+    /// North.
+    pub y_cm: i32,
+}
+
+/// A zone on the floor plan: a rectangle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Area {
+    /// Its south-west corner.
+    pub corner: Place,
+    /// From west to east, in centimetres.
+    pub wide_cm: u32,
+    /// From south to north, in centimetres.
+    pub deep_cm: u32,
+    /// A way out of the store begins here.
+    pub door: bool,
+}
+
+/// What one anchor had of the walker's radio while she stood in one zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surveyed {
+    /// Which anchor.
+    pub anchor: AnchorId,
+    /// In which zone she said she was.
+    pub zone: ZoneId,
+    /// For how long, in milliseconds.
+    pub stood_ms: u64,
+    /// Sightings in that time; none is a finding too.
+    pub sightings: u32,
+    /// Their mean strength, in hundredths of a dBm; 0 without sightings.
+    pub mean_cdbm: i32,
+    /// Their standard deviation, in hundredths of a dB.
+    pub sigma_cdb: u32,
 }
 
 /// Limits that the retailer sets per store.
@@ -135,6 +189,20 @@ pub struct Rules {
     pub quiet_minutes: Option<(u16, u16)>,
     /// An offer is worth showing for this long after it was decided.
     pub offer_relevant_ms: u64,
+    /// A zone is said once it is this likely, in thousandths.
+    #[serde(default = "say_permille")]
+    pub say_permille: u16,
+    /// Of those who pass outside, so many in a thousand may be taken for arrivals.
+    #[serde(default = "false_arrivals_permille")]
+    pub false_arrivals_permille: u16,
+}
+
+fn say_permille() -> u16 {
+    900
+}
+
+fn false_arrivals_permille() -> u16 {
+    10
 }
 
 impl Default for Rules {
@@ -143,6 +211,8 @@ impl Default for Rules {
             messages_per_day_max: 2,
             quiet_minutes: None,
             offer_relevant_ms: 120_000,
+            say_permille: say_permille(),
+            false_arrivals_permille: false_arrivals_permille(),
         }
     }
 }

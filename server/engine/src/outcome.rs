@@ -6,7 +6,7 @@
 //! Invariant: an outcome speaks of customers who agreed, and of nobody else.
 
 use protocol::{
-    CardId, CustomerId, DecisionId, DeliveryId, OrderId, Sku, StaffId, VisitId, ZoneId,
+    AnchorId, CardId, CustomerId, DecisionId, DeliveryId, OrderId, Sku, StaffId, VisitId, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ pub struct Refused {
 }
 
 /// A change in visit history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum VisitChange {
     /// She came in.
@@ -63,6 +63,8 @@ pub enum VisitChange {
         purpose: Purpose,
         /// From late sightings: history only.
         late: bool,
+        /// What the belief rested on.
+        why: Why,
     },
     /// She is in a zone from `from_ms` on; any other open zone stay of the visit ends then.
     ZoneEntered {
@@ -72,6 +74,17 @@ pub enum VisitChange {
         zone: ZoneId,
         /// Since when.
         from_ms: u64,
+        /// What the belief rested on.
+        why: Why,
+    },
+    /// She is in the store, and no zone is likely enough to be said: an open zone stay ends.
+    ZoneLost {
+        /// In which visit.
+        visit: VisitId,
+        /// Since when.
+        from_ms: u64,
+        /// What the belief rested on.
+        why: Why,
     },
     /// She left the store; an open zone stay ends then too.
     Left {
@@ -79,6 +92,8 @@ pub enum VisitChange {
         visit: VisitId,
         /// When she was last heard, not when we were sure.
         left_ms: u64,
+        /// What the belief rested on.
+        why: Why,
     },
     /// Late sightings moved the edges of a visit.
     Revised {
@@ -94,6 +109,71 @@ pub enum VisitChange {
         /// Which visit.
         visit: VisitId,
     },
+}
+
+/// What a change of a visit rested on, at the moment at which it was decided: enough to explain it
+/// to a manager, and nothing of where she was before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// What made the difference.
+    pub because: Because,
+    /// When it was decided; the change itself is dated back to when it began.
+    pub decided_ms: u64,
+    /// The likeliest zones with their probabilities, likeliest first, at most [`WHY_ZONES_MAX`].
+    pub zones: Vec<(ZoneId, f32)>,
+    /// What anchors last had of her, strongest first, at most [`WHY_HEARD_MAX`].
+    pub heard: Vec<HeardAt>,
+}
+
+/// Zones that a [`Why`] names at most.
+pub const WHY_ZONES_MAX: usize = 3;
+
+/// Anchors that a [`Why`] names at most.
+pub const WHY_HEARD_MAX: usize = 4;
+
+/// What one anchor last had of her.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeardAt {
+    /// Which anchor.
+    pub anchor: AnchorId,
+    /// How strongly.
+    pub rssi_dbm: i8,
+    /// How long before the decision.
+    pub ago_ms: u64,
+}
+
+/// What made the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// Her radios were heard so.
+    Radio,
+    /// She said so: "Ik ben er", or the code at the door.
+    SaidSo,
+    /// Nothing was heard for longer than her radios are usually silent.
+    Silence,
+    /// She was heard, but only so weakly that she must be outside.
+    HeardOutside,
+    /// Her last order here is done, and she agreed to nothing else.
+    OrderDone,
+    /// She took her consent back.
+    ConsentWithdrawn,
+    /// There were too many customers to follow.
+    Shed,
+    /// Late sightings, laid beside what was known.
+    Late,
+}
+
+impl Why {
+    /// Nothing but the reason.
+    pub fn only(because: Because, decided_ms: u64) -> Self {
+        Self {
+            because,
+            decided_ms,
+            zones: Vec::new(),
+            heard: Vec::new(),
+        }
+    }
 }
 
 /// The purpose that a row exists for, the widest that consent gives.

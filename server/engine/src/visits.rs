@@ -1,8 +1,8 @@
 //! Visits: one customer's stay in the store, the zones in it, and what was asked about them.
 //!
 //! In: "she is in this zone since then". Out: whether that is a reason to ask what she did online.
-//! Promises: a zone is asked about once a visit, and again only after [`AWAY_MS`] elsewhere; an
-//! answer is used once.
+//! Promises: an answer about a zone is used once a visit, and again only after [`AWAY_MS`] elsewhere;
+//! one that came while she was elsewhere is not used.
 //! Invariant: at most one stay is open.
 
 use protocol::{Sku, VisitId};
@@ -151,6 +151,15 @@ impl Visit {
         from_ms
     }
 
+    /// Nobody can say where she is; gives back since when, never before the stay that it ends.
+    pub(crate) fn lose_zone(&mut self, from_ms: u64) -> u64 {
+        let from_ms = from_ms.max(self.began_ms());
+        if let Some(open) = self.stays.iter_mut().find(|stay| stay.left_ms.is_none()) {
+            open.left_ms = Some(from_ms);
+        }
+        from_ms
+    }
+
     /// When the latest stay began, or the visit: it cannot end before.
     pub(crate) fn began_ms(&self) -> u64 {
         self.stays
@@ -185,6 +194,8 @@ impl Visit {
         };
         stay.asked = Asked::Answered;
         if stay.left_ms.is_some() {
+            // Not used: she is asked about once more if she is seen here again.
+            stay.asked = Asked::No;
             Answer::Departed
         } else if notified == self.notified {
             Answer::Good

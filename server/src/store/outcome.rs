@@ -65,6 +65,7 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
             entered_ms,
             purpose,
             late,
+            ..
         } => {
             db.prepare_cached("INSERT INTO visits VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6)")?
                 .execute(params![
@@ -80,12 +81,14 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
             visit,
             zone,
             from_ms,
+            ..
         } => {
             end_stay(db, *visit, *from_ms)?;
             db.prepare_cached("INSERT OR IGNORE INTO zone_stays VALUES (?1, ?2, ?3, NULL)")?
                 .execute(params![visit.0, int(*from_ms), zone.as_str()])?;
         }
-        VisitChange::Left { visit, left_ms } => {
+        VisitChange::ZoneLost { visit, from_ms, .. } => end_stay(db, *visit, *from_ms)?,
+        VisitChange::Left { visit, left_ms, .. } => {
             end_stay(db, *visit, *left_ms)?;
             db.prepare_cached("UPDATE visits SET left_ms = ?2 WHERE visit = ?1")?
                 .execute(params![visit.0, int(*left_ms)])?;

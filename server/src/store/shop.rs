@@ -228,6 +228,7 @@ pub fn layout(db: &Connection, store: &StoreId) -> Result<Layout, StoreError> {
                 Anchor {
                     zone: a.zone,
                     enter_rssi_dbm: a.enter_rssi_dbm,
+                    place: None,
                 },
             )
         })
@@ -237,7 +238,11 @@ pub fn layout(db: &Connection, store: &StoreId) -> Result<Layout, StoreError> {
         quiet_minutes,
         ..Rules::default()
     };
-    Ok(Layout { anchors, rules })
+    Ok(Layout {
+        anchors,
+        rules,
+        ..Layout::default()
+    })
 }
 
 /// `HH:MM` as minutes after midnight; none if it is not that.

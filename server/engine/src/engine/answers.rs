@@ -13,7 +13,8 @@ use crate::{
     input::{MatchFacts, Observation, PastVisit},
     matching::decide,
     outcome::{
-        Cause, Choice, Considered, Decision, Delivery, Outcome, Question, Reason, VisitChange,
+        Because, Cause, Choice, Considered, Decision, Delivery, Outcome, Question, Reason,
+        VisitChange, Why,
     },
     visits::{Answer, both, purpose},
 };
@@ -37,7 +38,7 @@ impl StoreEngine {
                 },
                 Vec::new(),
             ),
-            Answer::Good => decide(&self.floor.rules, &facts, zone, self.now_ms),
+            Answer::Good => decide(self.floor.rules(), &facts, zone, self.now_ms),
         };
         let decision = DecisionId::at(self.now_ms, self.ids.bytes());
         let share = self.share_in(customer, zone);
@@ -109,7 +110,7 @@ impl StoreEngine {
             cause,
             relevant_until_ms: self
                 .now_ms
-                .saturating_add(self.floor.rules.offer_relevant_ms),
+                .saturating_add(self.floor.rules().offer_relevant_ms),
         });
     }
 
@@ -211,6 +212,7 @@ impl StoreEngine {
             entered_ms,
             purpose,
             late: true,
+            why: Why::only(Because::Late, self.now_ms),
         });
         for &(zone, from_ms) in &late.zones {
             let Some(zone) = self.floor.zone(zone).cloned() else {
@@ -221,9 +223,14 @@ impl StoreEngine {
                 visit,
                 zone,
                 from_ms,
+                why: Why::only(Because::Late, self.now_ms),
             });
         }
-        out.visits.push(VisitChange::Left { visit, left_ms });
+        out.visits.push(VisitChange::Left {
+            visit,
+            left_ms,
+            why: Why::only(Because::Late, self.now_ms),
+        });
         if late.consent.messages {
             self.stay_silent(customer, visit, out);
         }

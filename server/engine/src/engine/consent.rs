@@ -9,7 +9,7 @@ use protocol::CustomerId;
 use super::StoreEngine;
 use crate::{
     input::Consent,
-    outcome::{Outcome, VisitChange},
+    outcome::{Because, Outcome, VisitChange},
     presence::Belief,
     visits::Person,
 };
@@ -34,7 +34,7 @@ impl StoreEngine {
             self.sync_card(customer, out);
             self.ask(customer, out);
         } else {
-            self.unfollow(customer, consent, out);
+            self.unfollow(customer, consent, Because::ConsentWithdrawn, out);
         }
     }
 
@@ -53,9 +53,15 @@ impl StoreEngine {
 
     /// No purpose is left to follow her for. What was recorded for her order stays as it was while
     /// she still agrees to that; everything else goes.
-    fn unfollow(&mut self, customer: CustomerId, consent: Consent, out: &mut Outcome) {
+    fn unfollow(
+        &mut self,
+        customer: CustomerId,
+        consent: Consent,
+        because: Because,
+        out: &mut Outcome,
+    ) {
         if consent.arrival {
-            self.leave_as_heard(customer, out);
+            self.leave_as_heard(customer, because, out);
         } else if let Some(visit) = self.end_visit(customer, self.now_ms) {
             out.visits.push(VisitChange::Erased { visit: visit.id });
         }
@@ -65,10 +71,10 @@ impl StoreEngine {
         }
     }
 
-    fn leave_as_heard(&mut self, customer: CustomerId, out: &mut Outcome) {
+    fn leave_as_heard(&mut self, customer: CustomerId, because: Because, out: &mut Outcome) {
         if let Some(person) = self.people.get(&customer) {
             let left_ms = person.belief.inside_ms();
-            self.leave(customer, left_ms, out);
+            self.leave(customer, left_ms, because, out);
         }
     }
 
@@ -79,7 +85,7 @@ impl StoreEngine {
         };
         let consent = person.consent;
         if !consent.allows_visit(self.arrivals.has_open_order(customer)) {
-            self.unfollow(customer, consent, out);
+            self.unfollow(customer, consent, Because::OrderDone, out);
         }
     }
 

@@ -12,8 +12,8 @@ use crate::{
     floor::ZoneIx,
     history::heard,
     input::Observation,
-    outcome::{Outcome, VisitChange},
-    presence::Heard,
+    outcome::{Because, Outcome, VisitChange, Why},
+    presence::{Heard, Moved},
     visits::{Person, Visit, purpose},
 };
 
@@ -38,6 +38,10 @@ enum Change {
     },
     Zone {
         zone: ZoneIx,
+        from_ms: u64,
+    },
+    /// She is in, and nobody can say where.
+    Lost {
         from_ms: u64,
     },
     /// A straggler: she was in before we thought.
@@ -81,6 +85,7 @@ impl StoreEngine {
             Change::Nothing => {}
             Change::Entered { entered_ms } => self.enter(seen.customer, entered_ms, out),
             Change::Zone { zone, from_ms } => self.change_zone(seen.customer, zone, from_ms, out),
+            Change::Lost { from_ms } => self.lose_zone(seen.customer, from_ms, out),
             Change::Earlier { entered_ms } => self.enter_earlier(seen.customer, entered_ms, out),
         }
         if seen.certain {
@@ -119,20 +124,20 @@ impl StoreEngine {
             return Change::Nothing;
         };
         let Person { belief, visit, .. } = &mut **person;
-        let was = belief.zone();
-        let entry = belief.hear(&self.floor, heard);
+        let entry = belief.hear(&self.floor, heard, &mut self.scratch);
         let change = match (visit.as_ref(), entry) {
             (None, None) => Change::Nothing,
             (None, Some(entered_ms)) => Change::Entered { entered_ms },
             (Some(visit), Some(at)) if at < visit.entered_ms && is_straggler(visit, heard) => {
                 Change::Earlier { entered_ms: at }
             }
-            (Some(_), _) => match belief.settle(&self.floor) {
-                Some((zone, from_ms)) => Change::Zone { zone, from_ms },
-                None => moved_by_certainty(was, belief.zone(), heard),
+            (Some(_), _) => match belief.settle(&self.floor, &mut self.scratch) {
+                Moved::No => Change::Nothing,
+                Moved::To(zone, from_ms) => Change::Zone { zone, from_ms },
+                Moved::Lost(from_ms) => Change::Lost { from_ms },
             },
         };
-        wake_person(&mut self.wheel, customer, person);
+        wake_person(&mut self.wheel, &self.floor, customer, person);
         change
     }
 
@@ -143,8 +148,9 @@ impl StoreEngine {
         let visit = VisitId::at(self.now_ms, self.ids.bytes());
         let purpose = purpose(person.consent);
         person.visit = Some(Visit::new(visit, entered_ms, purpose));
-        person.belief.settle(&self.floor);
-        let zone = person.belief.zone();
+        let moved = person.belief.settle(&self.floor, &mut self.scratch);
+        let because = person.belief.because();
+        let why = person.belief.why(&self.floor, because, self.now_ms);
         self.present += 1;
         out.visits.push(VisitChange::Entered {
             visit,
@@ -152,8 +158,9 @@ impl StoreEngine {
             entered_ms,
             purpose,
             late: false,
+            why,
         });
-        if let Some(zone) = zone {
+        if let Moved::To(zone, _) = moved {
             self.change_zone(customer, zone, entered_ms, out);
         }
         self.sync_card(customer, out);
@@ -161,11 +168,16 @@ impl StoreEngine {
     }
 
     fn change_zone(&mut self, customer: CustomerId, zone: ZoneIx, from_ms: u64, out: &mut Outcome) {
-        let visit = self
-            .people
-            .get_mut(&customer)
-            .and_then(|person| person.visit.as_mut());
-        let (Some(visit), Some(name)) = (visit, self.floor.zone(zone)) else {
+        let person = self.people.get_mut(&customer).map(|person| &mut **person);
+        let Some(Person {
+            visit: Some(visit),
+            belief,
+            ..
+        }) = person
+        else {
+            return;
+        };
+        let Some(name) = self.floor.zone(zone) else {
             return;
         };
         let from_ms = visit.enter_zone(zone, from_ms);
@@ -173,9 +185,28 @@ impl StoreEngine {
             visit: visit.id,
             zone: name.clone(),
             from_ms,
+            why: belief.why(&self.floor, belief.because(), self.now_ms),
         });
         self.ask(customer, out);
         self.show_moved(customer, false, out);
+    }
+
+    fn lose_zone(&mut self, customer: CustomerId, from_ms: u64, out: &mut Outcome) {
+        let person = self.people.get_mut(&customer).map(|person| &mut **person);
+        if let Some(Person {
+            visit: Some(visit),
+            belief,
+            ..
+        }) = person
+        {
+            let from_ms = visit.lose_zone(from_ms);
+            out.visits.push(VisitChange::ZoneLost {
+                visit: visit.id,
+                from_ms,
+                why: belief.why(&self.floor, Because::Radio, self.now_ms),
+            });
+            self.show_moved(customer, false, out);
+        }
     }
 
     fn enter_earlier(&mut self, customer: CustomerId, entered_ms: u64, out: &mut Outcome) {
@@ -199,12 +230,23 @@ impl StoreEngine {
     }
 
     /// She is gone: the visit ends, and her card with it.
-    pub(super) fn leave(&mut self, customer: CustomerId, left_ms: u64, out: &mut Outcome) {
+    pub(super) fn leave(
+        &mut self,
+        customer: CustomerId,
+        left_ms: u64,
+        because: Because,
+        out: &mut Outcome,
+    ) {
+        let why = match self.people.get(&customer) {
+            Some(person) => person.belief.why(&self.floor, because, self.now_ms),
+            None => Why::only(because, self.now_ms),
+        };
         if let Some(visit) = self.end_visit(customer, left_ms) {
             let left_ms = left_ms.max(visit.began_ms());
             out.visits.push(VisitChange::Left {
                 visit: visit.id,
                 left_ms,
+                why,
             });
             self.arrivals.depart(self.now_ms, customer, out);
         }
@@ -214,7 +256,9 @@ impl StoreEngine {
     pub(super) fn end_visit(&mut self, customer: CustomerId, left_ms: u64) -> Option<Visit> {
         let person = self.people.get_mut(&customer)?;
         let visit = person.visit.take()?;
-        person.belief.end(left_ms.max(visit.began_ms()));
+        person
+            .belief
+            .end(&self.floor, left_ms.max(visit.began_ms()));
         self.present -= 1;
         self.wake(customer);
         Some(visit)
@@ -241,7 +285,7 @@ impl StoreEngine {
         oldest.truncate(SHED_AT_ONCE);
         oldest.sort_unstable();
         for (_, last_heard_ms, customer) in oldest {
-            self.leave(customer, last_heard_ms, out);
+            self.leave(customer, last_heard_ms, Because::Shed, out);
             self.people.remove(&customer);
             out.refused.shed += 1;
         }
@@ -250,11 +294,4 @@ impl StoreEngine {
 
 fn is_straggler(visit: &Visit, heard: &Heard) -> bool {
     visit.entered_ms.saturating_sub(heard.last_ms) <= STRAGGLER_MS
-}
-
-/// A certain sighting moves her at once, without weighing.
-fn moved_by_certainty(was: Option<ZoneIx>, is: Option<ZoneIx>, heard: &Heard) -> Change {
-    let from_ms = heard.last_ms;
-    is.filter(|_| was != is)
-        .map_or(Change::Nothing, |zone| Change::Zone { zone, from_ms })
 }

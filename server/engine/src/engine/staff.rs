@@ -8,7 +8,7 @@ use protocol::CustomerId;
 use super::StoreEngine;
 use crate::{
     input::{Order, OrderState, Tap},
-    outcome::{Outcome, VisitChange},
+    outcome::{Because, Outcome, VisitChange, Why},
 };
 
 impl StoreEngine {
@@ -52,6 +52,7 @@ impl StoreEngine {
             out.visits.push(VisitChange::Left {
                 visit: visit.id,
                 left_ms: self.now_ms,
+                why: Why::only(Because::OrderDone, self.now_ms),
             });
         }
     }

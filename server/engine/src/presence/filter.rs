@@ -31,6 +31,10 @@ const RATE_FADES_S: f32 = 120.0;
 /// A sighting without radio is this much likelier in its own zone: she may press next door.
 const CERTAIN_ODDS: f32 = 1e4;
 
+/// What was learned of a radio's offset is doubted with this time constant: phones move from hands to
+/// pockets. An assumption.
+const OFFSET_FADES_S: f32 = 120.0;
+
 /// A radio's offset is learned from what differs from second to second, which fading makes this
 /// much less than it seems.
 const OFFSET_CAUTION: f32 = 4.0;
@@ -103,11 +107,17 @@ pub struct Answer {
     pub since_ms: u64,
 }
 
-/// Room to work in, one for all customers.
-#[derive(Debug, Default)]
+/// Room to work in, one for all customers. It holds nothing from one call to the next.
+#[derive(Debug, Clone, Default)]
 pub struct Scratch {
     next: Vec<f32>,
     zones: Vec<f32>,
+}
+
+impl PartialEq for Scratch {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Filter {
@@ -181,6 +191,23 @@ impl Filter {
         normalise(&mut self.belief);
     }
 
+    /// She is in the store: somebody who knows says so.
+    pub(crate) fn be_inside(&mut self, model: &Model) {
+        for (place, share) in self.belief.iter_mut().enumerate() {
+            if model.zone_of(place) == OUTSIDE {
+                *share = 0.0;
+            }
+        }
+        normalise(&mut self.belief);
+    }
+
+    /// She left: where she was says nothing of where she will be, what was learned of her radios does.
+    pub(crate) fn forget_place(&mut self, model: &Model) {
+        self.belief.clone_from(&model.rest);
+        self.tracks.clear();
+        self.said = Said::default();
+    }
+
     /// Where she is now.
     pub fn answer(&mut self, model: &Model, now_ms: u64, scratch: &mut Scratch) -> Answer {
         self.pass(model, now_ms, scratch);
@@ -218,6 +245,43 @@ impl Filter {
             said: self.said.zone,
             since_ms: self.said.leads_since_ms,
         }
+    }
+
+    /// The store looks different from now on: what was believed of a zone is believed of where it
+    /// went, what was learned of her radios stays.
+    pub(crate) fn move_to(
+        &mut self,
+        (old, new): (&Model, &Model),
+        zone: impl Fn(u16) -> Option<u16>,
+        anchor: impl Fn(u16) -> Option<u16>,
+    ) {
+        let mut sums = vec![0.0_f32; new.zones() + 1];
+        let slot = |zone: u16| usize::from(zone).min(new.zones());
+        for (place, share) in self.belief.iter().enumerate() {
+            let was = old.zone_of(place);
+            if was == OUTSIDE {
+                sums[new.zones()] += share;
+            } else if let Some(is) = zone(was) {
+                sums[slot(is)] += share;
+            }
+        }
+        let mut rests = vec![0.0_f32; new.zones() + 1];
+        for (place, rest) in new.rest.iter().enumerate() {
+            rests[slot(new.zone_of(place))] += rest;
+        }
+        let spread = |(place, rest): (usize, &f32)| {
+            let slot = slot(new.zone_of(place));
+            sums[slot] * rest / rests[slot].max(f32::MIN_POSITIVE)
+        };
+        self.belief = new.rest.iter().enumerate().map(spread).collect();
+        normalise(&mut self.belief);
+        self.tracks.retain_mut(|track| {
+            anchor(track.anchor)
+                .map(|anchor| track.anchor = anchor)
+                .is_some()
+        });
+        self.said.zone = self.said.zone.and_then(&zone);
+        self.said.leader = self.said.leader.and_then(&zone);
     }
 
     /// What each anchor last had of her: the number of the anchor, and the strength.
@@ -262,6 +326,7 @@ impl Filter {
         let known = self.radios.iter().position(|r| r.id == heard.radio);
         let at = known.unwrap_or_else(|| self.add_radio(model, heard.radio));
         if let Some(radio) = self.radios.get_mut(at) {
+            radio.doubt(model, heard.at_ms);
             radio.last_ms = radio.last_ms.max(heard.at_ms);
         }
         at
@@ -325,6 +390,13 @@ impl Radio {
     /// Sightings of this radio for each that was expected: the mean of a gamma posterior.
     fn pace(&self, prior: f32) -> f32 {
         (prior + self.heard) / (prior + self.expected)
+    }
+
+    /// Time passes, and the phone may have gone from her hand to her pocket.
+    fn doubt(&mut self, model: &Model, at_ms: u64) {
+        let prior = model.settings.offset_sigma_db.powi(2);
+        let dt_s = at_ms.saturating_sub(self.last_ms) as f32 / 1_000.0;
+        self.offset_var += (prior - self.offset_var) * (1.0 - (-dt_s / OFFSET_FADES_S).exp());
     }
 
     /// A Kalman step on the offset, with the belief's mean level as what was expected.

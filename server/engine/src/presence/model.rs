@@ -260,6 +260,32 @@ impl Model {
     }
 }
 
+impl Default for Model {
+    /// A store of which nothing is known: there is only outside.
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            confidence: Confidence::default(),
+            zone_of: vec![OUTSIDE],
+            zones: 0,
+            levels_dbm: Vec::new(),
+            precisions: Vec::new(),
+            bases: Vec::new(),
+            rates_per_s: Vec::new(),
+            ears: vec![Ears {
+                from_step: 0,
+                heard_per_s: vec![0.0],
+            }],
+            moves: Moves {
+                ends: vec![1],
+                to: vec![0],
+                share: vec![1.0],
+            },
+            rest: vec![1.0],
+        }
+    }
+}
+
 impl Moves {
     fn new(places: usize, moves: impl Fn(usize, &mut Vec<(u32, f32)>)) -> Option<Self> {
         let mut all = Self::default();

@@ -102,6 +102,12 @@ impl Timeline {
         self
     }
 
+    /// These anchors hear nothing from here on, all others do.
+    pub(crate) fn deaf(&mut self, anchors: &[&str]) -> &mut Self {
+        let anchors = anchors.iter().map(|id| id.parse().unwrap()).collect();
+        self.input(&Input::Deaf { anchors })
+    }
+
     /// What she agrees to from here on, on every sighting; without a word to the engine.
     pub(crate) fn agrees(&mut self, who: &str, consent: Consent) -> &mut Self {
         self.consents.insert(customer(who), consent);
@@ -324,6 +330,7 @@ fn short(change: &VisitChange) -> String {
         }
         VisitChange::Entered { entered_ms, .. } => format!("entered {}", ms(*entered_ms)),
         VisitChange::ZoneEntered { zone, from_ms, .. } => format!("{zone} {}", ms(*from_ms)),
+        VisitChange::ZoneLost { from_ms, .. } => format!("nowhere {}", ms(*from_ms)),
         VisitChange::Left { left_ms, .. } => format!("left {}", ms(*left_ms)),
         VisitChange::Revised {
             entered_ms,
@@ -349,12 +356,14 @@ pub(crate) fn layout(zones: &[&str], rules: Rules) -> Layout {
         let spot = Anchor {
             zone: zone.parse().unwrap(),
             enter_rssi_dbm: -70,
+            place: None,
         };
         (zone.parse().unwrap(), spot)
     };
     Layout {
         anchors: zones.iter().map(anchor).collect(),
         rules,
+        ..Layout::default()
     }
 }
 
