@@ -38,7 +38,8 @@ impl Default for Air {
 /// Part of a zone: a rectangle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Patch {
-    /// Whose.
+    /// Whose; [`OUTSIDE`]: the street before a window, where phones are heard too. Its `door` leads on
+    /// to where they are not.
     pub zone: u16,
     /// Its middle.
     pub x_m: f32,

@@ -13,7 +13,6 @@ use engine::{
     Input, Observation, StoreEngine,
     input::{Anchor, Consent, Layout, Rules},
     outcome::VisitChange,
-    presence::SILENCE_MIN_MS,
 };
 use firmware_sim::{
     plan::Plan,
@@ -41,6 +40,9 @@ const VISITS: u64 = 2_000;
 
 /// Each device around advertises so often in a second.
 const DEVICE_PER_S: f64 = 4.0;
+
+/// Who was heard within this time before she was said to have left, was heard leaving.
+const HEARD_MS: u64 = 15_000;
 
 /// The engine is given this long to notice that nothing is heard any more.
 const AFTER_MS: u64 = 900_000;
@@ -162,7 +164,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     };
     let what = format!("false exits in 1,000 visit hours, of {hours:.0}");
     row(what, exits(&|_, _| true), 1.0);
-    let heard = |exit: &Exit| exit.at_ms < exit.heard_ms + SILENCE_MIN_MS;
+    let heard = |exit: &Exit| exit.at_ms < exit.heard_ms + HEARD_MS;
     let hidden = |person: &Person, exit: &Exit| person.hidden_db(exit.heard_ms) > 0.0;
     for (name, in_room, was_heard) in [
         ("in a fitting room, weak", true, true),
