@@ -64,6 +64,7 @@ pub(crate) fn svg(title: &str, x: &str, y: &str, lines: &[Line]) -> String {
          <text x=\"{right}\" y=\"22\" text-anchor=\"end\">{y}</text>",
         bottom + 38.0
     ));
+    let mut labels = Vec::new();
     for line in lines {
         let path: Vec<String> = line
             .points
@@ -77,12 +78,16 @@ pub(crate) fn svg(title: &str, x: &str, y: &str, lines: &[Line]) -> String {
             path.join("L")
         ));
         if let (Some(&(x, y)), false) = (line.points.last(), line.dashed) {
-            let (x, y) = (across(x) + 8.0, up(y) + 4.0);
-            put(format!(
-                "<text x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
-                line.name
-            ));
+            labels.push((up(y) + 4.0, across(x) + 8.0, &line.name));
         }
+    }
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut free = 0.0;
+    for (y, x, name) in labels {
+        // One below the other where lines end close together.
+        let y = f64::max(y, free);
+        free = y + 14.0;
+        put(format!("<text x=\"{x:.1}\" y=\"{y:.1}\">{name}</text>"));
     }
     out + "</svg>\n"
 }
