@@ -5,6 +5,12 @@
 //! standard error. Invariant: an answer rests on what was heard up to its second, nothing later,
 //! and on no truth of the recording that it is about.
 
+mod cost;
+mod door;
+mod ears;
+mod interval;
+mod plot;
+mod sim;
 mod walk;
 
 use std::path::PathBuf;
@@ -28,6 +34,12 @@ enum Command {
         #[arg(long, default_value_t = 40)]
         folds: usize,
     },
+    /// Follows walkers through a simulated store of twelve zones.
+    Sim(sim::Args),
+    /// Sends people past a store's door, in and out, and lets them stay.
+    Door(door::Args),
+    /// What a customer costs the filter, as a table and two charts.
+    Cost(cost::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -38,5 +50,8 @@ fn main() -> anyhow::Result<()> {
             train_share,
             folds,
         } => walk::run(&dir, &out, train_share, folds),
+        Command::Sim(args) => sim::run(args),
+        Command::Door(args) => door::run(args),
+        Command::Cost(args) => cost::run(&args),
     }
 }
