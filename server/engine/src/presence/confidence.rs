@@ -44,7 +44,14 @@ impl Confidence {
         let knot = |(odds, right, all): &(f64, f64, f64)| {
             ((odds / all) as f32, ((right + 1.0) / (all + 2.0)) as f32)
         };
-        let mut knots: Vec<(f32, f32)> = pools.iter().map(knot).collect();
+        Self::measured(&pools.iter().map(knot).collect::<Vec<_>>())
+    }
+
+    /// What was measured elsewhere: log odds and probability. Sorted here; no probability is lower
+    /// than that of lower odds.
+    pub fn measured(knots: &[(f32, f32)]) -> Self {
+        let mut knots = knots.to_vec();
+        knots.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut least = 0.0;
         for (_, p) in &mut knots {
             least = p.max(least);

@@ -5,6 +5,12 @@
 //! standard error. Invariant: an answer rests on what was heard up to its second, nothing later,
 //! and on no truth of the recording that it is about.
 
+mod figures;
+mod gateways;
+mod nearness;
+mod scenes;
+mod sightings;
+mod till;
 mod walk;
 
 use std::path::PathBuf;
@@ -28,7 +34,55 @@ enum Command {
         #[arg(long, default_value_t = 40)]
         folds: usize,
     },
+    /// Answers a scene that nobody walked.
+    #[command(after_help = GATEWAYS_EXAMPLE)]
+    Gateways {
+        /// ts_ms, receiver_id, transmitter_id, rssi_dbm; other columns are ignored.
+        #[arg(long)]
+        sightings: PathBuf,
+        /// Zones with their middles, gateways with their places; see below.
+        #[arg(long)]
+        zones: PathBuf,
+        /// Whom to follow: ids as in the sightings, with commas between them.
+        #[arg(long, value_delimiter = ',', required = true)]
+        mobiles: Vec<String>,
+        /// tag_id, ts_ms, zone (empty: unknown; none: in no zone), p.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Tells who is within two metres of whom, and who stands at the till, in recordings of people.
+    Nearness {
+        /// For each recording *_sightings.csv and *_truth_1hz.csv.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Who works at the till of the recording of a queue.
+        #[arg(long, value_delimiter = ',', default_value = "11,1")]
+        till: Vec<String>,
+    },
+    /// Cuts scenes from recordings of people with phones, and answers them.
+    Scenes {
+        /// For each recording *_sightings.csv and *_truth_1hz.csv.
+        #[arg(long)]
+        dir: PathBuf,
+        /// A reliability diagram, as SVG.
+        #[arg(long)]
+        plot: Option<PathBuf>,
+    },
 }
+
+const GATEWAYS_EXAMPLE: &str = "\
+Example:
+  evaluate gateways --sightings heard.csv --zones zones.json --mobiles 19,20 --out said.csv
+
+heard.csv; who received whom does not matter, nor does the order of rows:
+  ts_ms,receiver_id,transmitter_id,rssi_dbm
+  1587102484055,10,19,-66
+
+zones.json; without x_m and y_m names alone are used:
+  {\"zones\": [{\"zone\": \"north\", \"x_m\": 0, \"y_m\": 4, \"gateways\": [10]},
+             {\"zone\": \"south\", \"x_m\": 0, \"y_m\": -4, \"gateways\": [11]}],
+   \"gateways\": [{\"gateway_id\": 10, \"zone\": \"north\", \"x_m\": 0.5, \"y_m\": 4},
+                {\"gateway_id\": 11, \"zone\": \"south\", \"x_m\": 0, \"y_m\": -3}]}";
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
@@ -38,5 +92,13 @@ fn main() -> anyhow::Result<()> {
             train_share,
             folds,
         } => walk::run(&dir, &out, train_share, folds),
+        Command::Gateways {
+            sightings,
+            zones,
+            mobiles,
+            out,
+        } => gateways::run(&sightings, &zones, &mobiles, &out),
+        Command::Nearness { dir, till } => nearness::run(&dir, &till),
+        Command::Scenes { dir, plot } => scenes::run(&dir, plot.as_deref()),
     }
 }
