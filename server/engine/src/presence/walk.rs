@@ -8,6 +8,8 @@
 //! Level and rate of an anchor in a place are kernel averages (Nadaraya and Watson, 1964) of what
 //! was heard around it, with a wide second kernel for ground that nobody walked.
 
+pub mod areas;
+
 use serde::{Deserialize, Serialize};
 
 use super::{

@@ -5,6 +5,7 @@
 //! standard error. Invariant: an answer rests on what was heard up to its second, nothing later,
 //! and on no truth of the recording that it is about.
 
+mod entrance;
 mod figures;
 mod gateways;
 mod nearness;
@@ -59,6 +60,12 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_value = "11,1")]
         till: Vec<String>,
     },
+    /// Tells inside, vestibule and outside apart for tags that were left out of the learning.
+    Entrance {
+        /// filtered_rssi.csv.
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Cuts scenes from recordings of people with phones, and answers them.
     Scenes {
         /// For each recording *_sightings.csv and *_truth_1hz.csv.
@@ -99,6 +106,7 @@ fn main() -> anyhow::Result<()> {
             out,
         } => gateways::run(&sightings, &zones, &mobiles, &out),
         Command::Nearness { dir, till } => nearness::run(&dir, &till),
+        Command::Entrance { dir } => entrance::run(&dir),
         Command::Scenes { dir, plot } => scenes::run(&dir, plot.as_deref()),
     }
 }
