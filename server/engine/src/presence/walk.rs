@@ -173,7 +173,7 @@ pub fn calibrate(
         }
     }
     let model = learn(settings, how, zones, anchors, walks)?;
-    let confidence = Confidence::learn(&mut answers);
+    let confidence = Confidence::learn(&answers);
     let quality = Quality::of(&answers, &confused, &confidence, settings.say_p);
     Some((model.with_confidence(confidence), quality))
 }

@@ -229,7 +229,7 @@ fn confidence_says_what_came_true() {
             )
         })
         .collect();
-    let confidence = Confidence::learn(&mut answers);
+    let confidence = Confidence::learn(&answers);
     assert!(
         (confidence.p(1.0) - 0.5).abs() < 0.05,
         "{}",

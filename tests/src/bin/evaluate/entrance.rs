@@ -127,7 +127,7 @@ fn read(path: &Path) -> anyhow::Result<(BTreeMap<String, Tag>, Vec<String>)> {
     let mut last = BTreeSet::new();
     for (name, area, at_ms, strengths) in &rows {
         // Some rows are there twice, to the letter.
-        if !last.insert((name, at_ms, strengths.map(|s| s.to_bits()))) {
+        if !last.insert((name, at_ms, strengths.map(f32::to_bits))) {
             continue;
         }
         let zone = areas.iter().position(|a| a == area).unwrap_or(0) as u16; // three

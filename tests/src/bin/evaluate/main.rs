@@ -34,6 +34,9 @@ enum Command {
         /// Walks are left out in so many groups to learn how sure to be.
         #[arg(long, default_value_t = 40)]
         folds: usize,
+        /// A reliability diagram, as SVG.
+        #[arg(long)]
+        plot: Option<PathBuf>,
     },
     /// Answers a scene that nobody walked.
     #[command(after_help = GATEWAYS_EXAMPLE)]
@@ -98,7 +101,8 @@ fn main() -> anyhow::Result<()> {
             out,
             train_share,
             folds,
-        } => walk::run(&dir, &out, train_share, folds),
+            plot,
+        } => walk::run(&dir, &out, train_share, folds, plot.as_deref()),
         Command::Gateways {
             sightings,
             zones,

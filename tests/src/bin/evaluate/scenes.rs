@@ -60,8 +60,7 @@ pub(crate) fn run(dir: &Path, plot: Option<&Path>) -> anyhow::Result<()> {
     let mut sets = Vec::new();
     for (at, name) in RECORDINGS.iter().enumerate() {
         // How sure to be is learned on the other recording, as somebody would who knew only that.
-        let mut known = odds(&answered[1 - at]);
-        let confidence = Confidence::learn(&mut known);
+        let confidence = Confidence::learn(&odds(&answered[1 - at]));
         for case in &mut answered[at] {
             if !case.said.zone.is_empty() {
                 case.said.p = confidence.p(case.said.log_odds);

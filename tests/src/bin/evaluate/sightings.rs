@@ -50,7 +50,11 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
             },
         })
     })?;
-    rows.sort_by_key(|row| row.ts_ms);
+    // The same rows in another order are the same scene.
+    rows.sort_by(|a, b| {
+        let of = |row: &Row| (row.ts_ms, row.receiver.clone(), row.transmitter.clone());
+        (of(a).cmp(&of(b))).then(a.rssi_dbm.total_cmp(&b.rssi_dbm))
+    });
     Ok(rows)
 }
 
