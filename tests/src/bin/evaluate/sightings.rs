@@ -52,8 +52,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
     })?;
     // The same rows in another order are the same scene.
     rows.sort_by(|a, b| {
-        let of = |row: &Row| (row.ts_ms, row.receiver.clone(), row.transmitter.clone());
-        (of(a).cmp(&of(b))).then(a.rssi_dbm.total_cmp(&b.rssi_dbm))
+        let who = (&a.receiver, &a.transmitter).cmp(&(&b.receiver, &b.transmitter));
+        let strength = a.rssi_dbm.total_cmp(&b.rssi_dbm);
+        a.ts_ms.cmp(&b.ts_ms).then(who).then(strength)
     });
     Ok(rows)
 }
