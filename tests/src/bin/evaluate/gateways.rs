@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::sightings::{self, Row};
 
-/// Phones that scan 20 s of every minute are unheard for 40 s as a rule; three such minutes are
-/// silence.
+/// Phones that scan 20 s of every minute are unheard for 40 s as a rule; two such minutes without
+/// a sighting are silence.
 pub(crate) const UNHEARD_MS: u64 = 120_000;
 
 /// Who was heard within this time is not out of earshot, whatever is believed at first.
