@@ -46,7 +46,7 @@ pub fn learn(settings: &Settings, zones: u16, anchors: u16, walks: &[&Walk]) -> 
     }
     let mut hearings = Vec::with_capacity(heard.len());
     for row in heard.chunks(places) {
-        let all = row.iter().fold(Heard::default(), |all, one| all.and(one));
+        let all = row.iter().fold(Heard::default(), Heard::and);
         if all.n == 0.0 {
             return None;
         }
