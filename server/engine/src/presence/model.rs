@@ -294,6 +294,7 @@ impl Default for Model {
             levels_dbm: Vec::new(),
             precisions: Vec::new(),
             bases: Vec::new(),
+            counts: Vec::new(),
             rates_per_s: Vec::new(),
             ears: vec![Ears {
                 from_step: 0,

@@ -358,7 +358,7 @@ fn fixed_beacons_tell_what_a_gateway_hears_too_little() {
 
 #[test]
 fn confidence_says_what_came_true() {
-    let mut answers: Vec<(f32, bool)> = (0..2_000)
+    let answers: Vec<(f32, bool)> = (0..2_000)
         .map(|n| {
             (
                 if n % 2 == 0 { 1.0 } else { 6.0 },
@@ -366,7 +366,7 @@ fn confidence_says_what_came_true() {
             )
         })
         .collect();
-    let confidence = Confidence::learn(&mut answers);
+    let confidence = Confidence::learn(&answers);
     assert!(
         (confidence.p(1.0) - 0.5).abs() < 0.05,
         "{}",

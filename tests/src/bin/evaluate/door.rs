@@ -11,11 +11,11 @@ use std::{collections::BTreeMap, io::Write};
 
 use engine::{
     Input, Observation, StoreEngine,
-    input::{Anchor, Consent, Layout, Rules},
+    input::{Anchor, Area, Consent, Layout, Place, Rules},
     outcome::VisitChange,
 };
 use firmware_sim::{
-    plan::Plan,
+    plan::{ENTRANCE, Plan, Point},
     radio::{self, Attempt, GATEWAY_SENSITIVITY_DBM, Link, PHONE_AT_1M_DBM},
     rng::Seed,
 };
@@ -217,6 +217,7 @@ impl Hall {
                 let known = Anchor {
                     zone,
                     enter_rssi_dbm,
+                    place: Some(place(anchor.at)),
                 };
                 (anchor.anchor.clone(), known)
             })
@@ -225,7 +226,13 @@ impl Hall {
             names: plan.gateways().map(|(a, _)| a.anchor.clone()).collect(),
             layout: Layout {
                 anchors,
+                areas: plan
+                    .zones
+                    .iter()
+                    .map(|z| (z.zone.clone(), area(z)))
+                    .collect(),
                 rules: Rules::default(),
+                ..Layout::default()
             },
             plan,
         }
@@ -324,6 +331,24 @@ impl Hall {
                 statistics: true,
             },
         }
+    }
+}
+
+fn place(at: Point) -> Place {
+    let cm = |m: f64| (m * 100.0).round() as i32; // a shop
+    Place {
+        x_cm: cm(at.x_m),
+        y_cm: cm(at.y_m),
+    }
+}
+
+fn area(zone: &firmware_sim::plan::Zone) -> Area {
+    let (corner, far) = (place(zone.from), place(zone.to));
+    Area {
+        corner,
+        wide_cm: corner.x_cm.abs_diff(far.x_cm),
+        deep_cm: corner.y_cm.abs_diff(far.y_cm),
+        door: zone.zone.as_str() == ENTRANCE,
     }
 }
 
