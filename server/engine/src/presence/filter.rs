@@ -214,7 +214,12 @@ impl Filter {
     /// Where she is now.
     pub fn answer(&mut self, model: &Model, now_ms: u64, scratch: &mut Scratch) -> Answer {
         self.pass(model, now_ms, scratch);
-        let zones = &mut scratch.zones;
+        self.weigh_zones(model, &mut scratch.zones);
+        self.answer_from(model, now_ms, &scratch.zones)
+    }
+
+    /// The probability of each zone, and last of none.
+    fn weigh_zones(&self, model: &Model, zones: &mut Vec<f32>) {
         zones.clear();
         zones.resize(model.zones() + 1, 0.0);
         let outside = model.zones();
@@ -227,6 +232,10 @@ impl Filter {
             };
             zones[slot] += share;
         }
+    }
+
+    fn answer_from(&mut self, model: &Model, now_ms: u64, zones: &[f32]) -> Answer {
+        let outside = model.zones();
         let best = (0..zones.len())
             .rev()
             .max_by(|&a, &b| zones[a].total_cmp(&zones[b]));
@@ -248,6 +257,35 @@ impl Filter {
             said: self.said.zone,
             since_ms: self.said.leads_since_ms,
         }
+    }
+
+    /// Log odds that she is in the store, as of the last step.
+    pub(crate) fn inside_log_odds(&self, model: &Model) -> f32 {
+        let (mut inside, mut outside) = (0.0_f32, 0.0_f32);
+        for (place, share) in self.belief.iter().enumerate() {
+            if model.zone_of(place) == OUTSIDE {
+                outside += share;
+            } else {
+                inside += share;
+            }
+        }
+        (inside.max(1e-30) / outside.max(1e-30)).ln()
+    }
+
+    /// Where she is now, given that she is in the store.
+    pub(crate) fn answer_inside(
+        &mut self,
+        model: &Model,
+        now_ms: u64,
+        scratch: &mut Scratch,
+    ) -> Answer {
+        self.pass(model, now_ms, scratch);
+        self.weigh_zones(model, &mut scratch.zones);
+        if let Some(outside) = scratch.zones.last_mut() {
+            *outside = 0.0;
+        }
+        normalise(&mut scratch.zones);
+        self.answer_from(model, now_ms, &scratch.zones)
     }
 
     /// The store looks different from now on: what was believed of a zone is believed of where it

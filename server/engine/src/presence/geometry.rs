@@ -51,6 +51,8 @@ pub struct Patch {
     pub deep_m: f32,
     /// There is a way out.
     pub door: bool,
+    /// What stands between here and every anchor: a shop window takes 10 dB.
+    pub loss_db: f32,
 }
 
 /// An anchor on the plan.
@@ -66,6 +68,9 @@ pub struct Spot {
 
 /// Walking and standing in a shop, mean: people stand most of the time and walk at 1.2 m/s.
 const SPEED_M_S: f32 = 0.5;
+
+/// Along the front people walk, in either direction, twice as likely as across.
+const STREET_M_S: f32 = 2.0;
 
 /// Share of seconds in which somebody goes to a zone next door: she stays for most of a minute.
 const MOVES_PER_S: f32 = 0.02;
@@ -174,20 +179,23 @@ pub fn plan(
     let moves = |place: usize, out: &mut Vec<(u32, f32)>| {
         let Some(here) = patches.get(place) else {
             let doors = (0..).zip(patches).filter(|(_, patch)| patch.door);
+            let street = patches.iter().any(|patch| patch.zone == OUTSIDE);
+            let doors = doors.filter(|(_, patch)| patch.zone == OUTSIDE || !street);
             out.extend(doors.map(|(at, _)| (at, COMES_PER_S * step_s)));
             out.push((place as u32, 1.0));
             return;
         };
         let mut left = 1.0;
         for (at, there) in (0..).zip(patches) {
-            if at as usize != place && here.touches(there) {
+            if at as usize != place && here.leads_to(there) {
                 let way_m = (here.x_m - there.x_m).hypot(here.y_m - there.y_m);
-                let share = SPEED_M_S * step_s / (4.0 * way_m.max(1.0));
+                let share = here.speed_m_s() * step_s / (4.0 * way_m.max(1.0));
                 left -= share;
                 out.push((at, share));
             }
         }
-        if here.door {
+        let street = patches.iter().any(|patch| patch.zone == OUTSIDE);
+        if here.door && (here.zone == OUTSIDE || !street) {
             left -= LEAVES_PER_S * step_s;
             out.push((patches.len() as u32, LEAVES_PER_S * step_s));
         }
@@ -240,6 +248,22 @@ impl Air {
 }
 
 impl Patch {
+    /// People in the street walk on.
+    fn speed_m_s(&self) -> f32 {
+        if self.zone == OUTSIDE {
+            STREET_M_S
+        } else {
+            SPEED_M_S
+        }
+    }
+
+    /// Between street and store there is a way at a door alone.
+    fn leads_to(&self, other: &Self) -> bool {
+        let inner = if self.zone == OUTSIDE { other } else { self };
+        let through_front = (self.zone == OUTSIDE) != (other.zone == OUTSIDE);
+        self.touches(other) && (!through_front || inner.door)
+    }
+
     fn touches(&self, other: &Self) -> bool {
         let apart = |a: f32, b: f32, both: f32| (a - b).abs() - both / 2.0;
         let x = apart(self.x_m, other.x_m, self.wide_m + other.wide_m);
@@ -254,7 +278,7 @@ impl Patch {
         let level = |along: f32, across: f32| {
             let x_m = self.x_m + along * self.wide_m - spot.x_m;
             let y_m = self.y_m + across * self.deep_m - spot.y_m;
-            air.level_dbm(x_m.hypot(y_m)) + spot.offset_db
+            air.level_dbm(x_m.hypot(y_m)) + spot.offset_db - self.loss_db
         };
         let points = thirds.map(|x| thirds.map(|y| air.received(level(x, y))));
         let all = || points.iter().flatten();

@@ -366,6 +366,7 @@ impl Places {
                 wide_m: place_m,
                 deep_m: place_m,
                 door: true,
+                loss_db: 0.0,
             }
         };
         (0..count(wide_m) * count(deep_m)).map(square).collect()

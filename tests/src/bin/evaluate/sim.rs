@@ -151,6 +151,7 @@ fn model(places: u16, store: &Store, knows: Option<&Walker>) -> anyhow::Result<M
                 wide_m: (ZONE_M.0 / f64::from(places)) as f32,
                 deep_m: (ZONE_M.1 / f64::from(places)) as f32,
                 door: zone == 1,
+                loss_db: 0.0,
             }
         })
         .collect();
