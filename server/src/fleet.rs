@@ -147,7 +147,16 @@ impl Keeper {
             } = word;
             let (of, from) = (store.clone(), gateway.clone());
             let kept = pipeline
-                .write(move |txn| beacons::keep(txn.db, &of, &from, &heard))
+                .write(move |txn| {
+                    let Some(is) = beacons::keep(txn.db, &of, &from, &heard)? else {
+                        return Ok(false);
+                    };
+                    // That it once was there, as the broker repeats, is no word about now.
+                    if !(heard.retained && is.state.listens()) {
+                        txn.listens(&of, &from, is.state.listens())?;
+                    }
+                    Ok(true)
+                })
                 .await;
             match kept {
                 Ok(true) => live.fleet_changed(store),

@@ -82,6 +82,9 @@ impl Ingest {
             if *shutdown.borrow() {
                 break;
             }
+            if let Err(error) = self.pipeline.write(|txn| txn.hears_nobody()).await {
+                tracing::warn!(%error, "visits may end because of a broken line");
+            }
             match connected {
                 Ok(()) => wait = RECONNECT_MIN,
                 Err(error) => {

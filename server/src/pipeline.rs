@@ -419,7 +419,7 @@ impl Writer {
                 match work {
                     Work::Batch(batch) => txn.apply_batch(batch)?,
                     Work::Job(job) => job.run(&mut txn)?,
-                    Work::Tick if hold => {}
+                    Work::Tick if hold => txn.begin()?,
                     Work::Tick => txn.tick()?,
                     Work::Stop => {}
                 }

@@ -141,6 +141,11 @@ impl StoreEngine {
             || self.late.knows(customer)
     }
 
+    /// Anchors whose silence says nothing now.
+    pub fn deaf(&self) -> &[AnchorId] {
+        self.floor.deaf()
+    }
+
     /// Open orders known; at most [`crate::ORDERS_MAX`].
     pub fn orders_open(&self) -> usize {
         self.arrivals.orders_len()
@@ -162,15 +167,18 @@ impl StoreEngine {
 
     /// A customer's time may have come: she left, or need not be followed, or it was put off.
     fn look_at(&mut self, customer: CustomerId, woken_s: u64, out: &mut Outcome) {
-        let Some(person) = self.people.get(&customer) else {
+        let Some(person) = self.people.get_mut(&customer) else {
             return;
         };
         if person.wake_s != woken_s {
             return;
         }
-        if person.visit.is_some() && person.belief.leave_at(&self.floor) <= self.now_ms {
-            let left_ms = person.belief.inside_ms();
-            let because = person.belief.gone_because(&self.floor);
+        if person.visit.is_some()
+            && let Some((left_ms, because)) =
+                person
+                    .belief
+                    .look(&self.floor, self.now_ms, &mut self.scratch)
+        {
             self.leave(customer, left_ms, because, out);
         }
         let Some(person) = self.people.get_mut(&customer) else {
@@ -274,7 +282,7 @@ impl StoreEngine {
 fn wake_at(floor: &Floor, person: &Person) -> u64 {
     let belief = &person.belief;
     match person.visit {
-        Some(_) => belief.leave_at(floor),
+        Some(_) => belief.look_at_ms(floor),
         None => belief.last_heard_ms().max(person.consent_since_ms) + IDLE_MS,
     }
 }

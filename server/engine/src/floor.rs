@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     input::{Layout, Rules},
     presence::{
-        model::{EARS_MAX, Model, Settings},
-        names::{Named, named},
+        ground::{self, Known},
+        model::{EARS_MAX, Model},
     },
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Floor {
     /// Sorted by id.
     spots: Vec<Spot>,
     model: Model,
+    /// Whether the model knows the street, and so who is in.
+    decides: bool,
     /// Who was deaf since when, oldest first, at most [`EARS_MAX`].
     spells: Vec<Spell>,
     /// By anchor: since when it has been listening; none: it is deaf.
@@ -104,7 +106,9 @@ impl ZoneIx {
 impl Floor {
     fn new(layout: Layout, spells: Vec<Spell>) -> Self {
         let known = || layout.anchors.iter().take(ANCHORS_MAX);
-        let mut zones: Vec<ZoneId> = known().map(|(_, a)| a.zone.clone()).collect();
+        let of_anchors = known().map(|(_, anchor)| &anchor.zone);
+        let drawn = layout.areas.keys().take(ANCHORS_MAX);
+        let mut zones: Vec<ZoneId> = of_anchors.chain(drawn).cloned().collect();
         zones.sort_unstable();
         zones.dedup();
         let spots: Vec<Spot> = known()
@@ -116,15 +120,20 @@ impl Floor {
                 })
             })
             .collect();
-        let named_as = |spot: &Spot| Named {
+        let m = |cm: i32| cm as f32 / 100.0;
+        let anchor = |spot: &Spot| Known {
             zone: spot.zone.0,
             edge_dbm: spot.enter_cdbm as f32 / 100.0,
+            at_m: layout.anchors[&spot.anchor]
+                .place
+                .map(|at| (m(at.x_cm), m(at.y_cm))),
         };
-        let names: Vec<Named> = spots.iter().map(named_as).collect();
-        let zone_count = zones.len() as u16; // at most ANCHORS_MAX
-        let model = named(settings(), zone_count, &names, |_, _| true);
+        let anchors: Vec<Known> = spots.iter().map(anchor).collect();
+        let areas: Vec<_> = zones.iter().map(|z| layout.areas.get(z).copied()).collect();
+        let (model, decides) = ground::model(&layout, &areas, &anchors);
         let mut floor = Self {
-            model: model.unwrap_or_default(),
+            model,
+            decides,
             spells: Vec::new(),
             listens_since: vec![Some(0); spots.len()],
             zones,
@@ -148,6 +157,15 @@ impl Floor {
 
     pub(crate) fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Whether the filter decides who is in; else the gate does.
+    pub(crate) fn filter_decides(&self) -> bool {
+        self.decides
+    }
+
+    pub(crate) fn deaf(&self) -> &[AnchorId] {
+        self.spells.last().map_or(&[], |spell| &spell.deaf)
     }
 
     /// These anchors are deaf from now on, all others listen.
@@ -230,16 +248,6 @@ impl Floor {
     /// Where a zone of `old` stands in this floor.
     pub(crate) fn moved_zone(&self, old: &Self, zone: ZoneIx) -> Option<ZoneIx> {
         self.zone_ix(old.zone(zone)?)
-    }
-}
-
-/// Phones in hands, pockets and bags, of all makes.
-fn settings() -> Settings {
-    Settings {
-        offset_sigma_db: 6.0,
-        strength_weight: 0.5,
-        count_weight: 0.8,
-        ..Settings::default()
     }
 }
 

@@ -122,7 +122,7 @@ impl Span<'_> {
         }
         Some(LateVisit {
             entered_ms: entered_ms?,
-            left_ms: belief.inside_ms(),
+            left_ms: belief.inside_ms(floor),
             zones,
             consent: self.sightings.last()?.consent,
         })

@@ -16,6 +16,7 @@ pub mod confidence;
 pub mod filter;
 pub mod gate;
 pub mod geometry;
+pub(crate) mod ground;
 pub mod model;
 pub mod names;
 pub mod walk;
@@ -33,6 +34,24 @@ use model::OUTSIDE;
 
 /// The zone in which she said where she is holds for this long against radio.
 pub const CERTAIN_ZONE_MS: u64 = 20_000;
+
+/// She is in once it is this much likelier than not, as log odds.
+const ENTER_LOG_ODDS: f32 = 4.6;
+
+/// She is gone once it is this much likelier than not.
+const LEAVE_LOG_ODDS: f32 = -4.6;
+
+/// Sightings may be underway for this long: windows, disk, broker.
+const UNDERWAY_MS: u64 = 2_000;
+
+/// Silence as short as this is not looked at.
+const QUIET_MS: u64 = 5_000;
+
+/// And from then on once in this time.
+const LOOK_MS: u64 = 1_000;
+
+/// A gateway that has come back is given this long to hear her.
+const LISTEN_MS: u64 = 20_000;
 
 /// One sighting, as the belief needs it.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +80,19 @@ pub(crate) struct Belief {
     gate: Gate,
     /// None: never heard.
     filter: Option<Filter>,
+    inside: Inside,
     /// The zone that was said last.
     zone: Option<ZoneIx>,
+}
+
+/// When the filter last took her for inside, where it decides that.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Inside {
+    /// Likelier in than out since then; none: she is not.
+    since_ms: Option<u64>,
+    last_ms: u64,
+    looked_ms: u64,
+    log_odds: f32,
 }
 
 impl Belief {
@@ -70,6 +100,7 @@ impl Belief {
         Self {
             gate: Gate::new(),
             filter: None,
+            inside: Inside::default(),
             zone: None,
         }
     }
@@ -104,7 +135,62 @@ impl Belief {
                 }
             }
         }
-        self.gate.hear(floor, heard)
+        let at_gate = self.gate.hear(floor, heard);
+        if !floor.filter_decides() {
+            return at_gate;
+        }
+        self.inside
+            .weigh(filter.inside_log_odds(model), heard.last_ms);
+        let since_ms = self.inside.since_ms.unwrap_or(heard.last_ms);
+        let sure = self.inside.log_odds >= ENTER_LOG_ODDS || heard.strength_cdbm.is_none();
+        sure.then(|| self.gate.after_last(since_ms))
+    }
+
+    /// Time passed. Some: she is gone, since that time, and why.
+    pub(crate) fn look(
+        &mut self,
+        floor: &Floor,
+        now_ms: u64,
+        scratch: &mut Scratch,
+    ) -> Option<(u64, Because)> {
+        let (gone_ms, because) = self.gate.leave_at(floor);
+        let filter = self.filter.as_mut().filter(|_| floor.filter_decides());
+        let Some(filter) = filter else {
+            return (gone_ms <= now_ms).then(|| (self.gate.inside_ms(), because));
+        };
+        let seen_ms = now_ms.saturating_sub(UNDERWAY_MS);
+        filter.pass(floor.model(), seen_ms, scratch);
+        self.inside.looked_ms = now_ms;
+        self.inside
+            .weigh(filter.inside_log_odds(floor.model()), seen_ms);
+        let out = self.inside.log_odds <= LEAVE_LOG_ODDS && self.may_leave_ms(floor) <= now_ms;
+        out.then(|| (self.inside.last_ms, because))
+    }
+
+    /// When to look next at somebody who is in.
+    pub(crate) fn look_at_ms(&self, floor: &Floor) -> u64 {
+        if !floor.filter_decides() {
+            return self.gate.leave_at(floor).0;
+        }
+        let quiet_ms = if self.inside.log_odds <= LEAVE_LOG_ODDS {
+            0
+        } else {
+            QUIET_MS
+        };
+        (self.gate.last_heard_ms() + quiet_ms)
+            .max(self.inside.looked_ms + LOOK_MS)
+            .max(self.may_leave_ms(floor))
+    }
+
+    /// She is not given up before: her own word holds, or nobody listens who had her.
+    fn may_leave_ms(&self, floor: &Floor) -> u64 {
+        let last_ms = self.gate.last_heard_ms();
+        let silent_ms = match self.gate.listened_to_since(floor) {
+            None => last_ms + gate::SILENCE_MAX_MS,
+            Some(since_ms) if since_ms > last_ms => since_ms + LISTEN_MS,
+            Some(_) => last_ms,
+        };
+        silent_ms.max(self.gate.held_until_ms())
     }
 
     /// Weighs the zones at the time at which she was last heard. That she is in is the gate's word,
@@ -114,8 +200,13 @@ impl Belief {
         let Some(filter) = &mut self.filter else {
             return Moved::No;
         };
-        filter.be_inside(floor.model());
-        let answer = filter.answer(floor.model(), now_ms, scratch);
+        let model = floor.model();
+        let answer = if floor.filter_decides() {
+            filter.answer_inside(model, now_ms, scratch)
+        } else {
+            filter.be_inside(model);
+            filter.answer(model, now_ms, scratch)
+        };
         let said = answer.said.and_then(|zone| floor.zone_by_number(zone));
         if said == self.zone {
             return Moved::No;
@@ -127,19 +218,13 @@ impl Belief {
         }
     }
 
-    /// When she is gone if nothing more is heard; in the past if she was heard leaving.
-    pub(crate) fn leave_at(&self, floor: &Floor) -> u64 {
-        self.gate.leave_at(floor).0
-    }
-
-    /// Why she is gone, if she is.
-    pub(crate) fn gone_because(&self, floor: &Floor) -> Because {
-        self.gate.leave_at(floor).1
-    }
-
-    /// When she was last heard so that she can only be inside.
-    pub(crate) fn inside_ms(&self) -> u64 {
-        self.gate.inside_ms()
+    /// When she was last known to be inside.
+    pub(crate) fn inside_ms(&self, floor: &Floor) -> u64 {
+        if floor.filter_decides() {
+            self.inside.last_ms
+        } else {
+            self.gate.inside_ms()
+        }
     }
 
     /// When she was last heard at all.
@@ -161,6 +246,7 @@ impl Belief {
     pub(crate) fn end(&mut self, floor: &Floor, left_ms: u64) {
         self.gate.end(left_ms);
         self.zone = None;
+        self.inside = Inside::default();
         if let Some(filter) = &mut self.filter {
             filter.forget_place(floor.model());
         }
@@ -249,6 +335,18 @@ impl Belief {
             Because::SaidSo
         } else {
             Because::Radio
+        }
+    }
+}
+
+impl Inside {
+    fn weigh(&mut self, log_odds: f32, at_ms: u64) {
+        self.log_odds = log_odds;
+        if log_odds >= 0.0 {
+            self.since_ms = self.since_ms.or(Some(at_ms));
+            self.last_ms = self.last_ms.max(at_ms);
+        } else {
+            self.since_ms = None;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Visits: one customer's stay in the store, the zones in it, and what was asked about them.
 //!
 //! In: "she is in this zone since then". Out: whether that is a reason to ask what she did online.
-//! Promises: a zone is asked about once a visit, and again only after [`AWAY_MS`] elsewhere; an
-//! answer is used once.
+//! Promises: an answer about a zone is used once a visit, and again only after [`AWAY_MS`] elsewhere;
+//! one that came while she was elsewhere is not used.
 //! Invariant: at most one stay is open.
 
 use protocol::{Sku, VisitId};
@@ -194,6 +194,8 @@ impl Visit {
         };
         stay.asked = Asked::Answered;
         if stay.left_ms.is_some() {
+            // Not used: she is asked about once more if she is seen here again.
+            stay.asked = Asked::No;
             Answer::Departed
         } else if notified == self.notified {
             Answer::Good

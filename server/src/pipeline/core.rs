@@ -26,6 +26,9 @@ use crate::store::{
 const LATE_AFTER_MS: u64 = 30_000;
 /// Nobody leaves in the first moments after a start: what the gateways kept must come in first.
 const HOLD_AFTER_START_MS: u64 = 15_000;
+/// A sighting as young as this shows that its gateway listens; an older one may have waited in the
+/// broker for longer than its gateway lived.
+const FRESH_MS: u64 = 5_000;
 /// People whose consent is kept at hand; past it the memory is cleared and read again.
 const PEOPLE_MAX: usize = 200_000;
 /// Boots whose applied ranges are kept at hand.
@@ -35,6 +38,8 @@ type BootKey = (StoreId, GatewayId, BootId);
 
 pub(super) struct Core {
     started_ms: u64,
+    /// Whether engines were told that nobody was heard while the server was down.
+    began: bool,
     snapshot_ms: u64,
     last_ms: u64,
     stores: HashMap<StoreId, StoreCore>,
@@ -107,6 +112,7 @@ impl Core {
     pub(super) fn new(now_ms: u64, snapshot_ms: u64) -> Self {
         Self {
             started_ms: now_ms,
+            began: false,
             snapshot_ms,
             last_ms: 0,
             stores: HashMap::new(),
@@ -301,6 +307,10 @@ impl<'a> Txn<'a> {
             self.after.tally.batches_again += 1;
             return Ok(());
         }
+        let fresh = |heard: &super::Heard| heard.heard_last_ms + FRESH_MS >= self.now_ms;
+        if batch.heard.iter().any(fresh) {
+            self.listens(&batch.store, &batch.gateway, true)?;
+        }
         let sightings = self.observations(batch)?;
         self.after.tally.batches_applied += 1;
         self.after.tally.sightings_applied += sightings.len();
@@ -404,6 +414,41 @@ impl<'a> Txn<'a> {
         Ok(self.core.store(self.db, store)?.engine.map())
     }
 
+    /// A gateway listens, or does not: while it does not, its silence is no sign that anybody left.
+    pub fn listens(
+        &mut self,
+        store: &StoreId,
+        gateway: &GatewayId,
+        listens: bool,
+    ) -> Result<(), StoreError> {
+        let core = self.core.store(self.db, store)?;
+        let own = core.antennas.iter().filter(|(_, of)| *of == gateway);
+        let own: BTreeSet<&AnchorId> = own.map(|(anchor, _)| anchor).collect();
+        let deaf = core.engine.deaf();
+        if own.iter().all(|anchor| deaf.contains(anchor) != listens) {
+            return Ok(());
+        }
+        let others = deaf.iter().filter(|anchor| !own.contains(anchor));
+        let silent = own.iter().copied().filter(|_| !listens);
+        let mut anchors: Vec<AnchorId> = others.chain(silent).cloned().collect();
+        anchors.sort_unstable();
+        self.feed(store, Input::Deaf { anchors })?;
+        Ok(())
+    }
+
+    /// Nobody hears gateways now: each listens again once it has said so.
+    pub fn hears_nobody(&mut self) -> Result<(), StoreError> {
+        for store in store::shop::store_ids(self.db)? {
+            let core = self.core.store(self.db, &store)?;
+            let mut anchors: Vec<AnchorId> = core.antennas.keys().cloned().collect();
+            anchors.sort_unstable();
+            if core.engine.deaf() != anchors {
+                self.feed(&store, Input::Deaf { anchors })?;
+            }
+        }
+        Ok(())
+    }
+
     /// A gateway is new: it must be told which beacons hang in the store.
     pub fn gateways_changed(&mut self, store: &StoreId) {
         self.after.layouts.insert(store.clone());
@@ -443,8 +488,18 @@ impl<'a> Txn<'a> {
         Ok(())
     }
 
+    /// Once after the start: while the server was down it heard nobody.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        if !self.core.began {
+            self.core.began = true;
+            self.hears_nobody()?;
+        }
+        Ok(())
+    }
+
     /// Lets engines notice that time passed, and writes snapshots that are due.
     pub(super) fn tick(&mut self) -> Result<(), StoreError> {
+        self.begin()?;
         if self.now_ms < self.core.started_ms + HOLD_AFTER_START_MS {
             return Ok(());
         }

@@ -20,29 +20,30 @@ use crate::fleet::{
     strength::Strength,
 };
 
-/// Keeps a status; false if it is no news: repeated, or of a gateway without credentials.
+/// Keeps a status, and gives back what the gateway now is; none if it is no news: repeated, or of a
+/// gateway without credentials.
 pub fn keep(
     db: &Connection,
     store: &StoreId,
     gateway: &GatewayId,
     heard: &Heard,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Gateway>, StoreError> {
     let is_known: bool = db
         .prepare_cached("SELECT count(*) FROM gateways WHERE store = ?1 AND gateway = ?2")?
         .query_row(params![store.as_str(), gateway.as_str()], |row| row.get(0))?;
     if !is_known {
-        return Ok(false);
+        return Ok(None);
     }
     let before = self::gateway(db, store, gateway)?;
     let Some(next) = Gateway::next(before.as_ref(), heard) else {
-        return Ok(false);
+        return Ok(None);
     };
     put_gateway(db, store, gateway, &next)?;
     // What the broker repeats has an age that nobody knows; the next status says it anew.
     if !heard.retained {
         keep_beacons(db, store, gateway, heard)?;
     }
-    Ok(true)
+    Ok(Some(next))
 }
 
 fn put_gateway(

@@ -8,6 +8,7 @@ mod captures;
 mod consent;
 mod corpus;
 mod delivery;
+mod evaluate;
 mod fleet;
 mod happy;
 mod history;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(consent::tests());
     tests.extend(corpus::tests());
     tests.extend(delivery::tests());
+    tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
     tests.extend(happy::tests());
     tests.extend(history::tests());

@@ -73,7 +73,7 @@ impl StoreEngine {
 
     fn leave_as_heard(&mut self, customer: CustomerId, because: Because, out: &mut Outcome) {
         if let Some(person) = self.people.get(&customer) {
-            let left_ms = person.belief.inside_ms();
+            let left_ms = person.belief.inside_ms(&self.floor);
             self.leave(customer, left_ms, because, out);
         }
     }

@@ -7,11 +7,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Knots of the map at most: a manager's diagram has ten bars, this has some to spare.
-const KNOTS_MAX: usize = 64;
+/// Odds beyond these say no more: what nobody walked is as sure there as what everybody did.
+const ODDS: (f32, f32) = (-3.0, 15.0);
 
-/// A block of answers is at least this many: fewer seconds are one walk's luck.
-const BLOCK_MIN: usize = 30;
+/// Between two knots a sigmoid is a line, to within .002.
+const KNOTS_APART: f32 = 0.25;
+
+/// Newton's steps; six are enough unless all answers are right.
+const STEPS: usize = 25;
 
 /// A monotone piecewise-linear map from log odds to probability.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,30 +24,48 @@ pub struct Confidence {
 }
 
 impl Confidence {
-    /// Isotonic regression by pooling adjacent violators (Ayer et al., 1955) over blocks of answers.
-    pub fn learn(answers: &mut [(f32, bool)]) -> Self {
-        // Stable: among equal odds the order of asking stands, not right after wrong.
-        answers.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let size = (answers.len() / KNOTS_MAX).max(BLOCK_MIN);
-        // Sum of odds, right ones, all.
-        let mut pools: Vec<(f64, f64, f64)> = Vec::new();
-        for block in answers.chunks(size) {
-            let odds = block.iter().map(|a| f64::from(a.0)).sum();
-            let right = block.iter().filter(|a| a.1).count() as f64;
-            pools.push((odds, right, block.len() as f64));
-            while let [.., a, b] = pools[..] {
-                if a.1 * b.2 < b.1 * a.2 {
-                    break;
-                }
-                pools.truncate(pools.len() - 2);
-                pools.push((a.0 + b.0, a.1 + b.1, a.2 + b.2));
+    /// A sigmoid of the odds, by maximum likelihood (Platt 1999). Of three maps it is the one that
+    /// lets most be said. Forty folds on the training walks of three floors of a mall, ten for the
+    /// map: 15.0 % of the seconds have p >= .9, of which .907 are right; isotonic regression
+    /// 10.2 % and .920, the mean of both 12.8 % and .909.
+    pub fn learn(answers: &[(f32, bool)]) -> Self {
+        // Platt's targets keep answers that were always right from promising that they will be.
+        let right = answers.iter().filter(|a| a.1).count() as f64;
+        let wrong = answers.len() as f64 - right;
+        let targets = [1.0 / (wrong + 2.0), (right + 1.0) / (right + 2.0)];
+        let (mut shift, mut slope) = (0.0, 0.5);
+        for _ in 0..STEPS {
+            // Gradient and curvature; the slope is drawn to nought as if by one answer.
+            let (mut g, mut h) = ([0.0, -slope], [1.0, 0.0, 1.0]);
+            for &(odds, right) in answers {
+                let x = f64::from(odds.clamp(ODDS.0, ODDS.1));
+                let p = 1.0 / (1.0 + (-shift - slope * x).exp());
+                let off = targets[usize::from(right)] - p;
+                let weight = p * (1.0 - p);
+                g = [g[0] + off, g[1] + off * x];
+                h = [h[0] + weight, h[1] + weight * x, h[2] + weight * x * x];
             }
+            let all = h[0] * h[2] - h[1] * h[1];
+            shift += (g[0] * h[2] - g[1] * h[1]) / all;
+            slope = f64::max(0.0, slope + (g[1] * h[0] - g[0] * h[1]) / all);
         }
-        // Laplace's rule keeps a block that was always right from promising that it always will be.
-        let knot = |(odds, right, all): &(f64, f64, f64)| {
-            ((odds / all) as f32, ((right + 1.0) / (all + 2.0)) as f32)
+        if answers.is_empty() || !shift.is_finite() || !slope.is_finite() {
+            return Self::default();
+        }
+        let knots = ((ODDS.1 - ODDS.0) / KNOTS_APART) as u16;
+        let knot = |n: u16| {
+            let odds = ODDS.0 + f32::from(n) * KNOTS_APART;
+            let p = 1.0 / (1.0 + (-shift - slope * f64::from(odds)).exp());
+            (odds, p as f32)
         };
-        let mut knots: Vec<(f32, f32)> = pools.iter().map(knot).collect();
+        Self::measured(&(0..=knots).map(knot).collect::<Vec<_>>())
+    }
+
+    /// What was measured elsewhere: log odds and probability. Sorted here; no probability is lower
+    /// than that of lower odds.
+    pub fn measured(knots: &[(f32, f32)]) -> Self {
+        let mut knots = knots.to_vec();
+        knots.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut least = 0.0;
         for (_, p) in &mut knots {
             least = p.max(least);

@@ -28,6 +28,9 @@ pub const STEPS_MAX: u64 = 900;
 /// they lie in a pocket.
 const RATE_FADES_S: f32 = 120.0;
 
+/// No sighting is closer to the last one than this; what comes late counts as this close.
+const GAP_MIN_MS: u32 = 100;
+
 /// A sighting without radio is this much likelier in its own zone: she may press next door.
 const CERTAIN_ODDS: f32 = 1e4;
 
@@ -66,6 +69,7 @@ struct Radio {
 struct Track {
     /// The lower half of the time: it wraps after 49 days.
     heard_ms: u32,
+    /// Smoothed.
     rssi_dbm: f32,
     anchor: u16,
     radio: u8,
@@ -170,14 +174,13 @@ impl Filter {
         };
         self.pass(model, heard.at_ms, scratch);
         let at = self.radio(model, heard);
-        let fresh = self.freshness(model, heard, at as u8); // below RADIOS_MAX
+        let (fresh, level_dbm) = self.freshness(model, heard, at as u8); // below RADIOS_MAX
         let Some(radio) = self.radios.get_mut(at) else {
             return;
         };
         radio.heard += 1.0;
-        let x = heard.rssi_dbm - radio.offset_db;
-        weigh_strength(model, rows, &mut self.belief, x, radio.offset_var, fresh);
-        radio.learn_offset(rows, &self.belief, heard.rssi_dbm, fresh);
+        weigh_strength(model, rows, &mut self.belief, radio, level_dbm, fresh);
+        radio.learn_offset(model, rows, &self.belief, level_dbm, fresh);
     }
 
     /// She said herself where she is.
@@ -211,7 +214,12 @@ impl Filter {
     /// Where she is now.
     pub fn answer(&mut self, model: &Model, now_ms: u64, scratch: &mut Scratch) -> Answer {
         self.pass(model, now_ms, scratch);
-        let zones = &mut scratch.zones;
+        self.weigh_zones(model, &mut scratch.zones);
+        self.answer_from(model, now_ms, &scratch.zones)
+    }
+
+    /// The probability of each zone, and last of none.
+    fn weigh_zones(&self, model: &Model, zones: &mut Vec<f32>) {
         zones.clear();
         zones.resize(model.zones() + 1, 0.0);
         let outside = model.zones();
@@ -224,6 +232,10 @@ impl Filter {
             };
             zones[slot] += share;
         }
+    }
+
+    fn answer_from(&mut self, model: &Model, now_ms: u64, zones: &[f32]) -> Answer {
+        let outside = model.zones();
         let best = (0..zones.len())
             .rev()
             .max_by(|&a, &b| zones[a].total_cmp(&zones[b]));
@@ -245,6 +257,35 @@ impl Filter {
             said: self.said.zone,
             since_ms: self.said.leads_since_ms,
         }
+    }
+
+    /// Log odds that she is in the store, as of the last step.
+    pub(crate) fn inside_log_odds(&self, model: &Model) -> f32 {
+        let (mut inside, mut outside) = (0.0_f32, 0.0_f32);
+        for (place, share) in self.belief.iter().enumerate() {
+            if model.zone_of(place) == OUTSIDE {
+                outside += share;
+            } else {
+                inside += share;
+            }
+        }
+        (inside.max(1e-30) / outside.max(1e-30)).ln()
+    }
+
+    /// Where she is now, given that she is in the store.
+    pub(crate) fn answer_inside(
+        &mut self,
+        model: &Model,
+        now_ms: u64,
+        scratch: &mut Scratch,
+    ) -> Answer {
+        self.pass(model, now_ms, scratch);
+        self.weigh_zones(model, &mut scratch.zones);
+        if let Some(outside) = scratch.zones.last_mut() {
+            *outside = 0.0;
+        }
+        normalise(&mut scratch.zones);
+        self.answer_from(model, now_ms, &scratch.zones)
     }
 
     /// The store looks different from now on: what was believed of a zone is believed of where it
@@ -342,6 +383,7 @@ impl Filter {
             last_ms: 0,
         };
         if self.radios.len() < RADIOS_MAX {
+            self.radios.reserve_exact(1);
             self.radios.push(fresh);
             return self.radios.len() - 1;
         }
@@ -352,8 +394,10 @@ impl Filter {
         at
     }
 
-    /// How much a sighting says that the last one of this anchor did not: 0 to 1.
-    fn freshness(&mut self, model: &Model, heard: &Heard, radio: u8) -> f32 {
+    /// How much a sighting says that the last one of this anchor did not, 0 to 1, and the strength
+    /// that it brings the anchor to.
+    fn freshness(&mut self, model: &Model, heard: &Heard, radio: u8) -> (f32, f32) {
+        let settings = &model.settings;
         let fresh = Track {
             heard_ms: heard.at_ms as u32, // the lower half
             rssi_dbm: heard.rssi_dbm,
@@ -364,25 +408,29 @@ impl Filter {
         if let Some(track) = self.tracks.iter_mut().find(|t| same(t)) {
             let gap_ms = fresh.heard_ms.wrapping_sub(track.heard_ms);
             // Past half of the circle it is older than the last: a straggler, close to that one.
-            let gap_ms = if gap_ms > u32::MAX / 2 { 0 } else { gap_ms };
-            *track = fresh;
-            let due_ms = model.settings.fresh_ms.max(1);
-            return (gap_ms as f32 / due_ms as f32)
-                .min(1.0)
-                .max(if model.settings.fresh_ms == 0 {
-                    1.0
-                } else {
-                    0.1
-                });
+            let late = gap_ms > u32::MAX / 2;
+            let gap_ms = if late { 0 } else { gap_ms }.max(GAP_MIN_MS) as f32;
+            if settings.smooth_ms == 0 {
+                track.rssi_dbm = fresh.rssi_dbm;
+            } else {
+                let kept = (-gap_ms / settings.smooth_ms as f32).exp();
+                track.rssi_dbm = fresh.rssi_dbm + kept * (track.rssi_dbm - fresh.rssi_dbm);
+            }
+            if !late {
+                track.heard_ms = fresh.heard_ms;
+            }
+            let share = gap_ms / settings.fresh_ms.max(1) as f32;
+            return (share.min(1.0), track.rssi_dbm);
         }
         if self.tracks.len() < TRACKS_MAX {
+            self.tracks.reserve_exact(1);
             self.tracks.push(fresh);
         } else {
             let age_ms = |at: usize| fresh.heard_ms.wrapping_sub(self.tracks[at].heard_ms);
             let oldest = (0..TRACKS_MAX).max_by_key(|&at| age_ms(at));
             self.tracks[oldest.unwrap_or(0)] = fresh;
         }
-        1.0
+        (1.0, heard.rssi_dbm)
     }
 }
 
@@ -400,20 +448,28 @@ impl Radio {
     }
 
     /// A Kalman step on the offset, with the belief's mean level as what was expected.
-    fn learn_offset(&mut self, rows: Rows<'_>, belief: &[f32], rssi_dbm: f32, fresh: f32) {
+    fn learn_offset(
+        &mut self,
+        model: &Model,
+        rows: Rows<'_>,
+        belief: &[f32],
+        rssi_dbm: f32,
+        fresh: f32,
+    ) {
         if self.offset_var == 0.0 {
             return;
         }
-        let (mut mean, mut square, mut noise) = (0.0, 0.0, 0.0);
+        let (mut mean, mut square, mut noise, mut slope) = (0.0, 0.0, 0.0, 0.0);
         for ((share, level), precision) in belief.iter().zip(rows.levels_dbm).zip(rows.precisions) {
             mean += share * level;
             square += share * level * level;
             noise += share / precision;
+            slope += share * model.settings.slope(*precision);
         }
         let noise = (noise + (square - mean * mean).max(0.0)) * OFFSET_CAUTION / fresh;
-        let gain = self.offset_var / (self.offset_var + noise);
-        self.offset_db += gain * (rssi_dbm - mean - self.offset_db);
-        self.offset_var *= 1.0 - gain;
+        let gain = self.offset_var * slope / (self.offset_var * slope * slope + noise);
+        self.offset_db += gain * (rssi_dbm - mean - slope * self.offset_db);
+        self.offset_var *= 1.0 - gain * slope;
     }
 }
 
@@ -431,23 +487,26 @@ impl Said {
     }
 }
 
-/// Multiplies the belief by the density of a strength, in each place.
+/// Multiplies the belief by the likelihood of being heard, with that strength, in each place.
+/// Silence is weighed in full, so being heard is too, however little its strength says.
 fn weigh_strength(
     model: &Model,
     rows: Rows<'_>,
     belief: &mut [f32],
+    radio: &Radio,
     x_dbm: f32,
-    offset_var: f32,
     fresh: f32,
 ) {
     let tail = model.settings.tail;
     let power = -model.settings.strength_weight * (tail + 1.0) / 2.0;
-    let cells = rows.levels_dbm.iter().zip(rows.precisions).zip(rows.bases);
-    for (share, ((level, precision), base)) in belief.iter_mut().zip(cells) {
-        let precision = precision / (1.0 + precision * offset_var);
-        let off = x_dbm - level;
+    let cells = rows.levels_dbm.iter().zip(rows.precisions);
+    let cells = cells.zip(rows.bases.iter().zip(rows.counts));
+    for (share, ((level, precision), (base, count))) in belief.iter_mut().zip(cells) {
+        let slope = model.settings.slope(*precision);
+        let precision = precision / (1.0 + precision * slope * slope * radio.offset_var);
+        let off = x_dbm - level - slope * radio.offset_db;
         let log = base + power * (1.0 + off * off * precision / tail).ln();
-        *share *= (fresh * log).exp();
+        *share *= (count + fresh * log).exp();
     }
     normalise(belief);
 }

@@ -132,6 +132,11 @@ impl Gate {
         heard.last_ms <= self.left_ms
     }
 
+    /// That time, or the end of her last visit if that is later.
+    pub(super) fn after_last(&self, at_ms: u64) -> u64 {
+        at_ms.max(self.left_ms)
+    }
+
     /// Takes a sighting in. Some: it would begin a visit, at that time.
     pub(super) fn hear(&mut self, floor: &Floor, heard: &Heard) -> Option<u64> {
         let enter_cdbm = floor.enter_cdbm(heard.anchor)?;
@@ -175,9 +180,16 @@ impl Gate {
         (gone.min(longest).max(certain_until), Because::Silence)
     }
 
+    /// Her own word holds until then, unless radio saw her in since.
+    pub(super) fn held_until_ms(&self) -> u64 {
+        let unseen = |at: &u64| self.inside_ms <= *at;
+        let word = self.certain_ms.filter(unseen);
+        word.map_or(0, |at| at + CERTAIN_HOLD_MS)
+    }
+
     /// Since when one of the anchors that had her lately has been listening and not heard her;
     /// none: all of them are deaf.
-    fn listened_to_since(&self, floor: &Floor) -> Option<u64> {
+    pub(super) fn listened_to_since(&self, floor: &Floor) -> Option<u64> {
         let lately = |t: &&Track| t.heard_ms + LATELY_MS >= self.last_heard_ms;
         let since = |t: &Track| floor.listens_since(t.anchor);
         let mut anchors = self.tracks.iter().filter(lately).peekable();

@@ -44,12 +44,18 @@ pub struct Settings {
     pub strength_weight: f32,
     /// Weight of being heard, and of not being heard: counts are burstier than Poisson.
     pub count_weight: f32,
-    /// Sightings of one anchor closer than this share their weight: fading has not moved on yet.
+    /// Sightings of one anchor closer than this share the weight of one strength: shadows stand
+    /// still while she does.
     pub fresh_ms: u32,
+    /// A strength follows what is heard to 1 - 1/e within this time; 0: each stands for itself.
+    pub smooth_ms: u32,
     /// Share of belief that forgets everything at each step: she took a way that we do not know.
     pub restart: f32,
     /// Spread of radios' offsets before anything is learned; 0: all radios are the same model.
     pub offset_sigma_db: f32,
+    /// Spread of strengths where all is received. Where it is less, the floor cuts it off, and an
+    /// offset moves what is heard by as much less; 0: it moves by all of it, everywhere.
+    pub open_sigma_db: f32,
     /// How many sightings the assumed advertising rate is worth against the measured one.
     pub rate_prior: f32,
     /// Probability at which a zone is said.
@@ -66,12 +72,25 @@ impl Default for Settings {
             strength_weight: 1.0,
             count_weight: 0.5,
             fresh_ms: 1_000,
+            smooth_ms: 0,
             restart: 0.002,
             offset_sigma_db: 4.0,
+            open_sigma_db: 0.0,
             rate_prior: 5.0,
             say_p: 0.9,
             keep_p: 0.6,
         }
+    }
+}
+
+impl Settings {
+    /// How much of an offset shows in what is heard: the variance that the floor left of all of it
+    /// (the derivative of a cut-off normal distribution's mean by the mean of the whole).
+    pub(super) fn slope(&self, precision: f32) -> f32 {
+        if self.open_sigma_db == 0.0 {
+            return 1.0;
+        }
+        1.0 / (precision * self.open_sigma_db * self.open_sigma_db).max(1.0)
     }
 }
 
@@ -86,8 +105,10 @@ pub struct Model {
     levels_dbm: Vec<f32>,
     /// 1 / variance, in the same order.
     precisions: Vec<f32>,
-    /// What is left of a sighting's log-likelihood, less the greatest of the anchor.
+    /// What is left of a strength's log-likelihood, less the greatest of the anchor.
     bases: Vec<f32>,
+    /// Log-likelihood of being heard at all, less the greatest of the anchor.
+    counts: Vec<f32>,
     /// Sightings in a second, in the same order.
     rates_per_s: Vec<f32>,
     /// Who listened since when, oldest first; never empty.
@@ -120,6 +141,7 @@ pub(super) struct Rows<'a> {
     pub(super) levels_dbm: &'a [f32],
     pub(super) precisions: &'a [f32],
     pub(super) bases: &'a [f32],
+    pub(super) counts: &'a [f32],
 }
 
 /// No moves or hearings for a place, or a zone for which there is no room.
@@ -142,14 +164,13 @@ impl Model {
         }
         let named = zone_of.iter().filter(|&&zone| zone != OUTSIDE);
         let zones = named.max().map_or(0, |&zone| usize::from(zone) + 1);
-        let mut bases = Vec::with_capacity(hearings.len());
-        for row in hearings.chunks(places) {
-            let base = |h: &Hearing| {
-                settings.count_weight * h.per_s.ln() - settings.strength_weight * h.sigma_db.ln()
+        let below_top = |of: &dyn Fn(&Hearing) -> f32| -> Vec<f32> {
+            let below = |row: &[Hearing]| {
+                let top = row.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
+                row.iter().map(|h| of(h) - top).collect::<Vec<f32>>()
             };
-            let top = row.iter().map(base).fold(f32::NEG_INFINITY, f32::max);
-            bases.extend(row.iter().map(|h| base(h) - top));
-        }
+            hearings.chunks(places).flat_map(below).collect()
+        };
         let total: f32 = rest.iter().sum();
         let mut model = Self {
             moves: Moves::new(places, moves).ok_or(Misshapen)?,
@@ -157,10 +178,11 @@ impl Model {
             levels_dbm: hearings.iter().map(|h| h.level_dbm).collect(),
             precisions: hearings.iter().map(|h| h.sigma_db.powi(-2)).collect(),
             confidence: Confidence::default(),
+            bases: below_top(&|h| -settings.strength_weight * h.sigma_db.ln()),
+            counts: below_top(&|h| settings.count_weight * h.per_s.ln()),
             settings,
             zone_of,
             zones,
-            bases,
             rates_per_s: hearings.iter().map(|h| h.per_s).collect(),
             ears: Vec::new(),
         };
@@ -233,7 +255,8 @@ impl Model {
         Some(Rows {
             levels_dbm: self.levels_dbm.get(range.clone())?,
             precisions: self.precisions.get(range.clone())?,
-            bases: self.bases.get(range)?,
+            bases: self.bases.get(range.clone())?,
+            counts: self.counts.get(range)?,
         })
     }
 
@@ -271,6 +294,7 @@ impl Default for Model {
             levels_dbm: Vec::new(),
             precisions: Vec::new(),
             bases: Vec::new(),
+            counts: Vec::new(),
             rates_per_s: Vec::new(),
             ears: vec![Ears {
                 from_step: 0,

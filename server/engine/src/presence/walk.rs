@@ -8,6 +8,8 @@
 //! Level and rate of an anchor in a place are kernel averages (Nadaraya and Watson, 1964) of what
 //! was heard around it, with a wide second kernel for ground that nobody walked.
 
+pub mod areas;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -171,7 +173,7 @@ pub fn calibrate(
         }
     }
     let model = learn(settings, how, zones, anchors, walks)?;
-    let confidence = Confidence::learn(&mut answers);
+    let confidence = Confidence::learn(&answers);
     let quality = Quality::of(&answers, &confused, &confidence, settings.say_p);
     Some((model.with_confidence(confidence), quality))
 }

@@ -3,8 +3,8 @@
 use engine::presence::{
     confidence::Confidence,
     filter::{Answer, Filter, Heard, Scratch},
-    geometry::{Air, Patch, Spot, gateway_offsets_db, named, plan},
-    model::{Model, Settings},
+    geometry::{self, Air, Patch, Spot, gateway_offsets_db, named, plan},
+    model::{Model, OUTSIDE, Settings},
 };
 use proptest::prelude::*;
 use protocol::{CustomerId, RadioId};
@@ -13,13 +13,13 @@ use crate::timeline::ZERO_MS;
 
 /// Four zones in a row, an anchor in each; the door is in the first.
 fn row() -> Model {
-    named(
-        Settings::default(),
-        &Air::default(),
-        4,
-        &[0, 1, 2, 3],
-        |a, b| a.abs_diff(b) == 1,
-    )
+    row_with(Settings::default())
+}
+
+fn row_with(settings: Settings) -> Model {
+    named(settings, &Air::default(), 4, &[0, 1, 2, 3], |a, b| {
+        a.abs_diff(b) == 1
+    })
     .unwrap()
 }
 
@@ -235,6 +235,7 @@ fn a_plan_tells_the_near_patch_from_the_far_one() {
         wide_m: 10.0,
         deep_m: 8.0,
         door: zone == 0,
+        loss_db: 0.0,
     };
     let spot = |zone: u16| Spot {
         x_m: 5.0 + 10.0 * f32::from(zone),
@@ -258,6 +259,96 @@ fn a_plan_tells_the_near_patch_from_the_far_one() {
 }
 
 #[test]
+fn who_stands_before_the_window_is_in_no_zone_until_she_comes_in() {
+    let strip = |zone: u16, y_m: f32, deep_m: f32| Patch {
+        zone,
+        x_m: 0.0,
+        y_m,
+        wide_m: 12.0,
+        deep_m,
+        door: zone == OUTSIDE,
+        loss_db: 0.0,
+    };
+    let gateway = Spot {
+        x_m: 0.0,
+        y_m: 2.0,
+        offset_db: 0.0,
+    };
+    let air = Air::default();
+    let patches = [
+        strip(0, 2.0, 4.0),
+        strip(1, 6.0, 4.0),
+        strip(OUTSIDE, -4.0, 8.0),
+    ];
+    let model = plan(geometry::settings(), &air, &patches, &[gateway]).unwrap();
+    let mut p = Person::new(model);
+    for s in 0..60 {
+        p.hear(s * 1_000, radio(1), 0, air.level_dbm(8.0));
+        assert_eq!(p.at(s * 1_000 + 500).said, None, "after {s} s");
+    }
+    for s in 60..70 {
+        p.hear(s * 1_000, radio(1), 0, air.level_dbm(1.0));
+    }
+    assert_eq!(p.at(70_000).zone, Some(0));
+}
+
+#[test]
+fn what_the_floor_cuts_off_does_not_make_a_weak_phone_look_strong() {
+    // Three zones in a row, a gateway in the first alone; she stands in the third, 20 m away, and of
+    // a weak phone only the strongest moments come through, hardly above the floor.
+    let row = [0.0, 10.0, 20.0].map(|x_m| Patch {
+        zone: (x_m / 10.0) as u16,
+        x_m,
+        y_m: 0.0,
+        wide_m: 10.0,
+        deep_m: 8.0,
+        door: x_m == 0.0,
+        loss_db: 0.0,
+    });
+    let gateway = Spot {
+        x_m: 0.0,
+        y_m: 0.0,
+        offset_db: 0.0,
+    };
+    let air = Air {
+        at_1m_dbm: -68.0,
+        ..Air::default()
+    };
+    let model = plan(geometry::settings(), &air, &row, &[gateway]).unwrap();
+    let mut p = Person::new(model);
+    for s in (0..200).step_by(5) {
+        p.filter
+            .be_certain(&p.model, 2, ZERO_MS + s * 1_000, &mut p.scratch);
+        p.hear(s * 1_000 + 1, radio(1), 0, air.floor_dbm + 1.0);
+    }
+    let (offset_db, sigma_db) = p.filter.offset_db(radio(1)).unwrap();
+    assert!(offset_db < 0.0, "{offset_db}");
+    assert!(sigma_db > 2.0, "as good as nothing was learned: {sigma_db}");
+}
+
+#[test]
+fn a_shadow_that_stands_still_says_less_and_less() {
+    // For 10 s a neighbour's anchor is 3 dB stronger than hers: one shadow, not ten reasons.
+    let after_10_s = |fresh_ms: u32| {
+        let settings = Settings {
+            fresh_ms,
+            ..Settings::default()
+        };
+        let model = named(settings, &Air::default(), 4, &[0, 1, 2, 3], |a, b| {
+            a.abs_diff(b) == 1
+        });
+        let mut p = Person::new(model.unwrap());
+        for s in 0..10 {
+            p.hear(s * 1_000, radio(1), 1, -72.0);
+            p.hear(s * 1_000, radio(1), 2, -69.0);
+        }
+        p.at(10_000).log_odds
+    };
+    let (each, shared) = (after_10_s(1_000), after_10_s(10_000));
+    assert!(shared < each / 2.0, "{shared} and {each}");
+}
+
+#[test]
 fn fixed_beacons_tell_what_a_gateway_hears_too_little() {
     let air = Air::default();
     let heard: Vec<_> = [2.0, 5.0, 9.0]
@@ -270,7 +361,7 @@ fn fixed_beacons_tell_what_a_gateway_hears_too_little() {
 
 #[test]
 fn confidence_says_what_came_true() {
-    let mut answers: Vec<(f32, bool)> = (0..2_000)
+    let answers: Vec<(f32, bool)> = (0..2_000)
         .map(|n| {
             (
                 if n % 2 == 0 { 1.0 } else { 6.0 },
@@ -278,7 +369,7 @@ fn confidence_says_what_came_true() {
             )
         })
         .collect();
-    let confidence = Confidence::learn(&mut answers);
+    let confidence = Confidence::learn(&answers);
     assert!(
         (confidence.p(1.0) - 0.5).abs() < 0.05,
         "{}",
@@ -331,8 +422,15 @@ proptest! {
     fn same_inputs_give_the_same_bits_and_a_restart_changes_none(
         heard in sightings(),
         cut in 0..80_usize,
+        deaf in prop::collection::vec((0..100_000_u64, 0..4_u16), 0..4),
+        nobody_walked: bool,
     ) {
-        let (mut whole, mut cut_up) = (Person::new(row()), Person::new(row()));
+        let settings = if nobody_walked { geometry::settings() } else { Settings::default() };
+        let mut model = row_with(settings);
+        for (since_ms, anchor) in deaf {
+            model.set_deaf(&[anchor], ZERO_MS + since_ms);
+        }
+        let (mut whole, mut cut_up) = (Person::new(model.clone()), Person::new(model));
         let all = play(&mut whole, &mut 0, &heard);
         let (before, after) = heard.split_at(cut.min(heard.len()));
         let mut now_ms = 0;

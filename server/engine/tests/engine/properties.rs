@@ -52,6 +52,9 @@ enum Event {
     Layout {
         zones: usize,
     },
+    Deaf {
+        zone: usize,
+    },
     Forget {
         who: usize,
     },
@@ -72,6 +75,7 @@ fn event() -> impl Strategy<Value = (u64, Event)> {
             .prop_map(|(who, number, state)| Event::Order { who, number, state }),
         3 => (0..5usize).prop_map(|action| Event::Tap { action }),
         1 => (1..=3usize).prop_map(|zones| Event::Layout { zones }),
+        1 => (0..4usize).prop_map(|zone| Event::Deaf { zone }),
         1 => (0..3usize).prop_map(|who| Event::Forget { who }),
     ];
     (prop_oneof![8 => 0..1_500u64, 1 => 0..400_000u64], what)
@@ -104,6 +108,12 @@ impl Server {
             Event::Tick => vec![Input::Tick],
             Event::Layout { zones } => {
                 vec![Input::Layout(layout(&ZONES[..*zones], Rules::default()))]
+            }
+            Event::Deaf { zone } => {
+                let one = ZONES.get(*zone).map(|zone| zone.parse().unwrap());
+                vec![Input::Deaf {
+                    anchors: one.into_iter().collect(),
+                }]
             }
             Event::Forget { who } => vec![Input::Forget {
                 customer: customer(NAMES[*who]),

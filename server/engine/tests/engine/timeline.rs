@@ -102,6 +102,12 @@ impl Timeline {
         self
     }
 
+    /// These anchors hear nothing from here on, all others do.
+    pub(crate) fn deaf(&mut self, anchors: &[&str]) -> &mut Self {
+        let anchors = anchors.iter().map(|id| id.parse().unwrap()).collect();
+        self.input(&Input::Deaf { anchors })
+    }
+
     /// What she agrees to from here on, on every sighting; without a word to the engine.
     pub(crate) fn agrees(&mut self, who: &str, consent: Consent) -> &mut Self {
         self.consents.insert(customer(who), consent);

@@ -26,7 +26,12 @@ fn each_zone_is_asked_about_once_a_visit() {
     walks(&mut t, "door", "shoes", 6_000, 20_000);
     walks(&mut t, "shoes", "door", 21_000, 60_000);
     assert_eq!(zones_asked(&mut t), ["door", "shoes"]);
-    assert_eq!(t.told().len(), 4); // entered, door, shoes, door
+    let zones: Vec<_> = t
+        .told()
+        .into_iter()
+        .filter(|s| !s.starts_with("nowhere"))
+        .collect();
+    assert_eq!(zones.len(), 4, "{zones:?}"); // entered, door, shoes, door
 }
 
 #[test]
@@ -62,10 +67,10 @@ fn a_zone_that_leaves_the_layout_leaves_the_belief() {
     t.input(&Input::Layout(layout(&["door", "shoes"], Rules::default())));
     t.at(6_000)
         .sight("anna", "bags", -60)
-        .sight("anna", "shoes", -66);
+        .sight("anna", "shoes", -62);
     assert_eq!(t.news.refused.unknown_anchor, 1);
     t.at(7_000)
-        .sight("anna", "shoes", -66)
+        .stays("anna", "shoes", -62, 12_000)
         .expect(&["shoes 6000"]);
 }
 

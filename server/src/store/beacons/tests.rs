@@ -111,7 +111,8 @@ fn said(ago_s: u64, battery_mv: u16) -> BeaconTelemetry {
 }
 
 fn keep_of(db: &Connection, gateway: &str, heard: &Heard) -> bool {
-    keep(db, &store(), &gateway.parse().unwrap(), heard).unwrap()
+    let kept = keep(db, &store(), &gateway.parse().unwrap(), heard);
+    kept.unwrap().is_some()
 }
 
 fn all(db: &Connection) -> Vec<BeaconRow> {

@@ -5,6 +5,19 @@
 //! standard error. Invariant: an answer rests on what was heard up to its second, nothing later,
 //! and on no truth of the recording that it is about.
 
+mod cost;
+mod door;
+mod ears;
+mod entrance;
+mod figures;
+mod gateways;
+mod interval;
+mod nearness;
+mod plot;
+mod scenes;
+mod sightings;
+mod sim;
+mod till;
 mod walk;
 
 use std::path::PathBuf;
@@ -27,8 +40,71 @@ enum Command {
         /// Walks are left out in so many groups to learn how sure to be.
         #[arg(long, default_value_t = 40)]
         folds: usize,
+        /// A reliability diagram, as SVG.
+        #[arg(long)]
+        plot: Option<PathBuf>,
     },
+    /// Answers a scene that nobody walked.
+    #[command(after_help = GATEWAYS_EXAMPLE)]
+    Gateways {
+        /// ts_ms, receiver_id, transmitter_id, rssi_dbm; other columns are ignored.
+        #[arg(long)]
+        sightings: PathBuf,
+        /// Zones with their middles, gateways with their places; see below.
+        #[arg(long)]
+        zones: PathBuf,
+        /// Whom to follow: ids as in the sightings, with commas between them.
+        #[arg(long, value_delimiter = ',', required = true)]
+        mobiles: Vec<String>,
+        /// tag_id, ts_ms, zone (empty: unknown; none: in no zone), p.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Tells who is within two metres of whom, and who stands at the till, in recordings of people.
+    Nearness {
+        /// For each recording *_sightings.csv and *_truth_1hz.csv.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Who works at the till of the recording of a queue.
+        #[arg(long, value_delimiter = ',', default_value = "11,1")]
+        till: Vec<String>,
+    },
+    /// Tells inside, vestibule and outside apart for tags that were left out of the learning.
+    Entrance {
+        /// filtered_rssi.csv.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Cuts scenes from recordings of people with phones, and answers them.
+    Scenes {
+        /// For each recording *_sightings.csv and *_truth_1hz.csv.
+        #[arg(long)]
+        dir: PathBuf,
+        /// A reliability diagram, as SVG.
+        #[arg(long)]
+        plot: Option<PathBuf>,
+    },
+    /// Follows walkers through a simulated store of twelve zones.
+    Sim(sim::Args),
+    /// Sends people past a store's door, in and out, and lets them stay.
+    Door(door::Args),
+    /// What a customer costs the filter, as a table and two charts.
+    Cost(cost::Args),
 }
+
+const GATEWAYS_EXAMPLE: &str = "\
+Example:
+  evaluate gateways --sightings heard.csv --zones zones.json --mobiles 19,20 --out said.csv
+
+heard.csv; who received whom does not matter, nor does the order of rows:
+  ts_ms,receiver_id,transmitter_id,rssi_dbm
+  1587102484055,10,19,-66
+
+zones.json; without x_m and y_m names alone are used:
+  {\"zones\": [{\"zone\": \"north\", \"x_m\": 0, \"y_m\": 4, \"gateways\": [10]},
+             {\"zone\": \"south\", \"x_m\": 0, \"y_m\": -4, \"gateways\": [11]}],
+   \"gateways\": [{\"gateway_id\": 10, \"zone\": \"north\", \"x_m\": 0.5, \"y_m\": 4},
+                {\"gateway_id\": 11, \"zone\": \"south\", \"x_m\": 0, \"y_m\": -3}]}";
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
@@ -37,6 +113,19 @@ fn main() -> anyhow::Result<()> {
             out,
             train_share,
             folds,
-        } => walk::run(&dir, &out, train_share, folds),
+            plot,
+        } => walk::run(&dir, &out, train_share, folds, plot.as_deref()),
+        Command::Gateways {
+            sightings,
+            zones,
+            mobiles,
+            out,
+        } => gateways::run(&sightings, &zones, &mobiles, &out),
+        Command::Nearness { dir, till } => nearness::run(&dir, &till),
+        Command::Entrance { dir } => entrance::run(&dir),
+        Command::Scenes { dir, plot } => scenes::run(&dir, plot.as_deref()),
+        Command::Sim(args) => sim::run(args),
+        Command::Door(args) => door::run(args),
+        Command::Cost(args) => cost::run(&args),
     }
 }

@@ -14,8 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-/// Resamplings for an interval.
-const RESAMPLINGS: usize = 2_000;
+use crate::figures::{self, Bars, RESAMPLINGS};
 
 #[derive(Debug, Clone, Deserialize)]
 struct Split {
@@ -60,7 +59,13 @@ struct Answered {
     p: f32,
 }
 
-pub(crate) fn run(dir: &Path, out: &Path, train_share: f64, folds: usize) -> anyhow::Result<()> {
+pub(crate) fn run(
+    dir: &Path,
+    out: &Path,
+    train_share: f64,
+    folds: usize,
+    plot: Option<&Path>,
+) -> anyhow::Result<()> {
     let splits: Vec<Split> = rows(open(dir, "split.csv")?)?;
     let zones: Vec<Zone> = rows(open(dir, "zones.csv")?)?;
     let heard = by_trace(rows(unzip(dir, "traces.csv.gz")?)?, |h: &Heard| &h.trace_id);
@@ -81,7 +86,15 @@ pub(crate) fn run(dir: &Path, out: &Path, train_share: f64, folds: usize) -> any
         floor.answer(&part(&splits, "test"), &heard, folds, &mut answers)?;
     }
     write(out, &answers)?;
-    figures(dir, &answers)
+    let bars = figures(dir, &answers)?;
+    if let Some(plot) = plot {
+        figures::plot(
+            plot,
+            "Calibration walks: zone by beacons",
+            &[("three floors", bars)],
+        )?;
+    }
+    Ok(())
 }
 
 /// What is known of one floor before any test walk.
@@ -233,14 +246,14 @@ struct Tally {
     sure_right: f64,
 }
 
-fn figures(dir: &Path, answers: &[Answered]) -> anyhow::Result<()> {
+fn figures(dir: &Path, answers: &[Answered]) -> anyhow::Result<Bars> {
     let labels: Vec<Label> = rows(unzip(dir, "labels.csv.gz")?)?;
     let truth: BTreeMap<(&str, u64), &str> = labels
         .iter()
         .map(|l| ((l.trace_id.as_str(), l.ts_ms), l.zone.as_str()))
         .collect();
     let mut floors: BTreeMap<&str, BTreeMap<&str, Tally>> = BTreeMap::new();
-    let mut bars = [(0.0, 0.0, 0.0); 10];
+    let mut said = Vec::new();
     for a in answers {
         let Some(zone) = truth.get(&(a.trace.as_str(), a.ts_ms)) else {
             continue;
@@ -256,8 +269,7 @@ fn figures(dir: &Path, answers: &[Answered]) -> anyhow::Result<()> {
         tally.right += right;
         tally.sure += sure;
         tally.sure_right += sure * right;
-        let bar = &mut bars[((a.p * 10.0) as usize).min(9)];
-        *bar = (bar.0 + 1.0, bar.1 + f64::from(a.p), bar.2 + right);
+        said.push((a.p, a.zone == **zone));
     }
     let floors: Vec<Vec<Tally>> = floors
         .into_values()
@@ -287,11 +299,9 @@ fn figures(dir: &Path, answers: &[Answered]) -> anyhow::Result<()> {
         let at = |q: f64| draw[(q * (RESAMPLINGS - 1) as f64) as usize];
         eprintln!("{name}: {figure:.3} [{:.3}, {:.3}]", at(0.025), at(0.975));
     }
-    eprintln!("reliability: said p, seconds, right");
-    for (n, p, right) in bars.into_iter().filter(|bar| bar.0 > 0.0) {
-        eprintln!("{:.3} {n:5} {:.3}", p / n, right / n);
-    }
-    Ok(())
+    let bars = figures::bars(said.into_iter());
+    figures::print_bars(&bars);
+    Ok(bars)
 }
 
 /// Mean accuracy over floors, and the sure seconds of all of them together.
