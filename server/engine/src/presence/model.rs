@@ -49,6 +49,8 @@ pub struct Settings {
     pub fresh_ms: u32,
     /// A strength follows what is heard to 1 - 1/e within this time; 0: each stands for itself.
     pub smooth_ms: u32,
+    /// Walking and standing in a shop, mean: people stand most of the time and walk at 1.2 m/s.
+    pub walk_m_s: f32,
     /// Share of belief that forgets everything at each step: she took a way that we do not know.
     pub restart: f32,
     /// Spread of radios' offsets before anything is learned; 0: all radios are the same model.
@@ -73,6 +75,7 @@ impl Default for Settings {
             count_weight: 0.5,
             fresh_ms: 1_000,
             smooth_ms: 0,
+            walk_m_s: 0.5,
             restart: 0.002,
             offset_sigma_db: 4.0,
             open_sigma_db: 0.0,
