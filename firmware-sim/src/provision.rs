@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     catalogue::{Product, products},
     http::{Api, ApiError, Nothing},
-    plan::{AnchorKind, Plan},
+    plan::{AnchorKind, ENTRANCE, Plan},
     shopper::Shopper,
 };
 
@@ -75,7 +75,15 @@ pub async fn store(
     )
     .await?;
     for zone in &plan.zones {
-        let body = json!({"name": named(zone.name)});
+        let (from, to) = (zone.from, zone.to);
+        let body = json!({
+            "name": named(zone.name),
+            "area": {
+                "x_cm": cm(from.x_m), "y_cm": cm(from.y_m),
+                "wide_cm": cm(to.x_m - from.x_m), "deep_cm": cm(to.y_m - from.y_m),
+                "door": zone.zone.as_str() == ENTRANCE,
+            },
+        });
         put(
             api,
             format!("/v1/stores/{store}/zones/{}", zone.zone),
@@ -106,7 +114,10 @@ pub async fn gateway_credentials(
 
 async fn anchors(api: &Api, store: &StoreId, plan: &Plan) -> Result<(), ApiError> {
     for anchor in &plan.anchors {
-        let mut body = json!({"zone": anchor.zone, "enter_rssi_dbm": anchor.enter_rssi_dbm});
+        let mut body = json!({
+            "zone": anchor.zone, "enter_rssi_dbm": anchor.enter_rssi_dbm,
+            "place": {"x_cm": cm(anchor.at.x_m), "y_cm": cm(anchor.at.y_m)},
+        });
         match &anchor.kind {
             AnchorKind::Gateway(gateway) => {
                 body["kind"] = json!("gateway");
@@ -182,6 +193,15 @@ pub async fn intents(
         let _: Nothing = api.post(&path, &body).await?;
     }
     Ok(())
+}
+
+/// Metres of the plan in the whole centimetres of the API.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a store is tens of metres wide"
+)]
+fn cm(metres: f64) -> i32 {
+    (metres * 100.0).round() as i32
 }
 
 fn named((nl, en): (&str, &str)) -> serde_json::Value {

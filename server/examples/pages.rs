@@ -6,7 +6,7 @@ use std::{env, fs, path::PathBuf};
 use anyhow::Context;
 
 // The fixtures find the rooms of `web` beside themselves, here as there.
-use server::web::{assets, board, fleet, i18n, phone, porch, views};
+use server::web::{assets, board, fleet, i18n, map, phone, porch, views, visit, walk};
 
 #[path = "../src/web/fixtures.rs"]
 mod fixtures;

@@ -8,12 +8,14 @@ pub mod access;
 pub mod app;
 pub mod customers;
 pub mod fleet;
+pub mod floor;
 pub mod history;
 mod idempotency;
 pub mod orders;
 pub mod problem;
 pub mod shop;
 pub(crate) mod sse;
+pub mod visits;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -39,6 +41,7 @@ use crate::{
     fleet::Fleet,
     identity::Identity,
     live::Live,
+    maps::Maps,
     pipeline::{Counts, Pipeline},
     secret,
     store::{Readers, StoreError},
@@ -63,6 +66,8 @@ pub struct Parts {
     pub identity: Arc<Identity>,
     /// How gateways do.
     pub fleet: Arc<Fleet>,
+    /// Stores at a glance.
+    pub maps: Maps,
     /// The broker's list.
     pub credentials: Arc<Credentials>,
     /// Counters.
@@ -140,8 +145,8 @@ fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
 pub fn router(app: App) -> Router {
     let (api, doc) = OpenApiRouter::with_openapi(Doc::openapi())
         .routes(routes!(shop::put_store))
-        .routes(routes!(shop::put_zone))
-        .routes(routes!(shop::put_anchor))
+        .routes(routes!(floor::put_zone))
+        .routes(routes!(floor::put_anchor))
         .routes(routes!(shop::post_gateway))
         .routes(routes!(shop::put_staff))
         .routes(routes!(shop::put_product))
@@ -153,7 +158,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(customers::post_intent))
         .routes(routes!(orders::post_order))
         .routes(routes!(orders::put_state))
-        .routes(routes!(history::visits))
+        .routes(routes!(visits::visits))
+        .routes(routes!(visits::visit))
         .routes(routes!(history::cards))
         .routes(routes!(history::decisions))
         .routes(routes!(fleet::gateways))

@@ -4,19 +4,20 @@
 
 use std::{
     ffi::OsString,
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use protocol::{StaffId, StoreId};
+use protocol::{StaffId, StoreId, VisitId};
 use tokio::sync::watch;
 
 use crate::{
     clock,
     config::Config,
+    explain::{self, Style},
     run, secret,
     store::{
         self,
@@ -33,7 +34,8 @@ use crate::{
   welkom-server check --config welkom.toml
   welkom-server key --config welkom.toml --name webshop --role shop
   welkom-server staff --config welkom.toml --login sanne --name Sanne --store kade-9 --role staff
-  welkom-server run --config welkom.toml"
+  welkom-server run --config welkom.toml
+  welkom-server explain presence --config welkom.toml --visit 0199a6b0-…"
 )]
 struct Args {
     #[command(subcommand)]
@@ -83,6 +85,27 @@ enum Command {
         /// `staff`, `manager` or `admin`.
         #[arg(long, default_value = "staff")]
         role: String,
+    },
+    /// Explains what the engine thought, and why.
+    Explain {
+        #[command(subcommand)]
+        what: Explain,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Explain {
+    /// Why a visit began, moved and ended as it did.
+    Presence {
+        /// The settings.
+        #[arg(long, env = "WELKOM_CONFIG")]
+        config: PathBuf,
+        /// Which visit: as the API and the manager's map name it.
+        #[arg(long)]
+        visit: VisitId,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -151,7 +174,28 @@ fn act(command: Command) -> Result<(), Failed> {
             store,
             role,
         } => Ok(staff(&load(&config)?, &login, name, store, &role)?),
+        Command::Explain {
+            what:
+                Explain::Presence {
+                    config,
+                    visit,
+                    json,
+                },
+        } => Ok(explain_presence(&load(&config)?, visit, json)?),
     }
+}
+
+fn explain_presence(config: &Config, visit: VisitId, json: bool) -> anyhow::Result<()> {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+    let style = match json {
+        true => Style::Json,
+        false if std::io::stdout().is_terminal() && !plain => Style::Colours,
+        false => Style::Plain,
+    };
+    let told = explain::presence(&run::database(&config.data_dir), visit, style)?;
+    // Whoever reads only the first lines closes the pipe: that is no failure.
+    let _ = std::io::stdout().write_all(told.as_bytes());
+    Ok(())
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {

@@ -14,7 +14,10 @@ pub mod orders;
 pub mod outbox;
 pub mod outcome;
 pub mod people;
+pub mod plan;
 pub mod shop;
+pub mod visits;
+pub mod walk;
 
 use std::{
     path::{Path, PathBuf},
@@ -94,6 +97,14 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a connection that cannot write; the database must be there.
+pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    tune(&connection)?;
+    Ok(connection)
+}
+
 /// How long the writer waits for readers to let go of the write-ahead log.
 const WIPE_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
 /// How long a connection waits for a lock.
@@ -169,10 +180,7 @@ impl Readers {
         if let Some(connection) = idle {
             return Ok(connection);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        tune(&connection)?;
-        Ok(connection)
+        open_reader(&self.path)
     }
 }
 

@@ -12,13 +12,17 @@ pub mod i18n;
 mod login;
 pub mod logins;
 mod manager;
+pub mod map;
 pub mod messages;
 pub mod phone;
+mod plan;
 pub mod porch;
 pub mod routes;
 mod shopper;
 mod staff;
 pub mod views;
+pub mod visit;
+pub mod walk;
 
 #[cfg(test)]
 mod fixtures;

@@ -24,11 +24,13 @@ use crate::{
 mod answers;
 mod consent;
 mod late;
+mod map;
 mod sightings;
 mod staff;
 
 use late::LateWaiting;
 pub use late::{LATE_CUSTOMERS_MAX, LATE_PATIENCE_MS, LATE_WAITING_MAX};
+pub use map::StoreMap;
 
 /// Customers followed in one store at once; past it a part of those heard longest ago is shed.
 pub const CUSTOMERS_MAX: usize = 50_000;

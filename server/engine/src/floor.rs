@@ -238,6 +238,14 @@ impl Floor {
         place(self.spots.binary_search_by(|spot| spot.anchor.cmp(id))).map(AnchorIx)
     }
 
+    pub(crate) fn zones_len(&self) -> usize {
+        self.zones.len()
+    }
+
+    pub(crate) fn anchors_len(&self) -> usize {
+        self.spots.len()
+    }
+
     /// The zone that an anchor stands in.
     pub(crate) fn zone_of(&self, anchor: AnchorIx) -> Option<ZoneIx> {
         self.spots.get(usize::from(anchor.0)).map(|spot| spot.zone)

@@ -30,6 +30,7 @@ pub use arrivals::{
 };
 pub use engine::{
     CUSTOMERS_MAX, IDLE_MS, LATE_CUSTOMERS_MAX, LATE_PATIENCE_MS, LATE_WAITING_MAX, StoreEngine,
+    StoreMap,
 };
 pub use floor::ANCHORS_MAX;
 pub use history::JOIN_MS;

@@ -269,6 +269,16 @@ impl Belief {
         }
     }
 
+    /// The zone that was said last.
+    pub(crate) fn said(&self) -> Option<ZoneIx> {
+        self.zone
+    }
+
+    /// When each anchor last had each of her radios.
+    pub(crate) fn heard_at(&self) -> impl Iterator<Item = (AnchorIx, u64)> + '_ {
+        self.gate.heard_at()
+    }
+
     /// Radio, or her own word if that is fresh.
     pub(crate) fn because(&self) -> Because {
         if self.gate.is_certain(CERTAIN_ZONE_MS) {

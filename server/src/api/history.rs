@@ -21,76 +21,10 @@ use crate::{
     clock,
     pipeline::Counts,
     store::{
-        board::{self, CardRow, DecisionRow, VisitRow},
+        board::{self, CardRow, DecisionRow},
         shop,
     },
 };
-
-/// A visit.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct VisitView {
-    #[schema(value_type = String)]
-    visit: VisitId,
-    #[schema(value_type = String)]
-    customer: CustomerId,
-    external_id: String,
-    entered_ms: u64,
-    left_ms: Option<u64>,
-    /// Known from sightings that came too late to act on.
-    late: bool,
-    zone_stays: Vec<ZoneStayView>,
-}
-
-/// Time in a zone.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ZoneStayView {
-    zone: String,
-    from_ms: u64,
-    to_ms: Option<u64>,
-}
-
-impl From<VisitRow> for VisitView {
-    fn from(row: VisitRow) -> Self {
-        let stay = |(zone, from_ms, to_ms): (protocol::ZoneId, u64, Option<u64>)| ZoneStayView {
-            zone: zone.to_string(),
-            from_ms,
-            to_ms,
-        };
-        Self {
-            visit: row.visit,
-            customer: row.customer,
-            external_id: row.external_id,
-            entered_ms: row.entered_ms,
-            left_ms: row.left_ms,
-            late: row.late,
-            zone_stays: row.zone_stays.into_iter().map(stay).collect(),
-        }
-    }
-}
-
-/// Visits of a store.
-#[utoipa::path(get, path = "/v1/stores/{store}/visits", tag = "history",
-    params(("store" = String, Path), PageQuery),
-    responses((status = 200, body = Page<VisitView>), (status = "default", body = Problem)))]
-pub(super) async fn visits(
-    _: ShopKey,
-    State(app): State<App>,
-    At(store): At<StoreId>,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<Page<VisitView>>, Problem> {
-    let limit = page.limit()?;
-    let rows = app
-        .readers
-        .read(move |db| {
-            shop::store(db, &store)?;
-            board::visits_page(db, &store, page.after, limit)
-        })
-        .await?;
-    let items = rows.into_iter().map(VisitView::from).collect();
-    Ok(Json(Page::new(items, limit, |v: &VisitView| {
-        v.visit.to_string()
-    })))
-}
 
 /// A card.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,8 +1,8 @@
-//! Stores, zones, anchors, gateways, staff, products: what the operator and the shop set up.
+//! Stores, gateways, staff, products: what the operator and the shop set up.
 
 use axum::{Json, extract::State, http::StatusCode};
 use garde::Validate;
-use protocol::{AnchorId, GatewayId, Sku, StaffId, StoreId, Transmitter, ZoneId};
+use protocol::{GatewayId, Sku, StaffId, StoreId, ZoneId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,8 @@ use crate::{
     clock, secret,
     store::{
         access::{self, StaffRow},
-        shop::{self, AnchorKind, AnchorRow, Names, PlacementRow, ProductRow, StoreRow},
+        plan::{self, Certainty},
+        shop::{self, Names, PlacementRow, ProductRow, StoreRow},
     },
 };
 
@@ -63,6 +64,12 @@ pub struct StoreBody {
     /// Marketing messages to one person a day, all stores together.
     #[garde(range(max = 20))]
     messages_per_day_max: u32,
+    /// A zone is said once it is this likely, in thousandths; 900 if it is not said.
+    #[garde(inner(range(min = 500, max = 999)))]
+    say_permille: Option<u16>,
+    /// Of a thousand who pass outside, so many may be taken for arrivals; 10 if it is not said.
+    #[garde(inner(range(min = 1, max = 200)))]
+    false_arrivals_permille: Option<u16>,
 }
 
 fn time_of_day(text: &str, _: &()) -> garde::Result {
@@ -96,111 +103,18 @@ pub(super) async fn put_store(
         quiet: body.quiet_from.zip(body.quiet_to),
         messages_per_day_max: body.messages_per_day_max,
     };
-    app.pipeline
-        .write(move |txn| {
-            shop::put_store(txn.db, &row, 1)?;
-            txn.layout_changed(&row.store)
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// A zone.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ZoneBody {
-    /// What it is called.
-    #[garde(dive)]
-    name: NamesBody,
-}
-
-/// Makes or renames a zone.
-#[utoipa::path(put, path = "/v1/stores/{store}/zones/{zone}", tag = "store", request_body = ZoneBody,
-    params(("store" = String, Path), ("zone" = String, Path)),
-    responses((status = 204), (status = "default", body = Problem)))]
-pub(super) async fn put_zone(
-    _: AdminKey,
-    State(app): State<App>,
-    At((store, zone)): At<(StoreId, ZoneId)>,
-    Body(body): Body<ZoneBody>,
-) -> Result<StatusCode, Problem> {
-    let name = Names::from(body.name);
-    app.pipeline
-        .write(move |txn| shop::put_zone(txn.db, &store, &zone, &name))
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// An anchor.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum AnchorBody {
-    /// A gateway's antenna.
-    Gateway {
-        /// The gateway.
-        #[schema(value_type = String)]
-        #[garde(skip)]
-        gateway: GatewayId,
-        /// Where it hangs.
-        #[schema(value_type = String)]
-        #[garde(skip)]
-        zone: ZoneId,
-        /// A visit begins at this smoothed strength.
-        #[garde(range(min = -110, max = -20))]
-        enter_rssi_dbm: i8,
-    },
-    /// A fixed beacon that phones hear.
-    Beacon {
-        /// `ibeacon:uuid:major:minor`
-        #[schema(value_type = String)]
-        #[garde(skip)]
-        transmitter: Transmitter,
-        /// Where it hangs.
-        #[schema(value_type = String)]
-        #[garde(skip)]
-        zone: ZoneId,
-        /// A visit begins at this smoothed strength.
-        #[garde(range(min = -110, max = -20))]
-        enter_rssi_dbm: i8,
-    },
-}
-
-/// Makes or moves an anchor.
-#[utoipa::path(put, path = "/v1/stores/{store}/anchors/{anchor}", tag = "store",
-    request_body = AnchorBody, params(("store" = String, Path), ("anchor" = String, Path)),
-    responses((status = 204), (status = "default", body = Problem)))]
-pub(super) async fn put_anchor(
-    _: AdminKey,
-    State(app): State<App>,
-    At((store, anchor)): At<(StoreId, AnchorId)>,
-    Body(body): Body<AnchorBody>,
-) -> Result<StatusCode, Problem> {
-    let row = match body {
-        AnchorBody::Gateway {
-            gateway,
-            zone,
-            enter_rssi_dbm,
-        } => AnchorRow {
-            anchor,
-            zone,
-            kind: AnchorKind::Gateway(gateway),
-            enter_rssi_dbm,
-        },
-        AnchorBody::Beacon {
-            transmitter,
-            zone,
-            enter_rssi_dbm,
-        } => AnchorRow {
-            anchor,
-            zone,
-            kind: AnchorKind::Beacon(transmitter),
-            enter_rssi_dbm,
-        },
+    let usual = Certainty::default();
+    let certainty = Certainty {
+        say_permille: body.say_permille.unwrap_or(usual.say_permille),
+        false_arrivals_permille: body
+            .false_arrivals_permille
+            .unwrap_or(usual.false_arrivals_permille),
     };
     app.pipeline
         .write(move |txn| {
-            shop::put_anchor(txn.db, &store, &row)?;
-            txn.layout_changed(&store)
+            shop::put_store(txn.db, &row, 1)?;
+            plan::put_certainty(txn.db, &row.store, certainty)?;
+            txn.layout_changed(&row.store)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -3,9 +3,13 @@
 //! In: works, inside a transaction. Out: rows, and an [`After`] to be told once they are on disk.
 //! Invariant: whatever is cached here can be read back from the database at any time.
 
+mod walking;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use engine::{Input, Observation, Outcome, StoreEngine, input::Consent, outcome::Question};
+use engine::{
+    Input, Observation, Outcome, StoreEngine, StoreMap, input::Consent, outcome::Question,
+};
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
 use rusqlite::Connection;
 
@@ -15,6 +19,7 @@ use crate::store::{
     outcome::CardChanged,
     people::{self, ConsentSince, RadioRow},
     shop::AnchorKind,
+    walk,
 };
 
 /// Sightings older than this are history: they never feed the live belief.
@@ -50,6 +55,8 @@ struct StoreCore {
     epoch: u64,
     /// Which gateway each antenna belongs to.
     antennas: HashMap<AnchorId, GatewayId>,
+    /// Whose radio a calibration walk follows, and since when.
+    walker: Option<(CustomerId, u64)>,
     snapshot_seq: u64,
     snapshot_at_ms: u64,
 }
@@ -204,6 +211,7 @@ impl StoreCore {
             seq: log::last_seq(db, store)?,
             epoch,
             antennas: antennas(db, store)?,
+            walker: walk::walker(db, store)?,
             snapshot_seq,
             snapshot_at_ms: now_ms,
         })
@@ -256,6 +264,9 @@ impl<'a> Txn<'a> {
         let core = self.core.store(db, store)?;
         core.seq += 1;
         log::append(db, store, core.seq, now_ms, input)?;
+        if let (Some((walker, _)), Input::Sightings { sightings }) = (core.walker, input) {
+            walk::hear(db, store, walker, sightings)?;
+        }
         let outcome = core.engine.step(now_ms, input);
         let cards = store::outcome::write(db, store, now_ms, &outcome)?;
         self.after.cards.extend(cards);
@@ -373,6 +384,10 @@ impl<'a> Txn<'a> {
             if self.core.store(self.db, &store)?.engine.knows(customer) {
                 self.feed(&store, Input::Consent { customer, consent })?;
             }
+            let (_, open_order) = self.consent_of(customer, &store)?;
+            if !consent.allows_visit(open_order) {
+                self.forget_walk(&store, customer)?;
+            }
         }
         Ok(())
     }
@@ -387,11 +402,16 @@ impl<'a> Txn<'a> {
 
     /// Zones, anchors or rules of a store changed.
     pub fn layout_changed(&mut self, store: &StoreId) -> Result<(), StoreError> {
-        let layout = store::shop::layout(self.db, store)?;
+        let layout = store::plan::layout(self.db, store)?;
         self.core.store(self.db, store)?.antennas = antennas(self.db, store)?;
         self.feed(store, Input::Layout(layout))?;
         self.gateways_changed(store);
         Ok(())
+    }
+
+    /// The store at a glance.
+    pub fn map(&mut self, store: &StoreId) -> Result<StoreMap, StoreError> {
+        Ok(self.core.store(self.db, store)?.engine.map())
     }
 
     /// A gateway listens, or does not: while it does not, its silence is no sign that anybody left.
@@ -458,6 +478,7 @@ impl<'a> Txn<'a> {
     /// Nothing may be known of her any longer.
     pub fn erase(&mut self, customer: CustomerId) -> Result<(), StoreError> {
         for store in store::shop::store_ids(self.db)? {
+            self.forget_walk(&store, customer)?;
             self.feed(&store, Input::Forget { customer })?;
         }
         self.purge_log()?;
@@ -495,6 +516,7 @@ impl<'a> Txn<'a> {
             if snapshot {
                 self.snapshot(&store)?;
             }
+            self.forget_stale_walk(&store)?;
         }
         self.finish_job();
         Ok(())

@@ -1,4 +1,4 @@
-//! Writes an engine's outcome: visits, cards, decisions, deliveries.
+//! Writes an engine's outcome: visits and why they changed, cards, decisions, deliveries.
 //!
 //! In: an [`Outcome`], inside the transaction of the input that caused it.
 //! Out: the cards that changed, each with its number in the store's stream of changes.
@@ -12,7 +12,7 @@ use engine::{
 use protocol::{CardId, StoreId};
 use rusqlite::{Connection, params};
 
-use super::{StoreError, int, uint, word};
+use super::{StoreError, int, uint, visits, word};
 
 /// A card that changed, as live pages hear of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub fn write(
 ) -> Result<Vec<CardChanged>, StoreError> {
     for change in &outcome.visits {
         visit(db, store, change)?;
+        visits::add_change(db, change)?;
     }
     for decision in &outcome.decisions {
         self::decision(db, store, now_ms, decision)?;

@@ -53,12 +53,8 @@ pub fn put_customer(
     now_ms: u64,
     row: &CustomerRow,
 ) -> Result<(CustomerId, bool), StoreError> {
-    let known = db
-        .prepare_cached("SELECT customer FROM customers WHERE external_id = ?1")?
-        .query_row([&row.external_id], |r| r.get(0))
-        .optional()?;
-    if let Some(id) = known {
-        return Ok((CustomerId(id), false));
+    if let Some(known) = by_external_id(db, &row.external_id)? {
+        return Ok((known, false));
     }
     db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![
@@ -91,6 +87,17 @@ pub fn customer(db: &Connection, customer: CustomerId) -> Result<CustomerRow, St
     })
     .optional()?
     .ok_or(StoreError::NotFound("customer"))
+}
+
+/// The customer whom the shop knows by this id.
+pub fn by_external_id(
+    db: &Connection,
+    external_id: &str,
+) -> Result<Option<CustomerId>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT customer FROM customers WHERE external_id = ?1")?
+        .query_row([external_id], |row| Ok(CustomerId(row.get(0)?)))
+        .optional()?)
 }
 
 /// Erases a customer and all rows that are hers (foreign keys cascade), also where an answer that

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use engine::input::{Anchor, Layout, Rules};
 use protocol::{AnchorId, GatewayId, Sku, StoreId, Transmitter, ZoneId, message::BEACONS_MAX};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -54,7 +53,7 @@ pub struct AnchorRow {
     pub zone: ZoneId,
     /// What it is.
     pub kind: AnchorKind,
-    /// See [`Anchor::enter_rssi_dbm`].
+    /// See [`engine::input::Anchor::enter_rssi_dbm`].
     pub enter_rssi_dbm: i8,
 }
 
@@ -62,7 +61,9 @@ pub struct AnchorRow {
 pub fn put_store(db: &Connection, row: &StoreRow, epoch: u64) -> Result<(), StoreError> {
     let (from, to) = row.quiet.clone().unzip();
     db.prepare_cached(
-        "INSERT INTO stores VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO stores (store, name, timezone, opens, closes, quiet_from, quiet_to,
+           messages_per_day_max, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (store) DO UPDATE SET name = ?2, timezone = ?3, opens = ?4, closes = ?5,
            quiet_from = ?6, quiet_to = ?7, messages_per_day_max = ?8",
     )?
@@ -115,7 +116,7 @@ pub fn put_zone(
 ) -> Result<(), StoreError> {
     self::store(db, store)?;
     db.prepare_cached(
-        "INSERT INTO zones VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO zones (store, zone, name_nl, name_en) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET name_nl = ?3, name_en = ?4",
     )?
     .execute(params![store.as_str(), zone.as_str(), name.nl, name.en])?;
@@ -168,7 +169,8 @@ pub fn put_anchor(db: &Connection, store: &StoreId, row: &AnchorRow) -> Result<(
         )));
     }
     db.prepare_cached(
-        "INSERT INTO anchors VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO anchors (store, anchor, zone, kind, gateway, transmitter, enter_rssi_dbm)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET zone = ?3, kind = ?4, gateway = ?5, transmitter = ?6,
            enter_rssi_dbm = ?7",
     )?
@@ -211,38 +213,6 @@ pub fn anchors(db: &Connection, store: &StoreId) -> Result<Vec<AnchorRow>, Store
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// What the engine needs to know of a store.
-pub fn layout(db: &Connection, store: &StoreId) -> Result<Layout, StoreError> {
-    let row = self::store(db, store)?;
-    let quiet_minutes = row
-        .quiet
-        .as_ref()
-        .and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
-    let anchors = anchors(db, store)?
-        .into_iter()
-        .map(|a| {
-            (
-                a.anchor,
-                Anchor {
-                    zone: a.zone,
-                    enter_rssi_dbm: a.enter_rssi_dbm,
-                    place: None,
-                },
-            )
-        })
-        .collect();
-    let rules = Rules {
-        messages_per_day_max: row.messages_per_day_max,
-        quiet_minutes,
-        ..Rules::default()
-    };
-    Ok(Layout {
-        anchors,
-        rules,
-        ..Layout::default()
-    })
 }
 
 /// `HH:MM` as minutes after midnight; none if it is not that.

@@ -2,17 +2,23 @@
 //!
 //! Out: every page in every state that it has, in both languages.
 
-use engine::input::{Consent, IntentKind, OrderState};
+use engine::{
+    input::{Area, Consent, IntentKind, OrderState, Place},
+    outcome::{Because, HeardAt, Why},
+};
 use jiff::tz::TimeZone;
-use protocol::{CardId, DeliveryId, OrderId};
+use protocol::{CardId, CustomerId, DeliveryId, OrderId, VisitId};
 
 use super::{
     board::{BoardPage, CardState, CardView, CodeAnswer, Salutation, Strip, Viewer, render_board},
     fleet::{BeaconState, BeaconView, Devices, FleetPage, GatewayState, GatewayView, render_fleet},
     i18n::{Lang, Money, Texts},
+    map::{AnchorState, AnchorView, FloorView, MapPage, VisitLine, ZoneView, render_map},
     phone::{MessageView, OrderView, PhonePage, PickupView, WhyView, render_phone},
     porch::{ErrorPage, LoginPage, LoginRefusal, render_error, render_login},
     views::RenderError,
+    visit::{ChangeRow, Names, VisitPage, VisitRow, ZoneNames, render_visit},
+    walk::{DoneView, PairView, StoodView, WalkPage, WalkView, render_walk},
 };
 
 /// Sunday 22 November 2026, 14:09 in Utrecht.
@@ -50,6 +56,44 @@ pub(crate) fn all_pages(lang: Lang) -> Result<Vec<(&'static str, String)>, Rende
         (
             "fleet-none",
             render_fleet(&fleet(lang, Devices::default()), NOW_MS)?,
+        ),
+        ("map", render_map(&map(lang, floor(lang, true)), NOW_MS)?),
+        (
+            "map-no-plan",
+            render_map(&map(lang, floor(lang, false)), NOW_MS)?,
+        ),
+        (
+            "map-none",
+            render_map(&map(lang, FloorView::default()), NOW_MS)?,
+        ),
+        (
+            "visit",
+            render_visit(&visit(lang, None, changes(false)), NOW_MS)?,
+        ),
+        (
+            "visit-over",
+            render_visit(&visit(lang, Some(NOW_MS), changes(true)), NOW_MS)?,
+        ),
+        (
+            "visit-untold",
+            render_visit(&visit(lang, None, Vec::new()), NOW_MS)?,
+        ),
+        (
+            "walk",
+            render_walk(&walk(lang, WalkView::Idle { used_zones: None }), NOW_MS)?,
+        ),
+        ("walk-used", render_walk(&walk_refused(lang), NOW_MS)?),
+        (
+            "walk-going",
+            render_walk(&walk(lang, walk_going(lang)), NOW_MS)?,
+        ),
+        (
+            "walk-done",
+            render_walk(&walk(lang, WalkView::Done(walk_done(lang))), NOW_MS)?,
+        ),
+        (
+            "walk-short",
+            render_walk(&walk(lang, WalkView::Done(DoneView::default())), NOW_MS)?,
         ),
         ("login", render_login(&login(lang, None), NOW_MS)?),
         ("login-wrong", render_login(&login(lang, wrong), NOW_MS)?),
@@ -443,6 +487,264 @@ fn well(lang: Lang) -> Devices {
     Devices {
         gateways: vec![gateway("g1", entrance.clone(), 41 * 24 * 60)],
         beacons: vec![beacon("b1", entrance, 71, &["g1"])],
+    }
+}
+
+pub(crate) fn map(lang: Lang, floor: FloorView) -> MapPage {
+    MapPage {
+        store: "kade-9".parse().expect("a slug"),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        texts: texts(lang),
+        csrf: "token-of-this-session".to_owned(),
+        staff_name: "Noor".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        floor,
+    }
+}
+
+/// A floor with people on it; one gateway is silent, one beacon was not heard.
+pub(crate) fn floor(lang: Lang, planned: bool) -> FloorView {
+    let zone = |(nl, en): (&str, &str), at: [i32; 2], size: [u32; 2], people, said| ZoneView {
+        zone: nl.to_lowercase(),
+        name: pick(lang, nl, en),
+        area: planned.then_some(Area {
+            corner: Place {
+                x_cm: at[0],
+                y_cm: at[1],
+            },
+            wide_cm: size[0],
+            deep_cm: size[1],
+            door: nl == "Entree",
+        }),
+        people,
+        said,
+    };
+    let zones = vec![
+        zone(("Afhalen", "Pickup"), [1_600, 900], [800, 500], 0.9, 1),
+        zone(("Entree", "Entrance"), [800, 0], [800, 500], 0.2, 0),
+        zone(("Lampen", "Lamps"), [800, 500], [800, 900], 5.1, 4),
+        zone(("Schoenen", "Shoes"), [0, 0], [800, 1_400], 2.3, 2),
+        zone(("Tassen", "Bags"), [1_600, 0], [800, 900], 0.5, 0),
+    ];
+    let anchor = |name: &str, zone, at: [i32; 2], state, heard_ms, radios| AnchorView {
+        name: name.to_owned(),
+        zone,
+        place: planned.then_some(Place {
+            x_cm: at[0],
+            y_cm: at[1],
+        }),
+        state,
+        heard_ms,
+        radios,
+    };
+    let gateway = AnchorState::Gateway;
+    let beacon = AnchorState::Beacon;
+    FloorView {
+        zones,
+        anchors: vec![
+            anchor(
+                "back",
+                2,
+                [1_200, 1_200],
+                gateway(GatewayState::Hears),
+                Some(NOW_MS - 1_000),
+                7,
+            ),
+            anchor(
+                "desk",
+                0,
+                [2_200, 1_250],
+                gateway(GatewayState::Silent),
+                None,
+                0,
+            ),
+            anchor(
+                "door",
+                1,
+                [1_220, 200],
+                gateway(GatewayState::Hears),
+                Some(NOW_MS - 4 * 60_000),
+                0,
+            ),
+            anchor(
+                "shelf-1",
+                3,
+                [350, 680],
+                beacon(BeaconState::Good),
+                Some(NOW_MS - 20_000),
+                2,
+            ),
+            anchor(
+                "shelf-2",
+                4,
+                [2_060, 560],
+                beacon(BeaconState::NotHeard),
+                None,
+                0,
+            ),
+        ],
+        present: 9,
+        unknown: 2,
+        visits: vec![
+            VisitLine {
+                visit: VisitId::at(NOW_MS, [2; 10]),
+                entered_ms: NOW_MS - 7 * 60_000,
+                left_ms: None,
+                zones: vec![
+                    pick(lang, "Entree", "Entrance"),
+                    pick(lang, "Lampen", "Lamps"),
+                ],
+            },
+            VisitLine {
+                visit: VisitId::at(NOW_MS, [1; 10]),
+                entered_ms: NOW_MS - 95 * 60_000,
+                left_ms: Some(NOW_MS - 70 * 60_000),
+                zones: Vec::new(),
+            },
+        ],
+    }
+}
+
+pub(crate) fn visit(lang: Lang, left_ms: Option<u64>, changes: Vec<ChangeRow>) -> VisitPage {
+    let names = |zone: &str, nl: &str, en: &str| {
+        let names = Names {
+            nl: nl.to_owned(),
+            en: en.to_owned(),
+        };
+        (zone.parse().expect("a slug"), names)
+    };
+    let zones = [
+        names("schoenen", "Schoenen", "Shoes"),
+        names("tassen", "Tassen", "Bags"),
+    ];
+    VisitPage {
+        store: "kade-9".parse().expect("a slug"),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        texts: texts(lang),
+        csrf: "token-of-this-session".to_owned(),
+        staff_name: "Noor".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        zones: ZoneNames::new(zones.into(), lang),
+        visit: VisitRow {
+            visit: VisitId::at(NOW_MS, [2; 10]),
+            customer: CustomerId::at(NOW_MS, [3; 10]),
+            external_id: "klant-77".to_owned(),
+            entered_ms: NOW_MS - 7 * 60_000,
+            left_ms,
+            late: left_ms.is_some(),
+            zone_stays: Vec::new(),
+        },
+        changes,
+    }
+}
+
+/// A change that was decided three seconds after it began.
+pub(crate) fn change(word: &str, zone: Option<&str>, ago_s: u64, because: Because) -> ChangeRow {
+    let at_ms = NOW_MS - ago_s * 1_000;
+    let heard = |anchor: &str, rssi_dbm, ago_ms| HeardAt {
+        anchor: anchor.parse().expect("a slug"),
+        rssi_dbm,
+        ago_ms,
+    };
+    let slug = |zone: &str| zone.parse().expect("a slug");
+    ChangeRow {
+        n: 1,
+        at_ms,
+        change: word.to_owned(),
+        zone: zone.map(slug),
+        why: Some(Why {
+            because,
+            decided_ms: at_ms + 3_000,
+            zones: vec![(slug("schoenen"), 0.941), (slug("tassen"), 0.042)],
+            heard: vec![
+                heard("shelf-shoes", -61, 1_200),
+                heard("door", -77, 100_000),
+            ],
+        }),
+    }
+}
+
+fn changes(over: bool) -> Vec<ChangeRow> {
+    let mut changes = vec![
+        change("entered", None, 420, Because::SaidSo),
+        change("zone_entered", Some("schoenen"), 380, Because::Radio),
+        change("zone_lost", None, 120, Because::Radio),
+    ];
+    if over {
+        changes.push(change("left", None, 60, Because::Silence));
+        changes.push(ChangeRow {
+            why: None,
+            ..change("revised", None, 420, Because::Late)
+        });
+    }
+    changes
+}
+
+pub(crate) fn walk(lang: Lang, view: WalkView) -> WalkPage {
+    WalkPage {
+        store: "kade-9".parse().expect("a slug"),
+        store_name: "Kade 9 Utrecht".to_owned(),
+        texts: texts(lang),
+        csrf: "token-of-this-session".to_owned(),
+        staff_name: "Noor".to_owned(),
+        other_lang_href: format!("?lang={}", lang.other().code()),
+        said: None,
+        view,
+    }
+}
+
+fn walk_refused(lang: Lang) -> WalkPage {
+    WalkPage {
+        said: Some(texts(lang).get("walk-said-unknown")),
+        ..walk(
+            lang,
+            WalkView::Idle {
+                used_zones: Some(5),
+            },
+        )
+    }
+}
+
+pub(crate) fn walk_going(lang: Lang) -> WalkView {
+    let zone = |nl: &str, en: &str, stood_s: u64, sightings, current| StoodView {
+        zone: nl.to_lowercase(),
+        name: pick(lang, nl, en),
+        stood_ms: stood_s * 1_000,
+        sightings,
+        current,
+    };
+    WalkView::Going {
+        zones: vec![
+            zone("Entree", "Entrance", 34, 61, false),
+            zone("Schoenen", "Shoes", 12, 0, true),
+            zone("Tassen", "Bags", 0, 0, false),
+        ],
+    }
+}
+
+pub(crate) fn walk_done(lang: Lang) -> DoneView {
+    let (shoes, bags) = (
+        pick(lang, "Schoenen", "Shoes"),
+        pick(lang, "Tassen", "Bags"),
+    );
+    let lamps = pick(lang, "Lampen", "Lamps");
+    DoneView {
+        right: Some(0.88),
+        pairs: vec![
+            PairView {
+                zones: (shoes, bags.clone()),
+                overlap: 0.7,
+                between: Some("back".to_owned()),
+            },
+            PairView {
+                zones: (bags, lamps.clone()),
+                overlap: 0.3,
+                between: None,
+            },
+        ],
+        short: vec![lamps],
+        missed: vec![pick(lang, "Entree", "Entrance")],
+        walked: 3,
     }
 }
 

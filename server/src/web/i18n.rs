@@ -11,18 +11,24 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentB
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use unic_langid::LanguageIdentifier;
 
-const SOURCES_NL: [&str; 5] = [
+const SOURCES_NL: [&str; 8] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
     include_str!("../../locales/nl/fleet.ftl"),
+    include_str!("../../locales/nl/map.ftl"),
+    include_str!("../../locales/nl/visit.ftl"),
+    include_str!("../../locales/nl/walk.ftl"),
     include_str!("../../locales/nl/app.ftl"),
 ];
-const SOURCES_EN: [&str; 5] = [
+const SOURCES_EN: [&str; 8] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
     include_str!("../../locales/en/fleet.ftl"),
+    include_str!("../../locales/en/map.ftl"),
+    include_str!("../../locales/en/visit.ftl"),
+    include_str!("../../locales/en/walk.ftl"),
     include_str!("../../locales/en/app.ftl"),
 ];
 
@@ -166,6 +172,12 @@ impl Texts {
     pub fn clock(&self, at_ms: impl Borrow<u64>) -> String {
         let at = self.zoned(*at_ms.borrow());
         format!("{:02}:{:02}", at.hour(), at.minute())
+    }
+
+    /// `14:09:32` in the store.
+    pub fn clock_s(&self, at_ms: impl Borrow<u64>) -> String {
+        let at = self.zoned(*at_ms.borrow());
+        format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
     }
 
     /// `Vandaag 14:05`, `Gisteren 14:05`, `Zondag 18:40`, `12 november 18:40`.
@@ -407,11 +419,21 @@ mod tests {
             include_str!("../../templates/message.html"),
             include_str!("../../templates/fleet.html"),
             include_str!("../../templates/devices.html"),
+            include_str!("../../templates/manage-lintel.html"),
+            include_str!("../../templates/map.html"),
+            include_str!("../../templates/floor.html"),
+            include_str!("../../templates/visit.html"),
+            include_str!("../../templates/walk.html"),
+            include_str!("../../templates/walking.html"),
             include_str!("../../templates/login.html"),
             include_str!("../../templates/error.html"),
             include_str!("board.rs"),
             include_str!("phone.rs"),
             include_str!("fleet.rs"),
+            include_str!("map.rs"),
+            include_str!("visit.rs"),
+            include_str!("walk.rs"),
+            include_str!("manager/walk.rs"),
             include_str!("porch.rs"),
             include_str!("messages.rs"),
             include_str!("shopper.rs"),
@@ -434,6 +456,8 @@ mod tests {
         used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
         used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
         used.extend(crate::web::fleet::SCRIPT_WORDS.map(str::to_owned));
+        used.extend(crate::web::map::SCRIPT_WORDS.map(str::to_owned));
+        used.extend(crate::web::walk::SCRIPT_WORDS.map(str::to_owned));
         used.extend((1..=7).map(|n| format!("day-{n}")));
         used.extend((1..=12).map(|n| format!("month-{n}")));
         used

@@ -31,8 +31,8 @@ use crate::{
 
 /// A shift and the way home.
 const SESSION_MS: u64 = 12 * 3_600_000;
-/// `to` of the log-in's address for who asked for the devices page.
-pub(super) const TO_FLEET: &str = "fleet";
+/// The manager's pages: what `to` of the log-in's address may say.
+const MANAGES: [&str; 3] = ["fleet", "map", "walk"];
 /// The token of the log-in form itself.
 const LOGIN_COOKIE: &str = "welkom_login";
 
@@ -44,9 +44,18 @@ pub(super) struct LoginQuery {
 }
 
 impl LoginQuery {
-    fn wants_fleet(&self) -> bool {
-        self.to.as_deref() == Some(TO_FLEET)
+    /// The manager's page that was asked for.
+    fn page(&self) -> Option<&'static str> {
+        let to = self.to.as_deref()?;
+        MANAGES.into_iter().find(|page| *page == to)
     }
+}
+
+/// What `to` says for who asked for this page of the manager's without being known. A page of one
+/// visit is reached from the map.
+pub(super) fn wanted(page: &str) -> &'static str {
+    let known = MANAGES.into_iter().find(|known| *known == page);
+    known.unwrap_or("map")
 }
 
 pub(super) async fn page(
@@ -69,9 +78,9 @@ async fn show(
     let lang = asked.lang();
     let store = query.store.as_ref();
     let mut again = store.map_or_else(String::new, |store| format!("&store={store}"));
-    if query.wants_fleet() {
+    if let Some(page) = query.page() {
         again.push_str("&to=");
-        again.push_str(TO_FLEET);
+        again.push_str(page);
     }
     let timezone = row.as_ref().map_or("UTC", |row| &row.timezone);
     let page = LoginPage {
@@ -167,10 +176,9 @@ async fn log_in(
         })
         .await?;
     let jar = CookieJar::new().add(cookie(app, SESSION_COOKIE, token));
-    let home = if query.wants_fleet() {
-        format!("/manage/{home}/fleet")
-    } else {
-        format!("/staff/{home}")
+    let home = match query.page() {
+        Some(page) => format!("/manage/{home}/{page}"),
+        None => format!("/staff/{home}"),
     };
     Ok((jar, Redirect::to(&home)).into_response())
 }

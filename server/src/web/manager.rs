@@ -1,7 +1,11 @@
-//! The manager's pages: devices.
+//! The manager's pages: devices here; the map, a visit and the calibration walk in the rooms below.
 //!
 //! In: a browser of somebody who runs the store. Out: its page, its stream.
 //! Invariant: a colleague who only works there gets in nowhere here.
+
+pub(super) mod map;
+pub(super) mod visit;
+pub(super) mod walk;
 
 use std::{collections::BTreeMap, time::Duration};
 

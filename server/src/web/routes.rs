@@ -44,6 +44,14 @@ pub fn router() -> Router<App> {
         .route("/staff/{store}/cards/{card}/{action}", post(staff::tap))
         .route("/manage/{store}/fleet", get(manager::fleet))
         .route("/manage/{store}/fleet/events", get(manager::fleet_events))
+        .route("/manage/{store}/map", get(manager::map::map))
+        .route("/manage/{store}/map/events", get(manager::map::map_events))
+        .route("/manage/{store}/visits/{visit}", get(manager::visit::visit))
+        .route(
+            "/manage/{store}/walk",
+            get(manager::walk::walk).post(manager::walk::act),
+        )
+        .route("/manage/{store}/walk/events", get(manager::walk::events))
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
@@ -189,12 +197,13 @@ impl PageError {
         let status = self.0.status();
         let mut parts = asked.path.split('/').skip(1);
         let (area, store) = (parts.next(), parts.next().unwrap_or_default());
+        let page = parts.next().unwrap_or_default();
         let back_href = match (area, status) {
             (Some("staff"), StatusCode::UNAUTHORIZED) => {
                 return Redirect::to(&format!("/login?store={store}")).into_response();
             }
             (Some("manage"), StatusCode::UNAUTHORIZED) => {
-                let to = login::TO_FLEET;
+                let to = login::wanted(page);
                 return Redirect::to(&format!("/login?store={store}&to={to}")).into_response();
             }
             // A colleague who may not in here has a board.

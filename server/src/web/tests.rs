@@ -74,7 +74,8 @@ fn every_word_is_there_and_every_blank_is_filled() {
         assert!(!text.contains('{'), "{page}: a blank that nobody fills");
         for prefix in [
             "board", "act", "state", "orders", "why", "consent", "notice", "error", "fleet",
-            "todo", "gateway", "beacon", "col", "heard", "place", "battery",
+            "todo", "gateway", "beacon", "col", "heard", "place", "battery", "map", "legend",
+            "zone", "zones", "anchor", "anchors", "visits", "tale", "because", "walk",
         ] {
             assert!(
                 !text.contains(&format!(">{prefix}-")),
@@ -157,6 +158,7 @@ fn a_script_finds_each_word_that_it_says_with_its_blanks() {
         (include_str!("../../assets/taps.js"), board),
         (include_str!("../../assets/phone.js"), phone),
         (include_str!("../../assets/fleet.js"), fleet),
+        (include_str!("../../assets/parts.js"), fleet),
     ] {
         for after in script.split("text(\"").skip(1) {
             let key = after.split('"').next().unwrap();

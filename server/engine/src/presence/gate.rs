@@ -229,6 +229,11 @@ impl Gate {
             .collect()
     }
 
+    /// When each anchor last had each of her radios.
+    pub(super) fn heard_at(&self) -> impl Iterator<Item = (AnchorIx, u64)> + '_ {
+        self.tracks.iter().map(|t| (t.anchor, t.heard_ms))
+    }
+
     /// Whether she herself said where she is, not longer ago than this when she was last heard.
     pub(super) fn is_certain(&self, for_ms: u64) -> bool {
         self.certain_ms

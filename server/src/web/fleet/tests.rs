@@ -184,7 +184,14 @@ fn the_page_offers_only_pages_that_exist_and_what_the_stream_sends() {
         .skip(1)
         .filter_map(|l| l.split('"').next())
         .collect();
-    assert_eq!(links, ["/staff/kade-9", "/manage/kade-9/fleet"]);
+    assert_eq!(
+        links,
+        [
+            "/staff/kade-9",
+            "/manage/kade-9/map",
+            "/manage/kade-9/fleet"
+        ]
+    );
     let sent = render_devices(&page.texts, &page.devices, NOW_MS).unwrap();
     assert!(html.contains(&sent));
     assert!(!sent.contains("<button"), "{sent}");

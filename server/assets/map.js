@@ -1,0 +1,5 @@
+// The map page, kept true.
+
+import { keepTrue } from "./parts.js";
+
+keepTrue("map", "#plan");

@@ -1,0 +1,272 @@
+//! The map page: gathers what it shows, and keeps it true.
+//!
+//! In: a manager's browser. Out: the page; its stream, an event whenever something looks different.
+//! Invariant: the engine is asked through [`crate::maps`], so that open pages do not hold up the
+//! writer.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{Response, sse::Event},
+};
+use engine::{
+    StoreMap,
+    input::{Area, Place},
+};
+use protocol::{AnchorId, StoreId, ZoneId};
+
+use super::{BEACONS_SHOWN, entered};
+use crate::{
+    api::{App, access::Staff, problem::Problem, sse},
+    clock,
+    fleet::state::{BeaconState, GatewayState},
+    localtime::{self, local_day},
+    store::{
+        StoreError,
+        beacons::{self, BeaconRow, GatewayRow},
+        board::VisitRow,
+        plan,
+        shop::{self, AnchorKind, AnchorRow, Names},
+        visits,
+    },
+    web::{
+        i18n::Texts,
+        map::{
+            AnchorState, AnchorView, FloorView, MapPage, VisitLine, ZoneView, render_floor,
+            render_map,
+        },
+        routes::{Asked, PageError, answer},
+        visit::ZoneNames,
+    },
+};
+
+/// How often an open page looks: people walk a zone in some seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+pub(in crate::web) async fn map(
+    State(app): State<App>,
+    asked: Asked,
+    staff: Result<Staff, Problem>,
+    Path(store): Path<StoreId>,
+) -> Response {
+    answer(&asked, async {
+        let staff = entered(staff, &store)?;
+        let html = draw(&app, &asked, &staff, &store).await?;
+        Ok(asked.page(&app, StatusCode::OK, html))
+    })
+    .await
+}
+
+async fn draw(
+    app: &App,
+    asked: &Asked,
+    staff: &Staff,
+    store: &StoreId,
+) -> Result<String, PageError> {
+    let of = store.clone();
+    let row = app.readers.read(move |db| shop::store(db, &of)).await?;
+    let (lang, now_ms) = (asked.lang(), clock::now_ms());
+    let texts = Texts::new(lang, localtime::zone(&row.timezone));
+    let page = MapPage {
+        store: store.clone(),
+        store_name: row.name,
+        floor: floor(app, store, &texts, now_ms).await?,
+        texts,
+        csrf: staff.csrf.clone(),
+        staff_name: staff.row.name.clone(),
+        other_lang_href: asked.other_lang_href(lang),
+    };
+    Ok(render_map(&page, now_ms)?)
+}
+
+/// What the tables know.
+struct Rows {
+    zones: BTreeMap<ZoneId, Names>,
+    areas: BTreeMap<ZoneId, Area>,
+    anchors: Vec<AnchorRow>,
+    places: BTreeMap<AnchorId, Place>,
+    gateways: Vec<GatewayRow>,
+    beacons: Vec<BeaconRow>,
+    visits: Vec<VisitRow>,
+}
+
+async fn floor(
+    app: &App,
+    store: &StoreId,
+    texts: &Texts,
+    now_ms: u64,
+) -> Result<FloorView, Problem> {
+    let (of, zone) = (store.clone(), texts.zone_name().to_owned());
+    let rows = app
+        .readers
+        .read(move |db| {
+            let (midnight_ms, _) = local_day(&zone, now_ms);
+            Ok::<_, StoreError>(Rows {
+                zones: shop::zone_names(db, &of)?,
+                areas: plan::areas(db, &of)?,
+                anchors: shop::anchors(db, &of)?,
+                places: plan::places(db, &of)?,
+                gateways: beacons::gateways(db, &of)?,
+                beacons: beacons::beacons(db, &of, None, BEACONS_SHOWN)?,
+                visits: visits::visits_since(db, &of, midnight_ms)?,
+            })
+        })
+        .await?;
+    let map = app.maps.of(store).await?;
+    let states = states(&rows, now_ms, app.fleet.listening_since_ms());
+    Ok(view(rows, &map, &states, texts))
+}
+
+/// How each anchor does.
+fn states(
+    rows: &Rows,
+    now_ms: u64,
+    listening_since_ms: Option<u64>,
+) -> BTreeMap<AnchorId, AnchorState> {
+    let ears = beacons::ears(&rows.gateways, now_ms, listening_since_ms);
+    let state = |row: &AnchorRow| match &row.kind {
+        AnchorKind::Gateway(gateway) => AnchorState::Gateway(
+            ears.get(gateway)
+                .map_or(GatewayState::NotYetHeard, |ear| ear.state),
+        ),
+        AnchorKind::Beacon(_) => {
+            let beacon = rows.beacons.iter().find(|b| b.anchor == row.anchor);
+            AnchorState::Beacon(beacon.map_or(BeaconState::NeverHeard, |beacon| {
+                beacon.kept.seen(&ears, now_ms).0
+            }))
+        }
+    };
+    let anchors = rows.anchors.iter();
+    anchors
+        .map(|row| (row.anchor.clone(), state(row)))
+        .collect()
+}
+
+fn view(
+    rows: Rows,
+    map: &StoreMap,
+    states: &BTreeMap<AnchorId, AnchorState>,
+    texts: &Texts,
+) -> FloorView {
+    let names = ZoneNames::new(rows.zones.clone(), texts.lang);
+    let mut zones: Vec<(ZoneId, ZoneView)> = rows
+        .zones
+        .into_keys()
+        .map(|zone| {
+            let believed = map.zones.iter().find(|(known, ..)| *known == zone);
+            let (people, said) = believed.map_or((0.0, 0), |(_, people, said)| (*people, *said));
+            let view = ZoneView {
+                zone: zone.to_string(),
+                name: names.name(&zone),
+                area: rows.areas.get(&zone).copied(),
+                people,
+                said,
+            };
+            (zone, view)
+        })
+        .collect();
+    zones.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    let anchor = |row: &AnchorRow| {
+        let heard = map.anchors.iter().find(|(known, ..)| *known == row.anchor);
+        let (heard_ms, radios) = heard.map_or((None, 0), |(_, at, radios)| (*at, *radios));
+        Some(AnchorView {
+            name: row.anchor.to_string(),
+            zone: zones.iter().position(|(zone, _)| *zone == row.zone)?,
+            place: rows.places.get(&row.anchor).copied(),
+            state: *states.get(&row.anchor)?,
+            heard_ms,
+            radios,
+        })
+    };
+    let mut anchors: Vec<AnchorView> = rows.anchors.iter().filter_map(anchor).collect();
+    anchors.sort_by(|a, b| {
+        let kind = |a: &AnchorView| matches!(a.state, AnchorState::Beacon(_));
+        (kind(a), &a.name).cmp(&(kind(b), &b.name))
+    });
+    FloorView {
+        anchors,
+        present: map.present,
+        unknown: map.unknown,
+        visits: rows
+            .visits
+            .iter()
+            .map(|row| visit_line(row, &names))
+            .collect(),
+        zones: zones.into_iter().map(|(_, view)| view).collect(),
+    }
+}
+
+fn visit_line(row: &VisitRow, names: &ZoneNames) -> VisitLine {
+    let mut zones: Vec<String> = row
+        .zone_stays
+        .iter()
+        .map(|(zone, ..)| names.name(zone))
+        .collect();
+    zones.dedup();
+    VisitLine {
+        visit: row.visit,
+        entered_ms: row.entered_ms,
+        left_ms: row.left_ms,
+        zones,
+    }
+}
+
+pub(in crate::web) async fn map_events(
+    State(app): State<App>,
+    asked: Asked,
+    staff: Result<Staff, Problem>,
+    Path(store): Path<StoreId>,
+) -> Response {
+    answer(&asked, async {
+        entered(staff, &store)?;
+        let of = store.clone();
+        let row = app.readers.read(move |db| shop::store(db, &of)).await?;
+        let texts = Texts::new(asked.lang(), localtime::zone(&row.timezone));
+        Ok(sse::stream(move |writer| follow(app, store, texts, writer)))
+    })
+    .await
+}
+
+/// Sends the floor whenever it looks different from what was sent.
+async fn follow(
+    app: App,
+    store: StoreId,
+    texts: Texts,
+    writer: sse::Writer,
+) -> Result<(), sse::Gone> {
+    let mut shutdown = app.shutdown.clone();
+    let mut heartbeat = tokio::time::interval(sse::HEARTBEAT);
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut sent = String::new();
+    loop {
+        tokio::select! {
+            _ = look.tick() => {
+                if let Some(html) = now(&app, &store, &texts).await
+                    && html != sent
+                {
+                    let data = serde_json::json!({ "html": html }).to_string();
+                    writer.send(Event::default().event("map").data(data)).await?;
+                    sent = html;
+                }
+            }
+            _ = heartbeat.tick() => writer.heartbeat().await?,
+            _ = shutdown.changed() => return Ok(()),
+        }
+    }
+}
+
+/// The floor as it looks now. None: the cause is in the log, and the page keeps what it has.
+async fn now(app: &App, store: &StoreId, texts: &Texts) -> Option<String> {
+    let now_ms = clock::now_ms();
+    let view = floor(app, store, texts, now_ms).await.ok()?;
+    match render_floor(texts, store, &view, now_ms) {
+        Ok(html) => Some(html),
+        Err(error) => {
+            tracing::error!(%error, "the map page could not be told");
+            None
+        }
+    }
+}
