@@ -38,7 +38,7 @@ use crate::{
     clock,
     fleet::Fleet,
     identity::Identity,
-    pipeline::{BatchWork, Committed, Counts, Heard, Pipeline, Txn},
+    pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
     store::{Readers, StoreError, beacons, shop},
 };
 
@@ -82,7 +82,7 @@ impl Ingest {
             if *shutdown.borrow() {
                 break;
             }
-            if let Err(error) = self.pipeline.write(Txn::hears_nobody).await {
+            if let Err(error) = self.pipeline.hears_nobody().await {
                 tracing::warn!(%error, "visits may end because of a broken line");
             }
             match connected {
