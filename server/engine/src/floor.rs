@@ -130,6 +130,7 @@ impl Floor {
         let anchor = |spot: &Spot| Known {
             zone: spot.zone.0,
             edge_dbm: spot.enter_cdbm as f32 / 100.0,
+            beacon: layout.anchors[&spot.anchor].beacon,
             at_m: layout.anchors[&spot.anchor]
                 .place
                 .map(|at| (m(at.x_cm), m(at.y_cm))),

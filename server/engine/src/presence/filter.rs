@@ -64,6 +64,8 @@ struct Radio {
     /// Expected since it was last heard. It counts once it is heard again: as long as it is silent,
     /// that it left and that it fell asleep look the same.
     due: f32,
+    /// What it hears of beacons; else what antennas hear of it.
+    of_beacons: bool,
     last_ms: u64,
 }
 
@@ -324,7 +326,14 @@ impl Filter {
 
     fn weigh_silence(&mut self, model: &Model) {
         let dt_s = model.settings.step_ms as f32 / 1_000.0;
-        let heard_per_s = model.heard_per_s(self.step);
+        for beacons in [false, true] {
+            self.weigh_silence_of(model, beacons, dt_s);
+        }
+        normalise(&mut self.belief);
+    }
+
+    fn weigh_silence_of(&mut self, model: &Model, beacons: bool, dt_s: f32) {
+        let heard_per_s = model.heard_per_s(self.step, beacons);
         let mean: f32 = self
             .belief
             .iter()
@@ -332,7 +341,7 @@ impl Filter {
             .map(|(b, r)| b * r)
             .sum();
         let mut pace = 0.0;
-        for radio in &mut self.radios {
+        for radio in self.radios.iter_mut().filter(|r| r.of_beacons == beacons) {
             radio.due += mean * dt_s;
             pace += radio.pace(model.settings.rate_prior);
         }
@@ -344,12 +353,13 @@ impl Filter {
         for (share, per_s) in self.belief.iter_mut().zip(heard_per_s) {
             *share *= (weight * (per_s - mean)).exp();
         }
-        normalise(&mut self.belief);
     }
 
     fn radio(&mut self, model: &Model, heard: &Heard) -> usize {
-        let known = self.radios.iter().position(|r| r.id == heard.radio);
-        let at = known.unwrap_or_else(|| self.add_radio(model, heard.radio));
+        let of_beacons = model.is_beacon(heard.anchor);
+        let same = |r: &Radio| r.id == heard.radio && r.of_beacons == of_beacons;
+        let known = self.radios.iter().position(same);
+        let at = known.unwrap_or_else(|| self.add_radio(model, heard));
         if let Some(radio) = self.radios.get_mut(at) {
             radio.doubt(model, heard.at_ms);
             radio.learn_pace(heard.at_ms);
@@ -358,14 +368,15 @@ impl Filter {
         at
     }
 
-    fn add_radio(&mut self, model: &Model, id: RadioId) -> usize {
+    fn add_radio(&mut self, model: &Model, heard: &Heard) -> usize {
         let fresh = Radio {
-            id,
+            id: heard.radio,
             offset_db: 0.0,
             offset_var: model.settings.offset_sigma_db.powi(2),
             heard: 0.0,
             expected: 0.0,
             due: 0.0,
+            of_beacons: model.is_beacon(heard.anchor),
             last_ms: 0,
         };
         if self.radios.len() < RADIOS_MAX {

@@ -364,6 +364,7 @@ pub(crate) fn layout(zones: &[&str], rules: Rules) -> Layout {
             zone: zone.parse().unwrap(),
             enter_rssi_dbm: -70,
             place: None,
+            beacon: false,
         };
         (zone.parse().unwrap(), spot)
     };
