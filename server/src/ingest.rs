@@ -82,7 +82,7 @@ impl Ingest {
             if *shutdown.borrow() {
                 break;
             }
-            if let Err(error) = self.pipeline.write(|txn| txn.hears_nobody()).await {
+            if let Err(error) = self.pipeline.hears_nobody().await {
                 tracing::warn!(%error, "visits may end because of a broken line");
             }
             match connected {

@@ -262,6 +262,15 @@ impl Pipeline {
         answer.await.map_err(|_| StoreError::Stopping)?
     }
 
+    /// The line to the broker is gone: silence says nothing until gateways are heard again.
+    pub async fn hears_nobody(&self) -> Result<(), StoreError> {
+        let hears_nobody = |txn: &mut Txn<'_>| {
+            txn.hears_nobody()?;
+            Ok(())
+        };
+        self.write(hears_nobody).await
+    }
+
     /// While held, nobody leaves: silence may be ours. Ingest holds while it has no broker.
     pub fn hold_ticks(&self, hold: bool) {
         self.hold_ticks.store(hold, Ordering::Relaxed);

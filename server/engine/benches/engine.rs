@@ -31,6 +31,7 @@ fn layout() -> Layout {
                 zone,
                 enter_rssi_dbm: -75,
                 place: None,
+                beacon: false,
             },
         ))
     };

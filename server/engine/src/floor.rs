@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     input::{Layout, Rules},
     presence::{
+        caution::Caution,
         ground::{self, Known},
         model::{EARS_MAX, Model},
     },
@@ -39,8 +40,10 @@ pub(crate) struct Floor {
     /// Sorted by id.
     spots: Vec<Spot>,
     model: Model,
-    /// Whether the model knows the street, and so who is in.
-    decides: bool,
+    /// Tells in from out, if the plan shows the street.
+    door: Option<Model>,
+    /// What colleagues' labels taught.
+    caution: Caution,
     /// Who was deaf since when, oldest first, at most [`EARS_MAX`].
     spells: Vec<Spell>,
     /// By anchor: since when it has been listening; none: it is deaf.
@@ -59,6 +62,8 @@ struct Spell {
 struct Written {
     layout: Layout,
     spells: Vec<Spell>,
+    #[serde(default)]
+    caution: Caution,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -70,13 +75,13 @@ struct Spot {
 
 impl Default for Floor {
     fn default() -> Self {
-        Self::new(Layout::default(), Vec::new())
+        Self::new(Layout::default(), Vec::new(), Caution::default())
     }
 }
 
 impl From<Written> for Floor {
     fn from(written: Written) -> Self {
-        Self::new(written.layout, written.spells)
+        Self::new(written.layout, written.spells, written.caution)
     }
 }
 
@@ -85,6 +90,7 @@ impl From<Floor> for Written {
         Self {
             layout: floor.layout,
             spells: floor.spells,
+            caution: floor.caution,
         }
     }
 }
@@ -104,7 +110,7 @@ impl ZoneIx {
 }
 
 impl Floor {
-    fn new(layout: Layout, spells: Vec<Spell>) -> Self {
+    fn new(layout: Layout, spells: Vec<Spell>, caution: Caution) -> Self {
         let known = || layout.anchors.iter().take(ANCHORS_MAX);
         let of_anchors = known().map(|(_, anchor)| &anchor.zone);
         let drawn = layout.areas.keys().take(ANCHORS_MAX);
@@ -124,16 +130,18 @@ impl Floor {
         let anchor = |spot: &Spot| Known {
             zone: spot.zone.0,
             edge_dbm: spot.enter_cdbm as f32 / 100.0,
+            beacon: layout.anchors[&spot.anchor].beacon,
             at_m: layout.anchors[&spot.anchor]
                 .place
                 .map(|at| (m(at.x_cm), m(at.y_cm))),
         };
         let anchors: Vec<Known> = spots.iter().map(anchor).collect();
         let areas: Vec<_> = zones.iter().map(|z| layout.areas.get(z).copied()).collect();
-        let (model, decides) = ground::model(&layout, &areas, &anchors);
+        let models = ground::models(&layout, &areas, &anchors);
         let mut floor = Self {
-            model,
-            decides,
+            model: models.zones,
+            door: models.door,
+            caution,
             spells: Vec::new(),
             listens_since: vec![Some(0); spots.len()],
             zones,
@@ -148,7 +156,7 @@ impl Floor {
 
     /// The store as it is laid out from now on; who is deaf stays so.
     pub(crate) fn laid_out(&self, layout: Layout) -> Self {
-        Self::new(layout, self.spells.clone())
+        Self::new(layout, self.spells.clone(), self.caution)
     }
 
     pub(crate) fn rules(&self) -> &Rules {
@@ -159,9 +167,24 @@ impl Floor {
         &self.model
     }
 
-    /// Whether the filter decides who is in; else the gate does.
-    pub(crate) fn filter_decides(&self) -> bool {
-        self.decides
+    /// A colleague looked, and who was shown as arrived was not here.
+    pub(crate) fn arrival_was_wrong(&mut self) {
+        self.caution.was_wrong(&self.layout.rules);
+    }
+
+    /// Who was shown as arrived was served.
+    pub(crate) fn arrival_was_right(&mut self) {
+        self.caution.was_right(&self.layout.rules);
+    }
+
+    /// Log odds that are asked of an arrival beyond the usual.
+    pub(crate) fn caution_log_odds(&self) -> f32 {
+        self.caution.log_odds(&self.layout.rules)
+    }
+
+    /// What tells in from out; none: the gate does.
+    pub(crate) fn door_model(&self) -> Option<&Model> {
+        self.door.as_ref()
     }
 
     pub(crate) fn deaf(&self) -> &[AnchorId] {
@@ -180,6 +203,9 @@ impl Floor {
         let deaf = |id: &AnchorId| self.anchor(id).map(AnchorIx::number);
         let deaf: Vec<u16> = spell.deaf.iter().filter_map(deaf).collect();
         self.model.set_deaf(&deaf, spell.since_ms);
+        if let Some(door) = &mut self.door {
+            door.set_deaf(&deaf, spell.since_ms);
+        }
         for (number, since) in (0..).zip(&mut self.listens_since) {
             *since = match (deaf.contains(&number), *since) {
                 (true, _) => None,
@@ -229,7 +255,7 @@ impl Floor {
     /// The strength at which a visit begins, in hundredths of a dBm.
     pub(crate) fn enter_cdbm(&self, anchor: AnchorIx) -> Option<i32> {
         let spot = self.spots.get(usize::from(anchor.0))?;
-        Some(spot.enter_cdbm)
+        Some(spot.enter_cdbm + self.caution.cdb(&self.layout.rules))
     }
 
     pub(crate) fn zone(&self, zone: ZoneIx) -> Option<&ZoneId> {

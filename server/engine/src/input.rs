@@ -138,6 +138,9 @@ pub struct Anchor {
     /// Where it hangs on the floor plan.
     #[serde(default)]
     pub place: Option<Place>,
+    /// A fixed beacon, which phones hear; else an antenna, which hears phones.
+    #[serde(default)]
+    pub beacon: bool,
 }
 
 /// A point on the floor plan, in centimetres from its south-west corner.

@@ -1,7 +1,7 @@
 //! Presence: what the system believes of one customer's whereabouts.
 //!
 //! In: what anchors and her radios had of each other, in the order of arrival.
-//! Out: whether she is in ([`gate`]), in which zone ([`filter`]), how sure that is, and why.
+//! Out: whether she is in ([`gate`], or `door` where a plan shows the street), in which zone ([`filter`]), how sure that is, and why.
 //! Promises: a zone is said when it is likely enough, and "unknown" when none is; what is written
 //! in a snapshot and read again answers as before.
 //! Invariant: everything rests on *event* time; at most [`gate::TRACKS_MAX`] tracks and
@@ -12,7 +12,9 @@
 //! [`model`] comes from names ([`names`]), from a floor plan ([`geometry`]) or from a calibration walk
 //! ([`walk`]); [`confidence`] makes its odds honest.
 
+pub(crate) mod caution;
 pub mod confidence;
+mod door;
 pub mod filter;
 pub mod gate;
 pub mod geometry;
@@ -28,30 +30,13 @@ use crate::{
     floor::{AnchorIx, Floor, ZoneIx},
     outcome::{Because, WHY_ZONES_MAX, Why},
 };
+use door::Door;
 use filter::{Filter, Scratch};
 use gate::Gate;
-use model::OUTSIDE;
+use model::{Model, OUTSIDE};
 
 /// The zone in which she said where she is holds for this long against radio.
 pub const CERTAIN_ZONE_MS: u64 = 20_000;
-
-/// She is in once it is this much likelier than not, as log odds.
-const ENTER_LOG_ODDS: f32 = 4.6;
-
-/// She is gone once it is this much likelier than not.
-const LEAVE_LOG_ODDS: f32 = -4.6;
-
-/// Sightings may be underway for this long: windows, disk, broker.
-const UNDERWAY_MS: u64 = 2_000;
-
-/// Silence as short as this is not looked at.
-const QUIET_MS: u64 = 5_000;
-
-/// And from then on once in this time.
-const LOOK_MS: u64 = 1_000;
-
-/// A gateway that has come back is given this long to hear her.
-const LISTEN_MS: u64 = 20_000;
 
 /// One sighting, as the belief needs it.
 #[derive(Debug, Clone, Copy)]
@@ -78,21 +63,12 @@ pub(crate) enum Moved {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Belief {
     gate: Gate,
-    /// None: never heard.
+    /// In which zone; none: never heard.
     filter: Option<Filter>,
-    inside: Inside,
+    /// Whether she is in, where the plan knows the street.
+    door: Option<Door>,
     /// The zone that was said last.
     zone: Option<ZoneIx>,
-}
-
-/// When the filter last took her for inside, where it decides that.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Inside {
-    /// Likelier in than out since then; none: she is not.
-    since_ms: Option<u64>,
-    last_ms: u64,
-    looked_ms: u64,
-    log_odds: f32,
 }
 
 impl Belief {
@@ -100,7 +76,7 @@ impl Belief {
         Self {
             gate: Gate::new(),
             filter: None,
-            inside: Inside::default(),
+            door: None,
             zone: None,
         }
     }
@@ -119,31 +95,16 @@ impl Belief {
         let filter = self
             .filter
             .get_or_insert_with(|| Filter::new(model, heard.last_ms));
-        match heard.strength_cdbm {
-            Some(strength_cdbm) => {
-                let heard = filter::Heard {
-                    radio: heard.radio,
-                    anchor: heard.anchor.number(),
-                    at_ms: heard.last_ms,
-                    rssi_dbm: strength_cdbm as f32 / 100.0,
-                };
-                filter.hear(model, &heard, scratch);
-            }
-            None => {
-                if let Some(zone) = floor.zone_of(heard.anchor) {
-                    filter.be_certain(model, zone.number(), heard.last_ms, scratch);
-                }
-            }
-        }
+        take_in(filter, model, floor, heard, scratch);
         let at_gate = self.gate.hear(floor, heard);
-        if !floor.filter_decides() {
+        let Some(model) = floor.door_model() else {
             return at_gate;
-        }
-        self.inside
-            .weigh(filter.inside_log_odds(model), heard.last_ms);
-        let since_ms = self.inside.since_ms.unwrap_or(heard.last_ms);
-        let sure = self.inside.log_odds >= ENTER_LOG_ODDS || heard.strength_cdbm.is_none();
-        sure.then(|| self.gate.after_last(since_ms))
+        };
+        let door = self
+            .door
+            .get_or_insert_with(|| Door::new(model, heard.last_ms));
+        let since_ms = door.hear(model, floor, heard, scratch);
+        since_ms.map(|since_ms| self.gate.after_last(since_ms))
     }
 
     /// Time passed. Some: she is gone, since that time, and why.
@@ -154,43 +115,24 @@ impl Belief {
         scratch: &mut Scratch,
     ) -> Option<(u64, Because)> {
         let (gone_ms, because) = self.gate.leave_at(floor);
-        let filter = self.filter.as_mut().filter(|_| floor.filter_decides());
-        let Some(filter) = filter else {
+        let (Some(door), Some(model)) = (&mut self.door, floor.door_model()) else {
             return (gone_ms <= now_ms).then(|| (self.gate.inside_ms(), because));
         };
-        let seen_ms = now_ms.saturating_sub(UNDERWAY_MS);
-        filter.pass(floor.model(), seen_ms, scratch);
-        self.inside.looked_ms = now_ms;
-        self.inside
-            .weigh(filter.inside_log_odds(floor.model()), seen_ms);
-        let out = self.inside.log_odds <= LEAVE_LOG_ODDS && self.may_leave_ms(floor) <= now_ms;
-        out.then(|| (self.inside.last_ms, because))
+        door.look(model, now_ms, scratch);
+        let silent = now_ms >= self.gate.last_heard_ms() + gate::SILENCE_MAX_MS;
+        let out = (silent || door.is_out()) && self.gate.may_leave_ms(floor) <= now_ms;
+        out.then_some((door.inside_ms(), because))
     }
 
     /// When to look next at somebody who is in.
     pub(crate) fn look_at_ms(&self, floor: &Floor) -> u64 {
-        if !floor.filter_decides() {
-            return self.gate.leave_at(floor).0;
+        match (&self.door, floor.door_model()) {
+            (Some(door), Some(_)) => {
+                let at_ms = door.look_at_ms(self.gate.last_heard_ms());
+                at_ms.max(self.gate.may_leave_ms(floor))
+            }
+            _ => self.gate.leave_at(floor).0,
         }
-        let quiet_ms = if self.inside.log_odds <= LEAVE_LOG_ODDS {
-            0
-        } else {
-            QUIET_MS
-        };
-        (self.gate.last_heard_ms() + quiet_ms)
-            .max(self.inside.looked_ms + LOOK_MS)
-            .max(self.may_leave_ms(floor))
-    }
-
-    /// She is not given up before: her own word holds, or nobody listens who had her.
-    fn may_leave_ms(&self, floor: &Floor) -> u64 {
-        let last_ms = self.gate.last_heard_ms();
-        let silent_ms = match self.gate.listened_to_since(floor) {
-            None => last_ms + gate::SILENCE_MAX_MS,
-            Some(since_ms) if since_ms > last_ms => since_ms + LISTEN_MS,
-            Some(_) => last_ms,
-        };
-        silent_ms.max(self.gate.held_until_ms())
     }
 
     /// Weighs the zones at the time at which she was last heard. That she is in is the gate's word,
@@ -201,12 +143,8 @@ impl Belief {
             return Moved::No;
         };
         let model = floor.model();
-        let answer = if floor.filter_decides() {
-            filter.answer_inside(model, now_ms, scratch)
-        } else {
-            filter.be_inside(model);
-            filter.answer(model, now_ms, scratch)
-        };
+        filter.be_inside(model);
+        let answer = filter.answer(model, now_ms, scratch);
         let said = answer.said.and_then(|zone| floor.zone_by_number(zone));
         if said == self.zone {
             return Moved::No;
@@ -220,10 +158,9 @@ impl Belief {
 
     /// When she was last known to be inside.
     pub(crate) fn inside_ms(&self, floor: &Floor) -> u64 {
-        if floor.filter_decides() {
-            self.inside.last_ms
-        } else {
-            self.gate.inside_ms()
+        match &self.door {
+            Some(door) if floor.door_model().is_some() => door.inside_ms(),
+            _ => self.gate.inside_ms(),
         }
     }
 
@@ -246,9 +183,11 @@ impl Belief {
     pub(crate) fn end(&mut self, floor: &Floor, left_ms: u64) {
         self.gate.end(left_ms);
         self.zone = None;
-        self.inside = Inside::default();
         if let Some(filter) = &mut self.filter {
             filter.forget_place(floor.model());
+        }
+        if let (Some(door), Some(model)) = (&mut self.door, floor.door_model()) {
+            door.end(model);
         }
     }
 
@@ -256,19 +195,30 @@ impl Belief {
     pub(crate) fn move_to(&mut self, floor: &Floor, old: &Floor) {
         self.gate.move_to(floor, old);
         self.zone = self.zone.and_then(|zone| floor.moved_zone(old, zone));
+        let zone = |number: u16| {
+            let zone = old.zone_by_number(number)?;
+            Some(floor.moved_zone(old, zone)?.number())
+        };
+        let anchor = |number: u16| {
+            let anchor = old.anchor_by_number(number)?;
+            Some(floor.moved_anchor(old, anchor)?.number())
+        };
         if let Some(filter) = &mut self.filter {
-            filter.move_to(
-                (old.model(), floor.model()),
-                |zone| {
-                    let zone = old.zone_by_number(zone)?;
-                    Some(floor.moved_zone(old, zone)?.number())
-                },
-                |anchor| {
-                    let anchor = old.anchor_by_number(anchor)?;
-                    Some(floor.moved_anchor(old, anchor)?.number())
-                },
-            );
+            filter.move_to((old.model(), floor.model()), zone, anchor);
         }
+        self.door = match (self.door.take(), old.door_model(), floor.door_model()) {
+            (Some(mut door), Some(was), Some(is)) => {
+                door.move_to((was, is), zone, anchor);
+                Some(door)
+            }
+            // Drawn a moment ago: who is in by the gate is in.
+            (None, None, Some(is)) if self.filter.is_some() => Some(Door::of_somebody(
+                is,
+                self.gate.last_heard_ms(),
+                self.gate.inside_ms(),
+            )),
+            _ => None,
+        };
     }
 
     /// Probability of each zone as it was when she was last heard, likeliest first; what is missing
@@ -339,14 +289,28 @@ impl Belief {
     }
 }
 
-impl Inside {
-    fn weigh(&mut self, log_odds: f32, at_ms: u64) {
-        self.log_odds = log_odds;
-        if log_odds >= 0.0 {
-            self.since_ms = self.since_ms.or(Some(at_ms));
-            self.last_ms = self.last_ms.max(at_ms);
-        } else {
-            self.since_ms = None;
+/// A filter takes a sighting in, or her own word.
+fn take_in(
+    filter: &mut Filter,
+    model: &Model,
+    floor: &Floor,
+    heard: &Heard,
+    scratch: &mut Scratch,
+) {
+    match heard.strength_cdbm {
+        Some(strength_cdbm) => {
+            let heard = filter::Heard {
+                radio: heard.radio,
+                anchor: heard.anchor.number(),
+                at_ms: heard.last_ms,
+                rssi_dbm: strength_cdbm as f32 / 100.0,
+            };
+            filter.hear(model, &heard, scratch);
+        }
+        None => {
+            if let Some(zone) = floor.zone_of(heard.anchor) {
+                filter.be_certain(model, zone.number(), heard.last_ms, scratch);
+            }
         }
     }
 }

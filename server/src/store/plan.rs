@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     StoreError, int, parsed,
-    shop::{anchors, minutes, store},
+    shop::{AnchorKind, anchors, minutes, store},
     uint,
 };
 
@@ -228,6 +228,7 @@ pub fn layout(db: &Connection, id: &StoreId) -> Result<Layout, StoreError> {
             zone: row.zone,
             enter_rssi_dbm: row.enter_rssi_dbm,
             place: places.remove(&row.anchor),
+            beacon: matches!(row.kind, AnchorKind::Beacon(_)),
         };
         (row.anchor, anchor)
     });

@@ -7,8 +7,8 @@ use protocol::CustomerId;
 
 use super::StoreEngine;
 use crate::{
-    input::{Order, OrderState, Tap},
-    outcome::{Because, Outcome, VisitChange, Why},
+    input::{Order, OrderState, Tap, TapAction},
+    outcome::{Because, Outcome, TapAnswer, VisitChange, Why},
 };
 
 impl StoreEngine {
@@ -32,7 +32,10 @@ impl StoreEngine {
         let customer = self.arrivals.customer_of(tap.card);
         let whereabouts = customer.map(|c| self.whereabouts(c)).unwrap_or_default();
         if let Some(customer) = self.arrivals.tap(self.now_ms, tap, whereabouts, out) {
+            self.floor.arrival_was_right();
             self.served(customer, out);
+        } else if tap.action == TapAction::NotHere && out.tap == Some(TapAnswer::Done) {
+            self.floor.arrival_was_wrong();
         }
     }
 

@@ -53,7 +53,7 @@ pub struct Filter {
     said: Said,
 }
 
-/// One radio, in 40 bytes.
+/// One radio, in 48 bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Radio {
     id: RadioId,
@@ -61,6 +61,11 @@ struct Radio {
     offset_var: f32,
     heard: f32,
     expected: f32,
+    /// Expected since it was last heard. It counts once it is heard again: as long as it is silent,
+    /// that it left and that it fell asleep look the same.
+    due: f32,
+    /// What it hears of beacons; else what antennas hear of it.
+    of_beacons: bool,
     last_ms: u64,
 }
 
@@ -178,7 +183,6 @@ impl Filter {
         let Some(radio) = self.radios.get_mut(at) else {
             return;
         };
-        radio.heard += 1.0;
         weigh_strength(model, rows, &mut self.belief, radio, level_dbm, fresh);
         radio.learn_offset(model, rows, &self.belief, level_dbm, fresh);
     }
@@ -272,22 +276,6 @@ impl Filter {
         (inside.max(1e-30) / outside.max(1e-30)).ln()
     }
 
-    /// Where she is now, given that she is in the store.
-    pub(crate) fn answer_inside(
-        &mut self,
-        model: &Model,
-        now_ms: u64,
-        scratch: &mut Scratch,
-    ) -> Answer {
-        self.pass(model, now_ms, scratch);
-        self.weigh_zones(model, &mut scratch.zones);
-        if let Some(outside) = scratch.zones.last_mut() {
-            *outside = 0.0;
-        }
-        normalise(&mut scratch.zones);
-        self.answer_from(model, now_ms, &scratch.zones)
-    }
-
     /// The store looks different from now on: what was believed of a zone is believed of where it
     /// went, what was learned of her radios stays.
     pub(crate) fn move_to(
@@ -338,18 +326,23 @@ impl Filter {
 
     fn weigh_silence(&mut self, model: &Model) {
         let dt_s = model.settings.step_ms as f32 / 1_000.0;
-        let heard_per_s = model.heard_per_s(self.step);
+        for beacons in [false, true] {
+            self.weigh_silence_of(model, beacons, dt_s);
+        }
+        normalise(&mut self.belief);
+    }
+
+    fn weigh_silence_of(&mut self, model: &Model, beacons: bool, dt_s: f32) {
+        let heard_per_s = model.heard_per_s(self.step, beacons);
         let mean: f32 = self
             .belief
             .iter()
             .zip(heard_per_s)
             .map(|(b, r)| b * r)
             .sum();
-        let fade = (-dt_s / RATE_FADES_S).exp();
         let mut pace = 0.0;
-        for radio in &mut self.radios {
-            radio.heard *= fade;
-            radio.expected = radio.expected * fade + mean * dt_s;
+        for radio in self.radios.iter_mut().filter(|r| r.of_beacons == beacons) {
+            radio.due += mean * dt_s;
             pace += radio.pace(model.settings.rate_prior);
         }
         // Of somebody without a radio nothing is due, unless all radios are alike.
@@ -360,26 +353,30 @@ impl Filter {
         for (share, per_s) in self.belief.iter_mut().zip(heard_per_s) {
             *share *= (weight * (per_s - mean)).exp();
         }
-        normalise(&mut self.belief);
     }
 
     fn radio(&mut self, model: &Model, heard: &Heard) -> usize {
-        let known = self.radios.iter().position(|r| r.id == heard.radio);
-        let at = known.unwrap_or_else(|| self.add_radio(model, heard.radio));
+        let of_beacons = model.is_beacon(heard.anchor);
+        let same = |r: &Radio| r.id == heard.radio && r.of_beacons == of_beacons;
+        let known = self.radios.iter().position(same);
+        let at = known.unwrap_or_else(|| self.add_radio(model, heard));
         if let Some(radio) = self.radios.get_mut(at) {
             radio.doubt(model, heard.at_ms);
+            radio.learn_pace(heard.at_ms);
             radio.last_ms = radio.last_ms.max(heard.at_ms);
         }
         at
     }
 
-    fn add_radio(&mut self, model: &Model, id: RadioId) -> usize {
+    fn add_radio(&mut self, model: &Model, heard: &Heard) -> usize {
         let fresh = Radio {
-            id,
+            id: heard.radio,
             offset_db: 0.0,
             offset_var: model.settings.offset_sigma_db.powi(2),
             heard: 0.0,
             expected: 0.0,
+            due: 0.0,
+            of_beacons: model.is_beacon(heard.anchor),
             last_ms: 0,
         };
         if self.radios.len() < RADIOS_MAX {
@@ -438,6 +435,17 @@ impl Radio {
     /// Sightings of this radio for each that was expected: the mean of a gamma posterior.
     fn pace(&self, prior: f32) -> f32 {
         (prior + self.heard) / (prior + self.expected)
+    }
+
+    /// It is heard again, after as many sightings as were due.
+    fn learn_pace(&mut self, at_ms: u64) {
+        if self.last_ms > 0 {
+            let dt_s = at_ms.saturating_sub(self.last_ms) as f32 / 1_000.0;
+            let fade = (-dt_s / RATE_FADES_S).exp();
+            self.heard = self.heard * fade + 1.0;
+            self.expected = self.expected * fade + self.due;
+        }
+        self.due = 0.0;
     }
 
     /// Time passes, and the phone may have gone from her hand to her pocket.

@@ -180,8 +180,19 @@ impl Gate {
         (gone.min(longest).max(certain_until), Because::Silence)
     }
 
+    /// She is not given up before: her own word holds, or nobody listens who had her.
+    pub(super) fn may_leave_ms(&self, floor: &Floor) -> u64 {
+        let last_ms = self.last_heard_ms;
+        let listened_ms = match self.listened_to_since(floor) {
+            None => last_ms + SILENCE_MAX_MS,
+            Some(since_ms) if since_ms > last_ms => since_ms + SILENCE_MIN_MS,
+            Some(_) => last_ms,
+        };
+        listened_ms.max(self.held_until_ms())
+    }
+
     /// Her own word holds until then, unless radio saw her in since.
-    pub(super) fn held_until_ms(&self) -> u64 {
+    fn held_until_ms(&self) -> u64 {
         let unseen = |at: &u64| self.inside_ms <= *at;
         let word = self.certain_ms.filter(unseen);
         word.map_or(0, |at| at + CERTAIN_HOLD_MS)
@@ -189,7 +200,7 @@ impl Gate {
 
     /// Since when one of the anchors that had her lately has been listening and not heard her;
     /// none: all of them are deaf.
-    pub(super) fn listened_to_since(&self, floor: &Floor) -> Option<u64> {
+    fn listened_to_since(&self, floor: &Floor) -> Option<u64> {
         let lately = |t: &&Track| t.heard_ms + LATELY_MS >= self.last_heard_ms;
         let since = |t: &Track| floor.listens_since(t.anchor);
         let mut anchors = self.tracks.iter().filter(lately).peekable();

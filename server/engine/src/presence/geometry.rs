@@ -66,9 +66,6 @@ pub struct Spot {
     pub offset_db: f32,
 }
 
-/// Walking and standing in a shop, mean: people stand most of the time and walk at 1.2 m/s.
-const SPEED_M_S: f32 = 0.5;
-
 /// Along the front people walk, in either direction, twice as likely as across.
 const STREET_M_S: f32 = 2.0;
 
@@ -79,7 +76,7 @@ const MOVES_PER_S: f32 = 0.02;
 const LEAVES_PER_S: f32 = 0.003;
 
 /// Share of seconds in which somebody outside comes in.
-const COMES_PER_S: f32 = 0.003;
+const COMES_PER_S: f32 = 0.0003;
 
 /// Outside the store this much less is heard than anywhere in it.
 const OUTSIDE_DB: f32 = 10.0;
@@ -175,7 +172,7 @@ pub fn plan(
         let least = own.iter().map(|h| h.level_dbm).fold(-60.0, f32::min);
         hearings.push(outside(air, least));
     }
-    let step_s = settings.step_ms as f32 / 1_000.0;
+    let (step_s, walk_m_s) = (settings.step_ms as f32 / 1_000.0, settings.walk_m_s);
     let moves = |place: usize, out: &mut Vec<(u32, f32)>| {
         let Some(here) = patches.get(place) else {
             let doors = (0..).zip(patches).filter(|(_, patch)| patch.door);
@@ -189,7 +186,7 @@ pub fn plan(
         for (at, there) in (0..).zip(patches) {
             if at as usize != place && here.leads_to(there) {
                 let way_m = (here.x_m - there.x_m).hypot(here.y_m - there.y_m);
-                let share = here.speed_m_s() * step_s / (4.0 * way_m.max(1.0));
+                let share = here.speed_m_s(walk_m_s) * step_s / (4.0 * way_m.max(1.0));
                 left -= share;
                 out.push((at, share));
             }
@@ -249,11 +246,11 @@ impl Air {
 
 impl Patch {
     /// People in the street walk on.
-    fn speed_m_s(&self) -> f32 {
+    fn speed_m_s(&self, walk_m_s: f32) -> f32 {
         if self.zone == OUTSIDE {
             STREET_M_S
         } else {
-            SPEED_M_S
+            walk_m_s
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Settings {
     pub fresh_ms: u32,
     /// A strength follows what is heard to 1 - 1/e within this time; 0: each stands for itself.
     pub smooth_ms: u32,
+    /// Walking and standing in a shop, mean: people stand most of the time and walk at 1.2 m/s.
+    pub walk_m_s: f32,
     /// Share of belief that forgets everything at each step: she took a way that we do not know.
     pub restart: f32,
     /// Spread of radios' offsets before anything is learned; 0: all radios are the same model.
@@ -73,6 +75,7 @@ impl Default for Settings {
             count_weight: 0.5,
             fresh_ms: 1_000,
             smooth_ms: 0,
+            walk_m_s: 0.5,
             restart: 0.002,
             offset_sigma_db: 4.0,
             open_sigma_db: 0.0,
@@ -111,6 +114,8 @@ pub struct Model {
     counts: Vec<f32>,
     /// Sightings in a second, in the same order.
     rates_per_s: Vec<f32>,
+    /// By anchor: a radio at a known place that phones hear; else one that hears phones.
+    beacons: Vec<bool>,
     /// Who listened since when, oldest first; never empty.
     ears: Vec<Ears>,
     moves: Moves,
@@ -123,8 +128,8 @@ pub struct Model {
 struct Ears {
     /// The first step that they listen in.
     from_step: u64,
-    /// Sightings of all that listen in a second, by place.
-    heard_per_s: Vec<f32>,
+    /// Sightings of all that listen in a second, by place: of antennas, and of beacons.
+    heard_per_s: [Vec<f32>; 2],
 }
 
 /// Moves of one step, by the place that they begin in.
@@ -184,6 +189,7 @@ impl Model {
             zone_of,
             zones,
             rates_per_s: hearings.iter().map(|h| h.per_s).collect(),
+            beacons: vec![false; hearings.len() / places],
             ears: Vec::new(),
         };
         model.set_deaf(&[], 0);
@@ -195,10 +201,10 @@ impl Model {
     /// later ones is replaced. Costs anchors times places.
     pub fn set_deaf(&mut self, deaf: &[u16], since_ms: u64) {
         let from_step = since_ms / self.settings.step_ms + 1;
-        let mut heard_per_s = vec![0.0; self.places()];
+        let mut heard_per_s = [vec![0.0; self.places()], vec![0.0; self.places()]];
         for (anchor, row) in (0..).zip(self.rates_per_s.chunks(self.places())) {
             if !deaf.contains(&anchor) {
-                heard_per_s
+                heard_per_s[usize::from(self.is_beacon(anchor))]
                     .iter_mut()
                     .zip(row)
                     .for_each(|(sum, per_s)| *sum += per_s);
@@ -212,6 +218,24 @@ impl Model {
             from_step,
             heard_per_s,
         });
+    }
+
+    /// These anchors are beacons. What a phone sends and what it receives are two radios, each with an
+    /// offset and a rate of its own: an iPhone in a pocket hears beacons and is not heard.
+    #[must_use]
+    pub fn with_beacons(mut self, beacons: Vec<bool>) -> Self {
+        self.beacons = beacons;
+        self.ears.clear();
+        self.set_deaf(&[], 0);
+        self
+    }
+
+    /// Whether phones hear this anchor, not the other way round.
+    pub(super) fn is_beacon(&self, anchor: u16) -> bool {
+        self.beacons
+            .get(usize::from(anchor))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// How sure to be, as measured.
@@ -240,12 +264,13 @@ impl Model {
         self.zone_of.get(place).copied().unwrap_or(OUTSIDE)
     }
 
-    /// Sightings that are due in a second, by place, of the anchors that listen in a step.
-    pub(super) fn heard_per_s(&self, step: u64) -> &[f32] {
+    /// Sightings that are due in a second, by place, of the antennas that listen in a step, or of
+    /// beacons.
+    pub(super) fn heard_per_s(&self, step: u64, beacons: bool) -> &[f32] {
         let after = self.ears.partition_point(|ears| ears.from_step <= step);
         self.ears
             .get(after.saturating_sub(1))
-            .map_or(&[], |ears| &ears.heard_per_s)
+            .map_or(&[], |ears| &ears.heard_per_s[usize::from(beacons)])
     }
 
     pub(super) fn rows(&self, anchor: u16) -> Option<Rows<'_>> {
@@ -296,9 +321,10 @@ impl Default for Model {
             bases: Vec::new(),
             counts: Vec::new(),
             rates_per_s: Vec::new(),
+            beacons: Vec::new(),
             ears: vec![Ears {
                 from_step: 0,
-                heard_per_s: vec![0.0],
+                heard_per_s: [vec![0.0], vec![0.0]],
             }],
             moves: Moves {
                 ends: vec![1],

@@ -266,7 +266,7 @@ fn who_stands_before_the_window_is_in_no_zone_until_she_comes_in() {
         y_m,
         wide_m: 12.0,
         deep_m,
-        door: zone == OUTSIDE,
+        door: zone != 1,
         loss_db: 0.0,
     };
     let gateway = Spot {

@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod consent;
+mod door;
 mod filter;
 mod history;
 mod map;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use engine::{
     Input, Observation, Outcome, StoreEngine,
     input::{
-        Anchor, Candidate, Consent, IntentKind, Layout, MatchFacts, Order, OrderState, PastVisit,
-        Rules, Tap, TapAction,
+        Anchor, Area, Candidate, Consent, IntentKind, Layout, MatchFacts, Order, OrderState,
+        PastVisit, Place, Rules, Tap, TapAction,
     },
     outcome::{Card, Choice, Decision, Question, TapAnswer, VisitChange},
 };
@@ -66,6 +66,13 @@ impl Timeline {
             &["door", "shoes", "bags"],
             Rules::default(),
         )));
+        t
+    }
+
+    /// Door and shoes side by side along the street, bags behind them; 20 m by 14 m, as a plan has it.
+    pub(crate) fn drawn() -> Self {
+        let mut t = Self::store();
+        t.input(&Input::Layout(drawn()));
         t
     }
 
@@ -357,6 +364,7 @@ pub(crate) fn layout(zones: &[&str], rules: Rules) -> Layout {
             zone: zone.parse().unwrap(),
             enter_rssi_dbm: -70,
             place: None,
+            beacon: false,
         };
         (zone.parse().unwrap(), spot)
     };
@@ -365,6 +373,32 @@ pub(crate) fn layout(zones: &[&str], rules: Rules) -> Layout {
         rules,
         ..Layout::default()
     }
+}
+
+/// Each zone with its anchor in the middle; the door is in the south.
+pub(crate) fn drawn() -> Layout {
+    let zones = [
+        ("door", 0, 0, 1_000, 600),
+        ("shoes", 1_000, 0, 1_000, 600),
+        ("bags", 0, 600, 2_000, 800),
+    ];
+    let mut layout = layout(&zones.map(|zone| zone.0), Rules::default());
+    for (name, x_cm, y_cm, wide_cm, deep_cm) in zones {
+        let area = Area {
+            corner: Place { x_cm, y_cm },
+            wide_cm,
+            deep_cm,
+            door: name == "door",
+        };
+        layout.areas.insert(name.parse().unwrap(), area);
+        let anchor = layout.anchors.get_mut(&name.parse().unwrap()).unwrap();
+        anchor.enter_rssi_dbm = -80;
+        anchor.place = Some(Place {
+            x_cm: x_cm + wide_cm as i32 / 2,
+            y_cm: y_cm + deep_cm as i32 / 2,
+        });
+    }
+    layout
 }
 
 pub(crate) fn facts() -> MatchFacts {

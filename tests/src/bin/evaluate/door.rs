@@ -218,6 +218,7 @@ impl Hall {
                     zone,
                     enter_rssi_dbm,
                     place: Some(place(anchor.at)),
+                    beacon: false,
                 };
                 (anchor.anchor.clone(), known)
             })
