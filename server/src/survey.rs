@@ -210,8 +210,9 @@ impl<'a> Walk<'a> {
             // What fades together is counted once: rate and strengths alike.
             let weight = (SIGHTINGS_COUNTED_MAX / count.max(expected)).min(1.0);
             let (mean_dbm, sigma_db) = spread(tally);
+            // One spread for all: a zone that was heard more often is no likelier for it.
             let off_db = (mean_dbm - air.mean_dbm).powi(2) + sigma_db.powi(2);
-            let strengths = -air.sigma_db.ln() - off_db / (2.0 * air.sigma_db.powi(2));
+            let strengths = -off_db / (2.0 * SIGMA_DB_FIRST.powi(2));
             weight * (count * (expected.ln() + strengths) - expected)
         };
         self.anchors.iter().map(of).sum()

@@ -1,5 +1,5 @@
 # The calibration walk: a colleague walks the shop with a phone, once.
-walk-title = Walk the shop
+walk-title = Calibration walk
 walk-intro = Walk through the shop with a phone, once. After that Welkom knows what each zone sounds like, and says more often where somebody is.
 walk-begin-heading = Begin
 walk-step-1 = Take a phone or card that is enrolled with Welkom, with consent switched on.

@@ -1,5 +1,5 @@
 # The calibration walk: a colleague walks the shop with a phone, once.
-walk-title = Winkel inlopen
+walk-title = IJkwandeling
 walk-intro = Loop één keer met een telefoon door de winkel. Daarna weet Welkom hoe elke zone klinkt, en zegt het vaker waar iemand is.
 walk-begin-heading = Beginnen
 walk-step-1 = Neem een telefoon of pas die bij Welkom is aangemeld, met toestemming aan.
@@ -13,7 +13,7 @@ walk-used = { $count ->
     [one] Deze winkel gebruikt een wandeling door { $count } zone.
    *[other] Deze winkel gebruikt een wandeling door { $count } zones.
 }
-walk-used-none = Deze winkel is nog niet ingelopen.
+walk-used-none = Door deze winkel is nog geen ijkwandeling gemaakt.
 walk-drop = Niet meer gebruiken
 
 walk-where = Waar sta je nu?

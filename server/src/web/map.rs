@@ -26,6 +26,13 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// The fullest zone shines, but three people in a large shop are not a crowd.
 const FULL_FROM: f32 = 3.0;
 
+/// One letter of an anchor's label, bold, in the widest of the usual typefaces.
+const LABEL_LETTER: f32 = 7.9;
+/// From the edge of a label to its letters.
+const LABEL_INDENT: f32 = 7.0;
+/// `pages.css` draws letters larger by this on a phone, where the whole floor is as wide as a hand.
+const LARGER_ON_PHONE: f32 = 1.9;
+
 /// All of the page.
 #[derive(Debug, Clone)]
 pub struct MapPage {
@@ -114,6 +121,18 @@ impl AnchorState {
     }
 }
 
+impl AnchorState {
+    /// The same, now that a phone has heard it: a beacon that no gateway hears may still do well.
+    pub fn as_phones_hear(self) -> Self {
+        match self {
+            Self::Beacon(
+                BeaconState::NeverHeard | BeaconState::NotHeard | BeaconState::CannotBeHeard,
+            ) => Self::Beacon(BeaconState::Good),
+            other => other,
+        }
+    }
+}
+
 /// A visit, without whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitLine {
@@ -152,8 +171,9 @@ pub fn render_floor(
     let words = Words { t: texts, now_ms };
     let full = floor.zones.iter().map(|zone| zone.people);
     let full = full.fold(FULL_FROM, f32::max);
-    let zones = floor.zones.iter().zip(&drawing.zones);
-    let zones = zones.map(|(zone, rect)| words.zone(zone, *rect, full));
+    let rects = drawing.zones.iter().zip(&drawing.at_foot);
+    let zones = floor.zones.iter().zip(rects);
+    let zones = zones.map(|(zone, (rect, at_foot))| words.zone(zone, *rect, *at_foot, full));
     let anchors = floor.anchors.iter().zip(&drawing.anchors);
     let anchors = anchors.map(|(anchor, at)| words.anchor(anchor, *at, &floor.zones));
     let known = floor.present.saturating_sub(floor.unknown);
@@ -203,13 +223,28 @@ struct ZoneLine {
     name: String,
     /// As much of it as fits into its rectangle.
     label: String,
+    /// The same with the larger letters of a small screen.
+    label_on_phone: String,
     rect: Rect,
     /// How bright, from 0 to 1, in steps: between them light and words would not stand apart.
     part: &'static str,
     bright: bool,
     people: String,
     sure: String,
-    roomy: bool,
+    drawn_sure: bool,
+    at_foot: bool,
+}
+
+impl ZoneLine {
+    /// From the rectangle's edge to the first line of words, as the letters are large.
+    fn first_line(&self, on_phone: bool) -> &'static str {
+        match (self.at_foot, on_phone, self.drawn_sure) {
+            (false, false, _) => "1.6em",
+            (false, true, _) => "1.3em",
+            (true, false, true) => "-3.4em",
+            (true, _, _) => "-2.1em",
+        }
+    }
 }
 
 struct AnchorLine {
@@ -218,27 +253,16 @@ struct AnchorLine {
     gateway: bool,
     works: bool,
     at: (Unit, Unit),
-    /// Its words stand to the left of it, near the right wall.
-    flipped: bool,
+    /// What stands beside it; empty: a beacon that does well.
+    label: String,
+    /// From its middle to the left edge of its label, which goes left near the right wall.
+    label_x: Unit,
+    label_wide: Unit,
     class: &'static str,
     icon: Icon,
     state: String,
     heard: String,
     radios: u32,
-}
-
-impl AnchorLine {
-    fn shape_x(&self, by: f32) -> Unit {
-        Unit(self.at.0.0 + by)
-    }
-
-    fn shape_y(&self, by: f32) -> Unit {
-        Unit(self.at.1.0 + by)
-    }
-
-    fn words_x(&self) -> Unit {
-        self.shape_x(if self.flipped { -17.0 } else { 17.0 })
-    }
 }
 
 struct VisitWords {
@@ -255,7 +279,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    fn zone(&self, zone: &ZoneView, rect: Rect, full: f32) -> ZoneLine {
+    fn zone(&self, zone: &ZoneView, rect: Rect, at_foot: bool, full: f32) -> ZoneLine {
         // People, not fractions of them; a person is never negative.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let people = zone.people.max(0.0).round() as u32;
@@ -268,14 +292,20 @@ impl Words<'_> {
         };
         ZoneLine {
             zone: zone.zone.clone(),
-            label: rect.fitting(&zone.name),
+            label: rect.fitting(&zone.name, 1.0),
+            label_on_phone: rect.fitting(&zone.name, LARGER_ON_PHONE),
             name: zone.name.clone(),
             rect,
             part,
             bright,
             people: self.t.count("zone-people", people),
-            sure: self.t.count("zone-sure", zone.said),
-            roomy: rect.deep.0 >= 84.0 && rect.wide.0 >= 90.0,
+            sure: if people + zone.said > 0 {
+                self.t.count("zone-sure", zone.said)
+            } else {
+                "–".to_owned()
+            },
+            drawn_sure: people + zone.said > 0 && rect.deep.0 >= 84.0,
+            at_foot,
         }
     }
 
@@ -298,15 +328,26 @@ impl Words<'_> {
                 BeaconState::NeverHeard => ("off", Icon::Question, t.get("beacon-never")),
             },
         };
+        let gateway = matches!(anchor.state, AnchorState::Gateway(_));
+        let label = match (gateway, anchor.state.works()) {
+            (true, true) => anchor.name.clone(),
+            (true, false) => format!("{}: {state}", anchor.name),
+            (false, true) => String::new(),
+            (false, false) => state.clone(),
+        };
+        let wide = LABEL_LETTER * f32::from(u8::try_from(label.chars().count()).unwrap_or(80));
+        let wide = wide + 2.0 * LABEL_INDENT;
         AnchorLine {
             name: anchor.name.clone(),
             place: zones
                 .get(anchor.zone)
                 .map_or_else(|| t.get("place-none"), |zone| zone.name.clone()),
-            gateway: matches!(anchor.state, AnchorState::Gateway(_)),
+            gateway,
             works: anchor.state.works(),
             at,
-            flipped: at.0.0 > 640.0,
+            label,
+            label_x: Unit(if at.0.0 > 560.0 { -17.0 - wide } else { 17.0 }),
+            label_wide: Unit(wide),
             class,
             icon,
             state,

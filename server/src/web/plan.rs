@@ -19,6 +19,8 @@ const CELL: (f32, f32) = (200.0, 130.0);
 const BELOW: f32 = 24.0;
 /// One letter of a zone's name, at its size.
 const LETTER: f32 = 8.6;
+/// What a zone's words take: three lines.
+const WORDS: (f32, f32) = (170.0, 84.0);
 /// From a zone's corner to its words.
 const INDENT: f32 = 12.0;
 
@@ -58,21 +60,35 @@ impl Rect {
         Unit(self.x.0 + INDENT)
     }
 
-    /// Where its line of words number `line` stands, from 0.
-    pub(super) fn words_y(&self, line: u8) -> Unit {
-        Unit(self.y.0 + 24.0 + 20.0 * f32::from(line))
+    /// Its lower edge.
+    pub(super) fn foot(&self) -> Unit {
+        Unit(self.y.0 + self.deep.0)
     }
 
-    /// As much of a name as fits.
-    pub(super) fn fitting(&self, name: &str) -> String {
+    /// As much of a name as fits, with letters that are so much larger than usual.
+    pub(super) fn fitting(&self, name: &str, larger: f32) -> String {
         // Positive, and some hundred at most.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let letters = ((self.wide.0 - 1.5 * INDENT) / LETTER).max(2.0) as usize;
+        let letters = ((self.wide.0 - 1.5 * INDENT) / (LETTER * larger)).max(2.0) as usize;
         if name.chars().count() <= letters {
             return name.to_owned();
         }
         let start: String = name.chars().take(letters.saturating_sub(1)).collect();
         format!("{}…", start.trim_end())
+    }
+}
+
+impl Rect {
+    /// Whether an anchor hangs in the way of its words at the top, and none at the foot.
+    fn words_at_foot(&self, anchors: &[(Unit, Unit)]) -> bool {
+        let taken = |top: f32| {
+            let (left, right) = (self.x.0, self.x.0 + WORDS.0);
+            anchors
+                .iter()
+                .any(|(x, y)| (left..right).contains(&x.0) && (top..top + WORDS.1).contains(&y.0))
+        };
+        let foot = self.y.0 + self.deep.0 - WORDS.1;
+        foot > self.y.0 && taken(self.y.0) && !taken(foot)
     }
 }
 
@@ -90,6 +106,8 @@ pub(super) struct Drawing {
     pub(super) view: Rect,
     /// One for each zone, in the order given.
     pub(super) zones: Vec<Rect>,
+    /// For each zone, whether its words stand at its foot: an anchor hangs where they would be.
+    pub(super) at_foot: Vec<bool>,
     /// The walls around those that have a place.
     pub(super) walls: Option<Rect>,
     /// Where people come in.
@@ -118,13 +136,18 @@ pub(super) fn draw(zones: &[Option<Area>], anchors: &[(usize, Option<Place>)]) -
     }
     let doors = zones.iter().flatten().filter(|area| area.door);
     let doors = doors.filter_map(|area| scale.as_ref().map(|scale| scale.door(*area)));
+    let anchors = placed(anchors, &rects, scale.as_ref());
     Drawing {
+        at_foot: rects
+            .iter()
+            .map(|rect| rect.words_at_foot(&anchors))
+            .collect(),
         view: Rect::new(-MARGIN, -MARGIN, WIDE + 2.0 * MARGIN, bottom + 2.0 * MARGIN),
         walls: scale
             .as_ref()
             .map(|scale| Rect::new(0.0, 0.0, WIDE, scale.deep())),
         doors: doors.collect(),
-        anchors: placed(anchors, &rects, scale.as_ref()),
+        anchors,
         zones: rects,
     }
 }
@@ -381,12 +404,36 @@ mod tests {
     }
 
     #[test]
+    fn words_make_way_for_an_anchor_unless_there_is_one_at_the_foot_too() {
+        let zones = [area(0, 0, 800, 800)];
+        let hung = |spots: &[(i32, i32)]| {
+            let place = |(x_cm, y_cm): &(i32, i32)| {
+                (
+                    0,
+                    Some(Place {
+                        x_cm: *x_cm,
+                        y_cm: *y_cm,
+                    }),
+                )
+            };
+            let anchors: Vec<_> = spots.iter().map(place).collect();
+            draw(&zones, &anchors).at_foot[0]
+        };
+        assert!(!hung(&[]) && !hung(&[(400, 750)]), "nothing is in the way");
+        assert!(hung(&[(100, 750)]));
+        assert!(!hung(&[(100, 750), (100, 30)]));
+    }
+
+    #[test]
     fn nothing_is_no_panic_and_a_long_name_is_cut() {
         assert_eq!(draw(&[], &[(3, None)]).anchors.len(), 1);
         let narrow = Rect::new(0.0, 0.0, 60.0, 60.0);
-        assert_eq!(narrow.fitting("Schoenen"), "Scho…".replace("Scho", "Sch"));
         assert_eq!(
-            Rect::new(0.0, 0.0, 200.0, 9.0).fitting("Schoenen"),
+            narrow.fitting("Schoenen", 1.0),
+            "Scho…".replace("Scho", "Sch")
+        );
+        assert_eq!(
+            Rect::new(0.0, 0.0, 200.0, 9.0).fitting("Schoenen", 1.0),
             "Schoenen"
         );
     }

@@ -8,6 +8,7 @@ mod board;
 mod fleet;
 mod keys;
 mod line;
+mod map;
 mod phone;
 mod pictures;
 mod plain;
@@ -37,6 +38,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(pictures::tests());
     tests.extend(plain::tests());
     tests.extend(line::tests());
+    tests.extend(map::tests());
     tests.extend(keys::tests());
     tests
 }

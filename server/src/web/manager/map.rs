@@ -45,6 +45,9 @@ use crate::{
 /// How often an open page looks: people walk a zone in some seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// A beacon that a phone heard so shortly ago sends, whether or not a gateway is near enough.
+const PHONES_HEAR_MS: u64 = 10 * 60_000;
+
 pub(in crate::web) async fn map(
     State(app): State<App>,
     asked: Asked,
@@ -115,7 +118,14 @@ async fn floor(
         })
         .await?;
     let map = app.maps.of(store).await?;
-    let states = states(&rows, now_ms, app.fleet.listening_since_ms());
+    let mut states = states(&rows, now_ms, app.fleet.listening_since_ms());
+    for (anchor, heard_ms, _) in &map.anchors {
+        if let (Some(state), Some(heard_ms)) = (states.get_mut(anchor), heard_ms)
+            && heard_ms + PHONES_HEAR_MS >= now_ms
+        {
+            *state = state.as_phones_hear();
+        }
+    }
     Ok(view(rows, &map, &states, texts))
 }
 

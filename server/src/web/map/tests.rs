@@ -53,7 +53,7 @@ fn the_fullest_zone_is_the_brightest_and_three_people_are_no_crowd() {
 fn an_anchor_that_takes_no_part_says_so_with_a_word_and_a_shape() {
     let html = html(&floor(Lang::Nl, true));
     let desk = part(&html, "<title>desk", "</g>");
-    for shape in ["gateway-off", "class=\"cross\"", ">desk: stil<"] {
+    for shape in ["gateway-off", "class=\"cross\"", ">desk: stil</text>"] {
         assert!(desk.contains(shape), "{shape}: {desk}");
     }
     let door = part(&html, "<title>door", "</g>");
@@ -69,7 +69,7 @@ fn an_anchor_that_takes_no_part_says_so_with_a_word_and_a_shape() {
     let row = part(&html, "data-anchor=\"door\"", "</tr>");
     assert!(row.contains("4 min geleden"), "{row}");
     assert!(part(&html, "data-anchor=\"shelf-1\"", "</tr>").contains("20 s geleden"));
-    assert!(part(&html, "data-anchor=\"shelf-2\"", "</tr>").contains("niemand kort geleden"));
+    assert!(part(&html, "data-anchor=\"shelf-2\"", "</tr>").contains("niemand"));
 }
 
 #[test]

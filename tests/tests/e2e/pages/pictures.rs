@@ -90,6 +90,16 @@ pub(super) async fn picture_all(
     language: &str,
 ) -> anyhow::Result<()> {
     page.until("document.body.dataset.link === 'live'").await?;
+    picture_still(page, folder, name, language).await
+}
+
+/// The same of a page that follows nothing.
+pub(super) async fn picture_still(
+    page: &Page,
+    folder: &Path,
+    name: &str,
+    language: &str,
+) -> anyhow::Result<()> {
     for width_px in WIDTHS_PX {
         for dark in [false, true] {
             let file = picture_path(folder, name, width_px, language, dark);
