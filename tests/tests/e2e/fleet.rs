@@ -340,7 +340,7 @@ fn cookie(answer: &Answer, name: &str) -> Option<String> {
 }
 
 /// Logs in where a page has sent her; where that leads, and as whom.
-async fn log_in(rig: &Rig, at: &str, login: &str) -> anyhow::Result<(String, String)> {
+pub(crate) async fn log_in(rig: &Rig, at: &str, login: &str) -> anyhow::Result<(String, String)> {
     let page = ask(&rig.stack, &Method::GET, at, &[], Vec::new()).await?;
     let token = cookie(&page, "welkom_login").context("the form's token")?;
     let action = page

@@ -10,6 +10,7 @@ mod corpus;
 mod delivery;
 mod evaluate;
 mod fleet;
+mod floor;
 mod happy;
 mod history;
 mod kills;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(delivery::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
+    tests.extend(floor::tests());
     tests.extend(happy::tests());
     tests.extend(history::tests());
     tests.extend(kills::tests());
