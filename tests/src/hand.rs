@@ -8,18 +8,24 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::Context;
 use firmware_sim::provision::GatewayCredentials;
 use protocol::{
-    BootId, StoreId, Topic,
+    AnchorId, BootId, StoreId, Topic,
     message::{Ack, Batch, ClockAnchor, Sighting, VERSION, to_json},
     topic::Channel,
 };
+use server::clock::now_ms;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
+use crate::person::Person;
+
 /// The broker answers within this time, or the test has failed.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// A zone among five is said after four seconds of this; some to spare.
+const STANDS_S: u32 = 7;
 
 /// What the broker says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +152,22 @@ impl Hand {
         let bytes = self.publish_bytes(&topic, &to_json(batch));
         self.send(&bytes).await?;
         self.acknowledged(batch).await
+    }
+
+    /// People stand close to an antenna, second by second, until the engine must be sure of the zone.
+    pub async fn stands(
+        &mut self,
+        run: &mut Run,
+        people: &[&Person],
+        anchor: &AnchorId,
+    ) -> anyhow::Result<()> {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        for _ in 0..STANDS_S {
+            second.tick().await;
+            let seen = people.iter().map(|who| who.seen_at(anchor, now_ms()));
+            self.deliver(&run.batch(seen.collect())).await?;
+        }
+        Ok(())
     }
 
     /// Waits until the server has acknowledged a batch.

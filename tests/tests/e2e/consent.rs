@@ -62,13 +62,9 @@ fn files_with(stack: &Stack, wanted: &[u8]) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Heard at the door for some seconds, the last time now.
+/// Stands at the door, until the engine must be sure that it is the door.
 async fn seen(hand: &mut Hand, run: &mut Run, who: &Person) -> anyhow::Result<()> {
-    let now = now_ms();
-    let door = "door".parse()?;
-    let sightings = [2_000, 1_000, 0].map(|ago| who.seen_at(&door, now - ago));
-    hand.deliver(&run.batch(sightings.into())).await?;
-    Ok(())
+    hand.stands(run, &[who], &"door".parse()?).await
 }
 
 /// Rows of a table whose blob or text columns hold her id, as bytes or as text.

@@ -82,8 +82,7 @@ async fn first_message_waits() -> anyhow::Result<()> {
     let door: AnchorId = "door".parse()?;
     let mut hand = Hand::connect(&stack.store, &rig.credentials[0]).await?;
     let mut run = Run::new(&stack.store, &rig.credentials[0].gateway);
-    let seen = [1_000, 0].map(|ago| anna.seen_at(&door, now_ms() - ago));
-    hand.deliver(&run.batch(seen.into())).await?;
+    hand.stands(&mut run, &[&anna], &door).await?;
     let database = stack.database();
     let sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'";
     until("an offer in her stream", async || {
@@ -145,12 +144,8 @@ async fn kills_repeat_no_offer() -> anyhow::Result<()> {
             all.push(shopper(&rig, format!("p{kill}-{who}"), &stop).await?);
         }
         let mut hand = Hand::connect(&rig.stack.store, &rig.credentials[0]).await?;
-        let seen = all[first..]
-            .iter()
-            .flat_map(|l| [1_000, 0].map(|ago| l.person.seen_at(&door, now_ms() - ago)))
-            .collect();
-        let batch = run.batch(seen);
-        hand.deliver(&batch).await?;
+        let people: Vec<&Person> = all[first..].iter().map(|l| &l.person).collect();
+        hand.stands(&mut run, &people, &door).await?;
         // The moment at which the first of them hears something is the one that hurts.
         until("a first message", async || {
             Ok(all[first..].iter().any(|l| !l.inbox.received().is_empty()))

@@ -34,10 +34,6 @@ const GAP_MIN_MS: u32 = 100;
 /// A sighting without radio is this much likelier in its own zone: she may press next door.
 const CERTAIN_ODDS: f32 = 1e4;
 
-/// What was learned of a radio's offset is doubted with this time constant: phones move from hands to
-/// pockets. An assumption.
-const OFFSET_FADES_S: f32 = 120.0;
-
 /// A radio's offset is learned from what differs from second to second, which fading makes this
 /// much less than it seems.
 const OFFSET_CAUTION: f32 = 4.0;
@@ -452,7 +448,8 @@ impl Radio {
     fn doubt(&mut self, model: &Model, at_ms: u64) {
         let prior = model.settings.offset_sigma_db.powi(2);
         let dt_s = at_ms.saturating_sub(self.last_ms) as f32 / 1_000.0;
-        self.offset_var += (prior - self.offset_var) * (1.0 - (-dt_s / OFFSET_FADES_S).exp());
+        self.offset_var +=
+            (prior - self.offset_var) * (1.0 - (-dt_s / model.settings.offset_fades_s).exp());
     }
 
     /// A Kalman step on the offset, with the belief's mean level as what was expected.

@@ -55,6 +55,9 @@ pub struct Settings {
     pub restart: f32,
     /// Spread of radios' offsets before anything is learned; 0: all radios are the same model.
     pub offset_sigma_db: f32,
+    /// What was learned of an offset is doubted with this time constant: phones move from hands to
+    /// pockets.
+    pub offset_fades_s: f32,
     /// Spread of strengths where all is received. Where it is less, the floor cuts it off, and an
     /// offset moves what is heard by as much less; 0: it moves by all of it, everywhere.
     pub open_sigma_db: f32,
@@ -78,6 +81,7 @@ impl Default for Settings {
             walk_m_s: 0.5,
             restart: 0.002,
             offset_sigma_db: 4.0,
+            offset_fades_s: 120.0,
             open_sigma_db: 0.0,
             rate_prior: 5.0,
             say_p: 0.9,

@@ -471,15 +471,15 @@ async fn walk_half(shop: &Shop, page: &Page) -> anyhow::Result<()> {
             "UPDATE walk_stands SET from_ms = from_ms - ?1, to_ms = to_ms - ?1",
             [stood_ms],
         )?;
-        for part in 0..stood_ms / 10_000 {
+        for part in 0..=stood_ms / 10_000 {
             for (anchor, rssi_dbm) in match zone {
                 "entree" => [("door", -58_i64), ("back", -79)],
                 "lampen" => [("door", -74), ("back", -60)],
                 "schoenen" => [("door", -69), ("back", -72)],
                 _ => [("door", -70), ("back", -71)],
             } {
-                let (count, wide) = (11, 4);
-                let rssi_dbm = rssi_dbm + [0, 3, -2][usize::try_from(part)? % 3];
+                let (count, wide) = ((stood_ms / 1_000 - part * 10).min(10), 4);
+                let rssi_dbm = rssi_dbm + [0, 2, -1][usize::try_from(part)? % 3];
                 db.execute(
                     "INSERT INTO walk_parts VALUES ('kade-9', ?1, ?2, ?3, ?4, ?5, ?6)",
                     params![
