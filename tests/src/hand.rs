@@ -25,7 +25,7 @@ use crate::person::Person;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// A zone among five is said after four seconds of this; some to spare.
-const STANDS_S: u32 = 7;
+pub const STANDS_S: u32 = 7;
 
 /// What the broker says.
 #[derive(Debug, Clone, PartialEq, Eq)]
