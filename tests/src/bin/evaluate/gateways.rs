@@ -393,7 +393,8 @@ fn measured() -> Confidence {
 /// Chosen on four cuts of a lunch and a party together ([`super::scenes`]), out of 402 sets, most
 /// of them at random around the best: right in .70 and .83 of the seconds of eight cuts. What is
 /// best at the lunch alone is right in .79 of the party's, what is best at the party in .68 of the
-/// lunch's. Walking so slowly is right for people who sit and stand, not for those who shop.
+/// lunch's. People there sit and stand; what so slow a walk costs with shoppers was not
+/// measured.
 impl Default for Assumed {
     fn default() -> Self {
         let air = Air {
