@@ -6,8 +6,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use engine::presence::{
     filter::{Filter, Heard, Scratch},
-    geometry::{Air, named},
     model::{Model, Settings},
+    names::{Named, named},
 };
 use protocol::{CustomerId, RadioId};
 
@@ -16,9 +16,13 @@ const BATCH: u64 = 10_000;
 const ZERO_MS: u64 = 1_700_000_000_000;
 
 fn store(zones: u16, anchors: u16) -> Model {
-    let spots: Vec<u16> = (0..anchors).map(|anchor| anchor % zones).collect();
+    let spot = |anchor| Named {
+        zone: anchor % zones,
+        edge_dbm: -70.0,
+    };
+    let spots: Vec<Named> = (0..anchors).map(spot).collect();
     let near = |a: u16, b: u16| a.abs_diff(b) == 1;
-    named(Settings::default(), &Air::default(), zones, &spots, near).expect("a row of zones")
+    named(Settings::default(), zones, &spots, near).expect("a row of zones")
 }
 
 /// The `n`th sighting since the start.

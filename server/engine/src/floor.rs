@@ -9,10 +9,10 @@ use protocol::{AnchorId, ZoneId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    input::{Layout, Rules},
+    input::{Layout, Rules, Surveyed},
     presence::{
         caution::Caution,
-        ground::{self, Known},
+        ground::{self, Found, Known},
         model::{EARS_MAX, Model},
     },
 };
@@ -137,7 +137,8 @@ impl Floor {
         };
         let anchors: Vec<Known> = spots.iter().map(anchor).collect();
         let areas: Vec<_> = zones.iter().map(|z| layout.areas.get(z).copied()).collect();
-        let models = ground::models(&layout, &areas, &anchors);
+        let found = found(&layout, &zones, &spots);
+        let models = ground::models(&layout.rules, &areas, &anchors, &found);
         let mut floor = Self {
             model: models.zones,
             door: models.door,
@@ -275,6 +276,21 @@ impl Floor {
     pub(crate) fn moved_zone(&self, old: &Self, zone: ZoneIx) -> Option<ZoneIx> {
         self.zone_ix(old.zone(zone)?)
     }
+}
+
+/// What a calibration walk found, by numbers; what is gone since is left out.
+fn found(layout: &Layout, zones: &[ZoneId], spots: &[Spot]) -> Vec<Found> {
+    let known = |cell: &Surveyed| {
+        Some(Found {
+            anchor: place(spots.binary_search_by(|spot| spot.anchor.cmp(&cell.anchor)))?,
+            zone: place(zones.binary_search(&cell.zone))?,
+            stood_s: cell.stood_ms as f32 / 1_000.0,
+            sightings: cell.sightings as f32,
+            mean_dbm: cell.mean_cdbm as f32 / 100.0,
+            sigma_db: cell.sigma_cdb as f32 / 100.0,
+        })
+    };
+    layout.surveyed.iter().filter_map(known).collect()
 }
 
 /// Hundredths of a decibel: whole numbers survive a snapshot exactly.

@@ -21,6 +21,7 @@ pub mod geometry;
 pub(crate) mod ground;
 pub mod model;
 pub mod names;
+mod survey;
 pub mod walk;
 
 use protocol::RadioId;

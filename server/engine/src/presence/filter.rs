@@ -31,6 +31,9 @@ const RATE_FADES_S: f32 = 120.0;
 /// No sighting is closer to the last one than this; what comes late counts as this close.
 const GAP_MIN_MS: u32 = 100;
 
+/// A longer silence tells of gateways that were away, not of a phone that is slow.
+const SILENCE_MAX_S: f32 = 60.0;
+
 /// A sighting without radio is this much likelier in its own zone: she may press next door.
 const CERTAIN_ODDS: f32 = 1e4;
 
@@ -57,9 +60,9 @@ struct Radio {
     offset_var: f32,
     heard: f32,
     expected: f32,
-    /// Expected since it was last heard. It counts once it is heard again: as long as it is silent,
-    /// that it left and that it fell asleep look the same.
-    due: f32,
+    /// Expected in a second where it was last heard. What was due in a silence counts once it is over:
+    /// as long as it lasts, that she left and that her phone fell asleep look the same.
+    due_per_s: f32,
     /// What it hears of beacons; else what antennas hear of it.
     of_beacons: bool,
     last_ms: u64,
@@ -157,17 +160,6 @@ impl Filter {
         }
     }
 
-    /// Time passed in which nobody could hear her: a restart, a broken line. It says nothing.
-    pub fn pass_deaf(&mut self, model: &Model, now_ms: u64, scratch: &mut Scratch) {
-        let to = step_of(model, now_ms);
-        for _ in self.step..to.min(self.step + STEPS_MAX) {
-            model.step(&self.belief, &mut scratch.next);
-            std::mem::swap(&mut self.belief, &mut scratch.next);
-        }
-        normalise(&mut self.belief);
-        self.step = self.step.max(to);
-    }
-
     /// Takes a sighting in; an anchor that the model does not know changes nothing.
     pub fn hear(&mut self, model: &Model, heard: &Heard, scratch: &mut Scratch) {
         let Some(rows) = model.rows(heard.anchor) else {
@@ -181,6 +173,8 @@ impl Filter {
         };
         weigh_strength(model, rows, &mut self.belief, radio, level_dbm, fresh);
         radio.learn_offset(model, rows, &self.belief, level_dbm, fresh);
+        let heard_per_s = model.heard_per_s(self.step, radio.of_beacons);
+        radio.due_per_s = mean(&self.belief, heard_per_s);
     }
 
     /// She said herself where she is.
@@ -309,11 +303,6 @@ impl Filter {
         self.said.leader = self.said.leader.and_then(&zone);
     }
 
-    /// What each anchor last had of her: the number of the anchor, and the strength.
-    pub fn last_heard(&self) -> impl Iterator<Item = (u16, f32)> + '_ {
-        self.tracks.iter().map(|t| (t.anchor, t.rssi_dbm))
-    }
-
     /// What a radio's offset is believed to be, with its standard deviation.
     pub fn offset_db(&self, radio: RadioId) -> Option<(f32, f32)> {
         let radio = self.radios.iter().find(|r| r.id == radio)?;
@@ -330,17 +319,9 @@ impl Filter {
 
     fn weigh_silence_of(&mut self, model: &Model, beacons: bool, dt_s: f32) {
         let heard_per_s = model.heard_per_s(self.step, beacons);
-        let mean: f32 = self
-            .belief
-            .iter()
-            .zip(heard_per_s)
-            .map(|(b, r)| b * r)
-            .sum();
-        let mut pace = 0.0;
-        for radio in self.radios.iter_mut().filter(|r| r.of_beacons == beacons) {
-            radio.due += mean * dt_s;
-            pace += radio.pace(model.settings.rate_prior);
-        }
+        let mean = mean(&self.belief, heard_per_s);
+        let own = self.radios.iter().filter(|r| r.of_beacons == beacons);
+        let mut pace: f32 = own.map(|r| r.pace(model.settings.rate_prior)).sum();
         // Of somebody without a radio nothing is due, unless all radios are alike.
         if self.radios.is_empty() && model.settings.offset_sigma_db == 0.0 {
             pace = 1.0;
@@ -371,7 +352,7 @@ impl Filter {
             offset_var: model.settings.offset_sigma_db.powi(2),
             heard: 0.0,
             expected: 0.0,
-            due: 0.0,
+            due_per_s: 0.0,
             of_beacons: model.is_beacon(heard.anchor),
             last_ms: 0,
         };
@@ -439,9 +420,8 @@ impl Radio {
             let dt_s = at_ms.saturating_sub(self.last_ms) as f32 / 1_000.0;
             let fade = (-dt_s / RATE_FADES_S).exp();
             self.heard = self.heard * fade + 1.0;
-            self.expected = self.expected * fade + self.due;
+            self.expected = self.expected * fade + self.due_per_s * dt_s.min(SILENCE_MAX_S);
         }
-        self.due = 0.0;
     }
 
     /// Time passes, and the phone may have gone from her hand to her pocket.
@@ -514,6 +494,11 @@ fn weigh_strength(
         *share *= (count + fresh * log).exp();
     }
     normalise(belief);
+}
+
+/// What a belief expects of something that places have.
+fn mean(belief: &[f32], of: &[f32]) -> f32 {
+    belief.iter().zip(of).map(|(share, x)| share * x).sum()
 }
 
 fn normalise(belief: &mut [f32]) {

@@ -1,9 +1,9 @@
-//! A store that nobody has walked yet: from anchors named to zones, or from a floor plan.
+//! A store that nobody has walked yet, from its floor plan.
 //!
-//! In: which zone each anchor stands in, or where; and constants of the air. Out: a [`Model`].
+//! In: where zones and anchors are, and constants of the air. Out: a [`Model`].
 //! Promises: the last place is always [`OUTSIDE`], and everything can be reached from it.
 //! Its constants are assumptions: no recording has chosen them yet.
-//! Invariant: levels fall with distance; nothing here is learned, except offsets of gateways.
+//! Invariant: levels fall with distance; nothing here is learned.
 
 use super::model::{Hearing, Misshapen, Model, OUTSIDE, Settings};
 
@@ -62,15 +62,12 @@ pub struct Spot {
     pub x_m: f32,
     /// Metres north.
     pub y_m: f32,
-    /// What it hears beyond what the air gives: see [`gateway_offsets_db`].
+    /// What it hears beyond what the air gives.
     pub offset_db: f32,
 }
 
 /// Along the front people walk, in either direction, twice as likely as across.
 const STREET_M_S: f32 = 2.0;
-
-/// Share of seconds in which somebody goes to a zone next door: she stays for most of a minute.
-const MOVES_PER_S: f32 = 0.02;
 
 /// Share of seconds in which somebody at a door uses it.
 const LEAVES_PER_S: f32 = 0.003;
@@ -83,10 +80,6 @@ const OUTSIDE_DB: f32 = 10.0;
 
 /// And so rarely: somebody who passes, a signal through the glass.
 const OUTSIDE_PER_S: f32 = 0.02;
-
-/// Levels of an anchor in its own zone, next door and elsewhere, with the share that is received.
-/// Robust, not sharp: it must hold for a shelf and for a hall.
-const NAMED: [(f32, f32); 3] = [(-66.0, 1.0), (-76.0, 0.8), (-84.0, 0.5)];
 
 /// How much weight observations have where nobody has walked. Chosen in a simulated store
 /// (`evaluate sim`, seeds 1 to 8): some 60 draws of all of these, then the one whose 90 % came
@@ -101,58 +94,6 @@ pub fn settings() -> Settings {
         open_sigma_db: Air::default().sigma_db,
         ..Settings::default()
     }
-}
-
-/// Anchors named to zones, and nothing else. `next_to` tells which zones touch; if it is not
-/// known, all do.
-pub fn named(
-    settings: Settings,
-    air: &Air,
-    zones: u16,
-    anchors: &[u16],
-    next_to: impl Fn(u16, u16) -> bool,
-) -> Result<Model, Misshapen> {
-    let mut zone_of: Vec<u16> = (0..zones).collect();
-    zone_of.push(OUTSIDE);
-    let mut hearings = Vec::with_capacity(anchors.len() * zone_of.len());
-    for &own in anchors {
-        hearings.extend((0..zones).map(|zone| {
-            let far = if zone == own {
-                0
-            } else {
-                2 - usize::from(next_to(zone, own))
-            };
-            let (level_dbm, received) = NAMED[far];
-            Hearing {
-                level_dbm,
-                sigma_db: air.sigma_db,
-                per_s: air.per_s * received,
-            }
-        }));
-        hearings.push(outside(air, NAMED[2].0));
-    }
-    let step_s = settings.step_ms as f32 / 1_000.0;
-    let moves = |place: usize, out: &mut Vec<(u32, f32)>| {
-        let here = place as u16; // at most `zones`
-        let other = |zone: u16| zone != here && (here == zones || next_to(here, zone));
-        let near = (0..zones).filter(|&zone| other(zone)).count().max(1) as f32;
-        let moving = if here == zones {
-            COMES_PER_S
-        } else {
-            MOVES_PER_S
-        } * step_s;
-        out.push((u32::from(here), 1.0 - moving));
-        out.extend(
-            (0..zones)
-                .filter(|&z| other(z))
-                .map(|z| (u32::from(z), moving / near)),
-        );
-        if here != zones {
-            out.push((u32::from(zones), LEAVES_PER_S * step_s));
-        }
-    };
-    let rest = mostly_outside(zone_of.len());
-    Model::new(settings, zone_of, &hearings, moves, &rest)
 }
 
 /// Patches and anchors on a plan.
@@ -202,18 +143,6 @@ pub fn plan(
     Model::new(settings, zone_of, &hearings, moves, &rest)
 }
 
-/// What each gateway hears more than the air explains: the median of what it has of fixed beacons,
-/// `(gateway, distance in metres, median strength)`, less what was expected.
-pub fn gateway_offsets_db(air: &Air, gateways: usize, heard: &[(usize, f32, f32)]) -> Vec<f32> {
-    let median = |gateway: usize| {
-        let own = heard.iter().filter(|(at, ..)| *at == gateway);
-        let mut over: Vec<f32> = own.map(|(_, m, dbm)| dbm - air.level_dbm(*m)).collect();
-        over.sort_by(f32::total_cmp);
-        over.get(over.len() / 2).copied().unwrap_or(0.0)
-    };
-    (0..gateways).map(median).collect()
-}
-
 impl Air {
     /// Log-distance path loss; nearer than half a metre is half a metre.
     pub fn level_dbm(&self, distance_m: f32) -> f32 {
@@ -261,7 +190,8 @@ impl Patch {
         self.touches(other) && (!through_front || inner.door)
     }
 
-    fn touches(&self, other: &Self) -> bool {
+    /// Whether they share a side.
+    pub(super) fn touches(&self, other: &Self) -> bool {
         let apart = |a: f32, b: f32, both: f32| (a - b).abs() - both / 2.0;
         let x = apart(self.x_m, other.x_m, self.wide_m + other.wide_m);
         let y = apart(self.y_m, other.y_m, self.deep_m + other.deep_m);

@@ -1,16 +1,18 @@
 //! What a layout tells of a store's ground: a floor plan with the street before it, or names.
 //!
-//! In: a [`Layout`], with the numbers of its zones and anchors. Out: a [`Model`] of its zones, and one
-//! that knows inside from outside, if the plan says where the street is.
+//! In: zones and anchors of a layout by their numbers, and what a calibration walk found. Out: a
+//! [`Model`] of its zones, and one that knows inside from outside, if the plan says where the street is.
 //! Promises: a layout that is drawn only in part is taken by its names.
 //! Invariant: the same layout gives the same model.
 
+pub(crate) use super::survey::Found;
 use super::{
     geometry::{self, Air, Patch, Spot, plan},
     model::{Model, OUTSIDE, Settings},
     names::{Named, named},
+    survey::surveyed,
 };
-use crate::input::{Area, Layout};
+use crate::input::{Area, Rules};
 
 /// Patches are at most about this long on a side: somebody in one is at its middle, more or less.
 const SIDE_M: f32 = 4.0;
@@ -58,8 +60,13 @@ pub(crate) struct Models {
 /// The models of a layout. Two, because a zone must be said with an honest probability, for which the
 /// same shadow second after second may count once, and an entry must be noticed within seconds, for
 /// which each second counts.
-pub(crate) fn models(layout: &Layout, areas: &[Option<Area>], anchors: &[Known]) -> Models {
-    let say_p = f32::from(layout.rules.say_permille) / 1_000.0;
+pub(crate) fn models(
+    rules: &Rules,
+    areas: &[Option<Area>],
+    anchors: &[Known],
+    found: &[Found],
+) -> Models {
+    let say_p = f32::from(rules.say_permille) / 1_000.0;
     let Some(Drawn {
         inside,
         street,
@@ -67,7 +74,7 @@ pub(crate) fn models(layout: &Layout, areas: &[Option<Area>], anchors: &[Known])
     }) = Drawn::of(areas, anchors)
     else {
         return Models {
-            zones: by_name(say_p, areas.len(), anchors),
+            zones: surveyed(by_name(say_p, areas, anchors), found),
             door: None,
         };
     };
@@ -79,12 +86,12 @@ pub(crate) fn models(layout: &Layout, areas: &[Option<Area>], anchors: &[Known])
     let all = [inside, street].concat();
     let door = plan(at_the_door(), &AIR, &all, &spots);
     Models {
-        zones: zones.unwrap_or_default(),
+        zones: surveyed(zones.unwrap_or_default(), found),
         door: door.ok(),
     }
 }
 
-fn by_name(say_p: f32, zones: usize, anchors: &[Known]) -> Model {
+fn by_name(say_p: f32, areas: &[Option<Area>], anchors: &[Known]) -> Model {
     // Phones in hands, pockets and bags, of all makes: a strength says little, being heard more.
     let settings = Settings {
         offset_sigma_db: 6.0,
@@ -98,9 +105,14 @@ fn by_name(say_p: f32, zones: usize, anchors: &[Known]) -> Model {
         edge_dbm: anchor.edge_dbm,
     };
     let names: Vec<Named> = anchors.iter().map(name).collect();
-    let zones = zones as u16; // at most anchors and areas of a layout
+    let zones = areas.len() as u16; // at most anchors and areas of a layout
+    // Zones that are not drawn may lie anywhere.
+    let next_to = |a: u16, b: u16| {
+        let rect = |zone: u16| areas.get(usize::from(zone))?.as_ref().map(Rect::of);
+        rect(a).zip(rect(b)).is_none_or(|(a, b)| a.touches(&b))
+    };
     let beacons = anchors.iter().map(|anchor| anchor.beacon).collect();
-    named(settings, zones, &names, |_, _| true)
+    named(settings, zones, &names, next_to)
         .unwrap_or_default()
         .with_beacons(beacons)
 }
@@ -193,6 +205,10 @@ impl Rect {
             east: self.east.max(other.east),
             north: self.north.max(other.north),
         }
+    }
+
+    fn touches(&self, other: &Self) -> bool {
+        self.patch(0).touches(&other.patch(0))
     }
 
     /// Equal parts of about [`SIDE_M`].

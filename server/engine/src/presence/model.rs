@@ -1,7 +1,7 @@
 //! What is known of a store's air: how each anchor is heard in each place, and how people move.
 //!
-//! In: levels and rates per anchor and place, from names ([`super::geometry`]), from a floor plan,
-//! or from a calibration walk ([`super::walk`]). Out: the tables that [`super::filter`] reads.
+//! In: levels and rates per anchor and place, from names ([`super::names`]), from a floor plan
+//! ([`super::geometry`]), or from a calibration walk ([`super::walk`]). Out: the tables that [`super::filter`] reads.
 //! Promises: every place has a zone or is [`OUTSIDE`]; moves out of a place sum to one.
 //! Invariant: never changes while it is in use, but for which anchors listen; a filter keeps
 //! numbers of places, nothing else.
@@ -173,31 +173,17 @@ impl Model {
         }
         let named = zone_of.iter().filter(|&&zone| zone != OUTSIDE);
         let zones = named.max().map_or(0, |&zone| usize::from(zone) + 1);
-        let below_top = |of: &dyn Fn(&Hearing) -> f32| -> Vec<f32> {
-            let below = |row: &[Hearing]| {
-                let top = row.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
-                row.iter().map(|h| of(h) - top).collect::<Vec<f32>>()
-            };
-            hearings.chunks(places).flat_map(below).collect()
-        };
         let total: f32 = rest.iter().sum();
-        let mut model = Self {
+        let model = Self {
             moves: Moves::new(places, moves).ok_or(Misshapen)?,
             rest: rest.iter().map(|weight| weight / total).collect(),
-            levels_dbm: hearings.iter().map(|h| h.level_dbm).collect(),
-            precisions: hearings.iter().map(|h| h.sigma_db.powi(-2)).collect(),
-            confidence: Confidence::default(),
-            bases: below_top(&|h| -settings.strength_weight * h.sigma_db.ln()),
-            counts: below_top(&|h| settings.count_weight * h.per_s.ln()),
+            beacons: vec![false; hearings.len() / places],
             settings,
             zone_of,
             zones,
-            rates_per_s: hearings.iter().map(|h| h.per_s).collect(),
-            beacons: vec![false; hearings.len() / places],
-            ears: Vec::new(),
+            ..Self::default()
         };
-        model.set_deaf(&[], 0);
-        Ok(model)
+        Ok(model.with_hearings(hearings))
     }
 
     /// From `since_ms` on exactly these anchors are deaf: that they hear nothing says nothing. Steps
@@ -224,14 +210,52 @@ impl Model {
         });
     }
 
+    /// Other hearings, in the same order.
+    #[must_use]
+    pub(super) fn with_hearings(mut self, hearings: &[Hearing]) -> Self {
+        let places = self.places();
+        let below_top = |of: &dyn Fn(&Hearing) -> f32| -> Vec<f32> {
+            let below = |row: &[Hearing]| {
+                let top = row.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
+                row.iter().map(|h| of(h) - top).collect::<Vec<f32>>()
+            };
+            hearings.chunks(places).flat_map(below).collect()
+        };
+        let settings = &self.settings;
+        self.bases = below_top(&|h| -settings.strength_weight * h.sigma_db.ln());
+        self.counts = below_top(&|h| settings.count_weight * h.per_s.ln());
+        self.levels_dbm = hearings.iter().map(|h| h.level_dbm).collect();
+        self.precisions = hearings.iter().map(|h| h.sigma_db.powi(-2)).collect();
+        self.rates_per_s = hearings.iter().map(|h| h.per_s).collect();
+        self.listening_to_all()
+    }
+
+    /// How each anchor is heard in each place, by anchor, then by place.
+    pub(super) fn hearings(&self) -> Vec<Hearing> {
+        let cells = self.levels_dbm.iter().zip(&self.precisions);
+        let cells = cells.zip(&self.rates_per_s);
+        cells
+            .map(|((&level_dbm, precision), &per_s)| Hearing {
+                level_dbm,
+                sigma_db: precision.powf(-0.5),
+                per_s,
+            })
+            .collect()
+    }
+
+    /// No anchor is deaf, and none ever was.
+    fn listening_to_all(mut self) -> Self {
+        self.ears.clear();
+        self.set_deaf(&[], 0);
+        self
+    }
+
     /// These anchors are beacons. What a phone sends and what it receives are two radios, each with an
     /// offset and a rate of its own: an iPhone in a pocket hears beacons and is not heard.
     #[must_use]
     pub fn with_beacons(mut self, beacons: Vec<bool>) -> Self {
         self.beacons = beacons;
-        self.ears.clear();
-        self.set_deaf(&[], 0);
-        self
+        self.listening_to_all()
     }
 
     /// Whether phones hear this anchor, not the other way round.

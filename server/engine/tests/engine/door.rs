@@ -2,7 +2,7 @@
 
 use engine::{
     Input,
-    input::{OrderState, Rules, TapAction},
+    input::{Layout, OrderState, Rules, Surveyed, TapAction},
     outcome::TapAnswer,
 };
 
@@ -48,12 +48,16 @@ fn who_stands_before_the_window_is_not_in() {
 #[test]
 fn silence_of_a_radio_that_is_heard_seldom_is_no_exit() {
     let mut t = Timeline::drawn();
-    walks(&mut t, ENTRANCE, 10);
-    for s in (10..130).step_by(6) {
+    for s in (0..60).step_by(5) {
+        t.at(s * 1_000)
+            .sight("anna", "door", -70)
+            .sight("anna", "shoes", -82);
+    }
+    for s in (60..180).step_by(6) {
         t.at(s * 1_000).sight("anna", "bags", -84);
     }
     t.told();
-    t.at(165_000).sight("anna", "bags", -84);
+    t.at(215_000).sight("anna", "bags", -84);
     let told = t.told();
     assert!(!told.iter().any(|s| s.starts_with("left")), "{told:?}");
 }
@@ -156,4 +160,59 @@ fn an_operator_who_accepts_less_asks_for_more() {
     };
     t.input(&Input::Layout(layout(&["door", "shoes", "bags"], strict)));
     assert!(threshold_dbm(&t) > before_dbm);
+}
+
+/// How the walk found the store: at the shoes, the anchor at the door is heard best of all.
+fn walked() -> Vec<Surveyed> {
+    let found = [
+        ("door", "door", -60),
+        ("shoes", "door", -85),
+        ("door", "shoes", -66),
+        ("shoes", "shoes", -72),
+    ];
+    let cell = |(anchor, zone, dbm): (&str, &str, i32)| Surveyed {
+        anchor: anchor.parse().unwrap(),
+        zone: zone.parse().unwrap(),
+        stood_ms: 60_000,
+        sightings: 60,
+        mean_cdbm: dbm * 100,
+        sigma_cdb: 400,
+    };
+    found.map(cell).to_vec()
+}
+
+/// Half a minute at the shoes, as the walk found them; the zone that is said then.
+fn said_at_the_shoes(surveyed: Vec<Surveyed>) -> Vec<String> {
+    let mut t = Timeline::store();
+    t.input(&Input::Layout(Layout {
+        surveyed,
+        ..layout(&["door", "shoes", "bags"], Rules::default())
+    }));
+    for s in 0..30 {
+        t.at(s * 1_000)
+            .sight("anna", "door", -66)
+            .sight("anna", "shoes", -72);
+    }
+    t.told()
+}
+
+#[test]
+fn a_calibration_walk_is_believed_over_names() {
+    let by_name = said_at_the_shoes(Vec::new());
+    assert!(
+        !by_name.iter().any(|s| s.starts_with("shoes")),
+        "{by_name:?}"
+    );
+    let walked = said_at_the_shoes(walked());
+    assert!(walked.iter().any(|s| s.starts_with("shoes")), "{walked:?}");
+    assert!(!walked.iter().any(|s| s.starts_with("door")), "{walked:?}");
+}
+
+#[test]
+fn a_walk_through_what_is_gone_since_changes_nothing() {
+    let mut gone = walked();
+    for cell in &mut gone {
+        cell.anchor = "attic".parse().unwrap();
+    }
+    assert_eq!(said_at_the_shoes(gone), said_at_the_shoes(Vec::new()));
 }

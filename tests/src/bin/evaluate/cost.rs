@@ -11,8 +11,9 @@ use std::{hint::black_box, io::Write, path::PathBuf, time::Instant};
 use anyhow::Context;
 use engine::presence::{
     filter::{Filter, Heard, Scratch},
-    geometry::{self, Air, named},
+    geometry,
     model::Model,
+    names::{Named, named},
 };
 use protocol::{CustomerId, RadioId};
 
@@ -131,8 +132,12 @@ fn measure(zones: u16, anchors: u16) -> anyhow::Result<Cost> {
 
 /// A row of zones.
 fn store(zones: u16, anchors: u16) -> anyhow::Result<Model> {
-    let spots: Vec<u16> = (0..anchors).map(|anchor| anchor % zones).collect();
+    let spot = |anchor| Named {
+        zone: anchor % zones,
+        edge_dbm: -70.0,
+    };
+    let spots: Vec<Named> = (0..anchors).map(spot).collect();
     let near = |a: u16, b: u16| a.abs_diff(b) == 1;
-    let model = named(geometry::settings(), &Air::default(), zones, &spots, near);
+    let model = named(geometry::settings(), zones, &spots, near);
     model.map_err(|e| anyhow::anyhow!("{e:?}"))
 }

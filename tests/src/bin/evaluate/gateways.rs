@@ -13,8 +13,9 @@ use anyhow::{Context, bail, ensure};
 use engine::presence::{
     confidence::Confidence,
     filter::{Filter, Heard, Scratch},
-    geometry::{Air, Patch, Spot, named, plan},
+    geometry::{Air, Patch, Spot, plan},
     model::{Model, OUTSIDE, Settings},
+    names::{Named, named},
 };
 use protocol::RadioId;
 use serde::Deserialize;
@@ -245,13 +246,17 @@ impl Scene {
                 .collect();
             plan(settings, air, &places.ground(assumed), &spots)
         } else {
-            let mut anchors = vec![OUTSIDE; self.gateways.len()];
+            let mut anchors = vec![
+                Named {
+                    zone: OUTSIDE,
+                    edge_dbm: -85.0
+                };
+                self.gateways.len()
+            ];
             for &(gateway, zone) in self.gateways.values() {
-                anchors[usize::from(gateway)] = zone;
+                anchors[usize::from(gateway)].zone = zone;
             }
-            named(settings, air, self.zones.len() as u16, &anchors, |_, _| {
-                true
-            })
+            named(settings, self.zones.len() as u16, &anchors, |_, _| true)
         };
         let model = model.ok().context("no model for this plan")?;
         Ok(model.with_confidence(measured()))
