@@ -117,6 +117,8 @@ pub struct Counts {
     pub wrong_anchor_total: AtomicU64,
     /// Sightings too old for the live belief.
     pub late_total: AtomicU64,
+    /// Customers who were heard in two stores within one quantum, once in each.
+    pub in_two_stores_total: AtomicU64,
     /// Sightings whose time nobody knows.
     pub time_unknown_total: AtomicU64,
     /// Payloads that were no message, and batches on which engine or store failed for good.
@@ -140,6 +142,7 @@ impl Counts {
             no_consent_total: copy(&self.no_consent_total),
             wrong_anchor_total: copy(&self.wrong_anchor_total),
             late_total: copy(&self.late_total),
+            in_two_stores_total: copy(&self.in_two_stores_total),
             time_unknown_total: copy(&self.time_unknown_total),
             set_aside_total: copy(&self.set_aside_total),
             retries_total: copy(&self.retries_total),
@@ -501,6 +504,7 @@ impl Writer {
             (&counts.batches_again_total, tally.batches_again),
             (&counts.no_consent_total, tally.no_consent),
             (&counts.wrong_anchor_total, tally.wrong_anchor),
+            (&counts.in_two_stores_total, tally.in_two_stores),
             (&counts.late_total, tally.late),
         ] {
             Counts::add(count, by);

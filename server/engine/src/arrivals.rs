@@ -58,6 +58,9 @@ struct Episode {
     wrong_codes: u32,
     paused_until_ms: u64,
     not_here: bool,
+    /// As she was last seen: another store hears her too.
+    #[serde(default)]
+    check: bool,
 }
 
 /// A customer who is in the store and agreed that staff may know.
@@ -65,6 +68,8 @@ pub(crate) struct Here {
     pub(crate) customer: CustomerId,
     pub(crate) entered_ms: u64,
     pub(crate) whereabouts: Vec<(ZoneId, f32)>,
+    /// Another store hears her too.
+    pub(crate) check: bool,
 }
 
 impl Arrivals {
@@ -113,6 +118,7 @@ impl Arrivals {
             Some(episode) if episode.orders == ready => {}
             Some(episode) => {
                 episode.orders = ready;
+                episode.check = here.check;
                 show(episode, here.whereabouts, out);
             }
             None => self.arrive(now_ms, here, ready, ids, out),
@@ -140,6 +146,7 @@ impl Arrivals {
             wrong_codes: 0,
             paused_until_ms: 0,
             not_here: false,
+            check: here.check,
         };
         show(&episode, here.whereabouts, out);
         self.open.insert(here.customer, episode);
@@ -184,6 +191,7 @@ impl Arrivals {
     pub(crate) fn moved(&mut self, here: Here, certain: bool, out: &mut Outcome) {
         if let Some(episode) = self.open.get_mut(&here.customer) {
             episode.not_here &= !certain;
+            episode.check = here.check;
             show(episode, here.whereabouts, out);
         }
     }
@@ -269,5 +277,6 @@ fn show(episode: &Episode, whereabouts: Vec<(ZoneId, f32)>, out: &mut Outcome) {
         whereabouts,
         wrong_codes: episode.wrong_codes,
         not_here: episode.not_here,
+        check: episode.check,
     });
 }

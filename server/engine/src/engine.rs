@@ -39,6 +39,10 @@ pub const CUSTOMERS_MAX: usize = 50_000;
 /// stragglers take (30 s), long enough to learn how seldom a phone is heard.
 pub const IDLE_MS: u64 = 120_000;
 
+/// For so long two stores that hear one customer are both doubted: one quantum of an identity, the
+/// time for which a copy of it is worth something.
+pub const DOUBT_MS: u64 = protocol::eid::QUANTUM_S as u64 * 1_000;
+
 /// The last time that a UUIDv7 can hold (48 bits); a later one is taken as this one.
 const TIME_MAX_MS: u64 = (1 << 48) - 1;
 
@@ -85,6 +89,7 @@ impl StoreEngine {
             Input::Layout(layout) => self.lay_out(layout),
             Input::Deaf { anchors } => self.turn_deaf(anchors),
             Input::Sightings { sightings } => self.hear(sightings, &mut out),
+            Input::InTwoStores { customer } => self.doubt(*customer, &mut out),
             Input::Consent { customer, consent } => {
                 self.set_consent(*customer, *consent, self.now_ms, &mut out);
             }
@@ -139,6 +144,12 @@ impl StoreEngine {
         self.people.contains_key(&customer)
             || self.arrivals.knows(customer)
             || self.late.knows(customer)
+    }
+
+    /// Whether another store hears her too, so that it is doubted that she is here.
+    pub fn doubts(&self, customer: CustomerId) -> bool {
+        let person = self.people.get(&customer);
+        person.is_some_and(|person| self.now_ms < person.doubted_until_ms)
     }
 
     /// Anchors whose silence says nothing now.
@@ -213,6 +224,14 @@ impl StoreEngine {
         }
     }
 
+    /// For one quantum no marketing, and staff look twice. A word about nobody is forgotten.
+    fn doubt(&mut self, customer: CustomerId, out: &mut Outcome) {
+        if let Some(person) = self.people.get_mut(&customer) {
+            person.doubted_until_ms = self.now_ms + DOUBT_MS;
+            self.show_moved(customer, false, out);
+        }
+    }
+
     /// Makes sure that a customer is looked at when her time comes, if that is earlier than
     /// planned; later costs nothing, since whoever is woken too early is put off.
     fn wake(&mut self, customer: CustomerId) {
@@ -231,6 +250,7 @@ impl StoreEngine {
             customer,
             entered_ms: visit.entered_ms,
             whereabouts: shares.into_iter().filter_map(named).collect(),
+            check: self.now_ms < person.doubted_until_ms,
         })
     }
 

@@ -29,6 +29,12 @@ pub enum Input {
         /// In the order in which the gateway closed them.
         sightings: Vec<Observation>,
     },
+    /// Another store heard one of her radios within one quantum of its identity: one of the two is
+    /// a copy, or she is very quick. Fed to both.
+    InTwoStores {
+        /// Who.
+        customer: CustomerId,
+    },
     /// A customer's switches, all of them, as they stand from now on.
     Consent {
         /// Whose.

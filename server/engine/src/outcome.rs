@@ -213,6 +213,9 @@ pub struct Card {
     pub wrong_codes: u32,
     /// A colleague looked and did not find her.
     pub not_here: bool,
+    /// Another store hears her too: look twice who stands there.
+    #[serde(default)]
+    pub check: bool,
 }
 
 /// The customer's side of an order.
@@ -314,6 +317,8 @@ pub enum Reason {
     QuietHours,
     /// Heard too late.
     Stale,
+    /// Another store hears her too, so that nobody knows where she is.
+    InTwoStores,
     /// She left the zone or the store before the answer came.
     Departed,
 }

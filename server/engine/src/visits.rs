@@ -26,6 +26,9 @@ pub(crate) struct Person {
     pub(crate) consent_since_ms: u64,
     pub(crate) belief: Belief,
     pub(crate) visit: Option<Visit>,
+    /// Until when it is doubted that she is here: another store hears her too.
+    #[serde(default)]
+    pub(crate) doubted_until_ms: u64,
     /// The one entry of the wheel that counts.
     pub(crate) wake_s: u64,
 }
@@ -83,6 +86,7 @@ impl Person {
             consent_since_ms: 0,
             belief: Belief::new(),
             visit: None,
+            doubted_until_ms: 0,
             wake_s: u64::MAX,
         }
     }

@@ -47,6 +47,7 @@ orders = { $count ->
 where-label = Chance that the customer stands here
 where-or = or { $zone } { $percent }%
 where-unknown = Place unknown
+check-two-stores = Heard in another store too: look twice who it is
 
 act-take = Take
 act-take-over = Take over from { $name }

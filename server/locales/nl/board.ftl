@@ -47,6 +47,7 @@ orders = { $count ->
 where-label = Kans dat de klant hier staat
 where-or = of { $zone } { $percent }%
 where-unknown = Plek onbekend
+check-two-stores = Ook in een andere winkel gehoord: kijk goed wie het is
 
 act-take = Neem aan
 act-take-over = Neem over van { $name }

@@ -3,7 +3,7 @@
 use std::{path::Path, thread};
 
 use engine::{
-    Input, Observation,
+    Observation,
     input::{Consent, IntentKind, OrderState},
 };
 use protocol::{AnchorId, CustomerId, GatewayId, OrderId, RadioId, StoreId, ZoneId};
@@ -101,9 +101,13 @@ impl Shop {
 
     /// She was at this antenna in the seconds from `from_s` to `to_s` ago, and near no other.
     async fn sees(&self, anchor: &str, rssi_dbm: i8, from_s: u64, to_s: u64) {
+        self.sees_in(kade_9(), anchor, rssi_dbm, from_s, to_s).await;
+    }
+
+    async fn sees_in(&self, store: StoreId, anchor: &str, rssi_dbm: i8, from_s: u64, to_s: u64) {
         let anchor: AnchorId = anchor.parse().unwrap();
         self.write(move |txn| {
-            let (consent, _) = txn.consent_of(anna(), &kade_9())?;
+            let (consent, _) = txn.consent_of(anna(), &store)?;
             let seen = |ago_s: u64| Observation {
                 customer: anna(),
                 radio: RadioId::at(1, [8; 10]),
@@ -117,8 +121,7 @@ impl Shop {
                 consent,
             };
             let sightings = (to_s..=from_s).rev().map(seen).collect();
-            txn.feed(&kade_9(), Input::Sightings { sightings })?;
-            Ok(())
+            txn.hear(&store, sightings)
         })
         .await;
     }
@@ -178,12 +181,28 @@ impl Shop {
 }
 
 fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
+    build(txn, &kade_9())?;
+    let customer = CustomerRow {
+        customer: anna(),
+        external_id: "anna".into(),
+        given_name: "Anna".into(),
+        family_name: "de Vries".into(),
+        salutation: None,
+        language: "nl".into(),
+    };
+    people::put_customer(txn.db, txn.now_ms, &customer)?;
+    set_consent(txn, anna(), ALL, "1", "nl", "app")?;
+    let (lamp, at_ms) = ("LAMP".parse().unwrap(), txn.now_ms - 60_000);
+    people::add_intent(txn.db, anna(), &lamp, IntentKind::Carted, at_ms)
+}
+
+fn build(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {
     let names = || Names {
         nl: "x".into(),
         en: "x".into(),
     };
     let row = StoreRow {
-        store: kade_9(),
+        store: store.clone(),
         name: "Kade 9".into(),
         timezone: "Europe/Amsterdam".into(),
         opens: "09:00".into(),
@@ -194,7 +213,7 @@ fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
     shop::put_store(txn.db, &row, 1)?;
     for place in ["door", "back"] {
         let zone: ZoneId = place.parse().unwrap();
-        shop::put_zone(txn.db, &kade_9(), &zone, &names())?;
+        shop::put_zone(txn.db, store, &zone, &names())?;
         let gateway: GatewayId = place.parse().unwrap();
         let anchor = AnchorRow {
             anchor: place.parse().unwrap(),
@@ -202,9 +221,9 @@ fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
             kind: AnchorKind::Gateway(gateway),
             enter_rssi_dbm: -80,
         };
-        shop::put_anchor(txn.db, &kade_9(), &anchor)?;
+        shop::put_anchor(txn.db, store, &anchor)?;
     }
-    txn.layout_changed(&kade_9())?;
+    txn.layout_changed(store)?;
     let lamp = ProductRow {
         sku: "LAMP".parse().unwrap(),
         name: names(),
@@ -218,19 +237,7 @@ fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
         shelf: None,
         stock: 3,
     };
-    shop::put_placement(txn.db, &kade_9(), &placed)?;
-    let customer = CustomerRow {
-        customer: anna(),
-        external_id: "anna".into(),
-        given_name: "Anna".into(),
-        family_name: "de Vries".into(),
-        salutation: None,
-        language: "nl".into(),
-    };
-    people::put_customer(txn.db, txn.now_ms, &customer)?;
-    set_consent(txn, anna(), ALL, "1", "nl", "app")?;
-    let at_ms = txn.now_ms - 60_000;
-    people::add_intent(txn.db, anna(), &lamp.sku, IntentKind::Carted, at_ms)
+    shop::put_placement(txn.db, store, &placed)
 }
 
 fn is(class: &str, state: &str) -> (String, String) {
@@ -285,6 +292,32 @@ async fn a_crash_between_sending_and_recording_repeats_service_and_never_marketi
             .iter()
             .all(|row| !row.marketing)
     );
+}
+
+#[tokio::test]
+async fn who_is_heard_in_two_stores_at_once_gets_no_offer_in_either() {
+    let shop = Shop::open().await;
+    let kade_8: StoreId = "kade-8".parse().unwrap();
+    let other = kade_8.clone();
+    shop.write(move |txn| build(txn, &other)).await;
+    shop.sees("door", -70, 8, 6).await;
+    shop.sees_in(kade_8.clone(), "door", -70, 5, 4).await;
+    shop.sees_in(kade_8, "back", -50, 3, 0).await;
+    shop.sees("back", -50, 3, 0).await;
+    let reasons = |txn: &mut Txn<'_>| {
+        let mut rows = txn
+            .db
+            .prepare("SELECT store, reason FROM decisions ORDER BY store, reason")?;
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<Vec<(String, Option<String>)>, _>>()?)
+    };
+    let silent = |store: &str| (store.to_owned(), Some("in_two_stores".to_owned()));
+    let reasons = shop.write(reasons).await;
+    assert!(
+        reasons.contains(&silent("kade-8")) && reasons.contains(&silent("kade-9")),
+        "{reasons:?}"
+    );
+    assert_eq!(shop.states().await, []);
 }
 
 #[tokio::test]

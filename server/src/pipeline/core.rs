@@ -8,9 +8,9 @@ mod walking;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use engine::{
-    Input, Observation, Outcome, StoreEngine, StoreMap, input::Consent, outcome::Question,
+    DOUBT_MS, Input, Observation, Outcome, StoreEngine, StoreMap, input::Consent, outcome::Question,
 };
-use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
+use protocol::{AnchorId, BootId, CustomerId, GatewayId, RadioId, Ranges, StoreId};
 use rusqlite::Connection;
 
 use super::{BatchWork, Committed, facts};
@@ -47,6 +47,8 @@ pub(super) struct Core {
     /// Those of `people` that were read during the current job: gone if it is rolled back.
     people_of_job: Vec<CustomerId>,
     applied: HashMap<BootKey, Ranges>,
+    /// Where and when each radio was last heard.
+    heard_in: HashMap<RadioId, (StoreId, u64)>,
 }
 
 struct StoreCore {
@@ -93,6 +95,7 @@ pub(super) struct Tally {
     pub(super) no_consent: usize,
     pub(super) wrong_anchor: usize,
     pub(super) late: usize,
+    pub(super) in_two_stores: usize,
 }
 
 /// One transaction.
@@ -119,6 +122,7 @@ impl Core {
             people: HashMap::new(),
             people_of_job: Vec::new(),
             applied: HashMap::new(),
+            heard_in: HashMap::new(),
         }
     }
 
@@ -128,6 +132,7 @@ impl Core {
         self.people.clear();
         self.people_of_job.clear();
         self.applied.clear();
+        self.heard_in.clear();
     }
 
     fn store(&mut self, db: &Connection, id: &StoreId) -> Result<&mut StoreCore, StoreError> {
@@ -175,6 +180,27 @@ impl Core {
             self.people_of_job.push(id);
         }
         self.people.get(&id).ok_or(StoreError::NotFound("customer"))
+    }
+
+    /// Where else this radio was heard within one quantum of its identity.
+    fn heard_elsewhere(&mut self, seen: &Observation, here: &StoreId) -> Option<StoreId> {
+        if self.heard_in.len() >= PEOPLE_MAX && !self.heard_in.contains_key(&seen.radio) {
+            self.heard_in.clear();
+        }
+        let heard_ms = seen.heard_last_ms;
+        let last = self
+            .heard_in
+            .entry(seen.radio)
+            .or_insert_with(|| (here.clone(), heard_ms));
+        let elsewhere = last.0 != *here && heard_ms.abs_diff(last.1) < DOUBT_MS;
+        let before = elsewhere.then(|| last.0.clone());
+        if heard_ms >= last.1 {
+            last.1 = heard_ms;
+            if last.0 != *here {
+                last.0 = here.clone();
+            }
+        }
+        before
     }
 
     fn applied(&mut self, db: &Connection, key: &BootKey) -> Result<&mut Ranges, StoreError> {
@@ -315,8 +341,27 @@ impl<'a> Txn<'a> {
         self.after.tally.batches_applied += 1;
         self.after.tally.sightings_applied += sightings.len();
         if !sightings.is_empty() {
-            self.feed(&batch.store, Input::Sightings { sightings })?;
+            self.hear(&batch.store, sightings)?;
             self.finish_job();
+        }
+        Ok(())
+    }
+
+    /// Feeds what radios told; who is heard in two stores at once is doubted in both.
+    pub fn hear(&mut self, store: &StoreId, sightings: Vec<Observation>) -> Result<(), StoreError> {
+        let mut doubted = Vec::new();
+        for seen in sightings.iter().filter(|seen| !seen.late) {
+            if let Some(other) = self.core.heard_elsewhere(seen, store) {
+                doubted.extend([(store.clone(), seen.customer), (other, seen.customer)]);
+            }
+        }
+        self.feed(store, Input::Sightings { sightings })?;
+        for (store, customer) in doubted {
+            let engine = &self.core.store(self.db, &store)?.engine;
+            if engine.knows(customer) && !engine.doubts(customer) {
+                self.after.tally.in_two_stores += 1;
+                self.feed(&store, Input::InTwoStores { customer })?;
+            }
         }
         Ok(())
     }

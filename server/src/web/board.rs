@@ -131,6 +131,8 @@ pub struct CardView {
     pub whereabouts: Vec<(String, f32)>,
     /// A colleague looked and did not find her.
     pub not_here: bool,
+    /// Another store hears her too.
+    pub check: bool,
     /// What came of the code that was typed, for a page without scripts.
     pub code: Option<CodeAnswer>,
 }

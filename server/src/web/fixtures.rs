@@ -125,6 +125,7 @@ pub(crate) fn card(number: u8, family_name: &str, waited_s: u64) -> CardView {
         arrived_ms: NOW_MS - waited_s * 1_000,
         whereabouts: vec![("Entree".to_owned(), 0.94)],
         not_here: false,
+        check: false,
         code: None,
     }
 }
@@ -164,6 +165,7 @@ fn cards(lang: Lang) -> Vec<CardView> {
                 (zone("Entree", "Entrance"), 0.71),
                 (zone("Schoenen", "Shoes"), 0.22),
             ],
+            check: true,
             ..card(4, "el Amrani", 23)
         },
         CardView {

@@ -185,6 +185,7 @@ fn card_view(row: &CardRow, me: StaffId, lang: Lang, zones: &ZoneNames) -> CardV
             .map(|(z, share)| (zone_name(z), *share))
             .collect(),
         not_here: card.not_here,
+        check: card.check,
         code: None,
     }
 }

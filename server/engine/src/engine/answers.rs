@@ -38,6 +38,12 @@ impl StoreEngine {
                 },
                 Vec::new(),
             ),
+            Answer::Good if self.doubts(customer) => (
+                Choice::Suppress {
+                    reason: Reason::InTwoStores,
+                },
+                Vec::new(),
+            ),
             Answer::Good => decide(self.floor.rules(), &facts, zone, self.now_ms),
         };
         let decision = DecisionId::at(self.now_ms, self.ids.bytes());

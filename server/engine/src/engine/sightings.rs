@@ -221,7 +221,7 @@ impl StoreEngine {
         }
     }
 
-    fn show_moved(&mut self, customer: CustomerId, certain: bool, out: &mut Outcome) {
+    pub(super) fn show_moved(&mut self, customer: CustomerId, certain: bool, out: &mut Outcome) {
         if self.arrivals.has_card(customer)
             && let Some(here) = self.here(customer)
         {

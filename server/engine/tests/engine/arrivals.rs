@@ -275,3 +275,17 @@ fn a_card_of_nowhere_is_unknown() {
         TapAnswer::Unknown
     );
 }
+
+#[test]
+fn staff_look_twice_at_who_is_heard_in_another_store_too() {
+    let mut t = anna_arrived();
+    assert!(!t.card().check);
+    t.input(&Input::InTwoStores {
+        customer: customer("anna"),
+    });
+    assert!(t.card().check);
+    let zero = t.now_ms - ZERO_MS;
+    t.stays("anna", "door", -60, zero + engine::DOUBT_MS);
+    t.stays("anna", "shoes", -50, zero + engine::DOUBT_MS + 20_000);
+    assert!(!t.card().check);
+}

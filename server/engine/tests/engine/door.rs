@@ -64,13 +64,7 @@ fn silence_of_a_radio_that_is_heard_seldom_is_no_exit() {
 
 #[test]
 fn silence_after_the_door_is_one() {
-    let mut t = Timeline::drawn();
-    walks(&mut t, ENTRANCE, 10);
-    walks(&mut t, BAGS, 60);
-    walks(&mut t, ENTRANCE, 70);
-    walks(&mut t, DOORWAY, 72);
-    walks(&mut t, STREET, 80);
-    t.told();
+    let mut t = goes_out();
     t.at(120_000);
     let told = t.told();
     assert_eq!(told.len(), 1, "{told:?}");
@@ -98,6 +92,51 @@ fn a_gateway_at_the_door_that_is_away_sends_nobody_out() {
     walks(&mut t, ENTRANCE, 210);
     let told = t.told();
     assert!(!told.iter().any(|s| s.starts_with("left")), "{told:?}");
+}
+
+/// She was in, and goes out by the door; the last word of her is at 79 s.
+fn goes_out() -> Timeline {
+    let mut t = Timeline::drawn();
+    walks(&mut t, ENTRANCE, 10);
+    walks(&mut t, BAGS, 60);
+    walks(&mut t, ENTRANCE, 70);
+    walks(&mut t, DOORWAY, 72);
+    walks(&mut t, STREET, 80);
+    t.told();
+    t
+}
+
+/// When the engine first says that she left; looked at once a second.
+fn says_left_s(t: &mut Timeline, until_s: u64) -> Option<u64> {
+    let from_s = (t.now_ms - crate::timeline::ZERO_MS).div_ceil(1_000);
+    (from_s..until_s).find(|s| {
+        t.at(s * 1_000);
+        t.told().iter().any(|told| told.starts_with("left"))
+    })
+}
+
+#[test]
+fn who_goes_out_as_the_gateways_go_away_is_out_once_they_listened_again() {
+    let with_ears = says_left_s(&mut goes_out(), 200).unwrap();
+    assert!((80..110).contains(&with_ears), "{with_ears}");
+    let mut t = goes_out();
+    t.at((with_ears - 1) * 1_000);
+    t.deaf(&["door", "shoes", "bags"]);
+    assert_eq!(says_left_s(&mut t, 300), None);
+    t.deaf(&[]);
+    let left_s = says_left_s(&mut t, 400).unwrap();
+    assert!((319..=325).contains(&left_s), "{left_s}");
+}
+
+#[test]
+fn gateways_that_never_come_back_keep_nobody_for_longer_than_ten_minutes() {
+    let mut t = Timeline::drawn();
+    walks(&mut t, ENTRANCE, 10);
+    walks(&mut t, BAGS, 60);
+    t.told();
+    t.deaf(&["door", "shoes", "bags"]);
+    let left_s = says_left_s(&mut t, 700).unwrap();
+    assert!((659..=665).contains(&left_s), "{left_s}");
 }
 
 #[test]

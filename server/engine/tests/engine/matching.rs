@@ -1,12 +1,12 @@
 //! Which product, or why not.
 
 use engine::{
-    decide,
+    Input, decide,
     input::{Candidate, Consent, IntentKind, MatchFacts, Rules},
     outcome::{Cause, Choice, Reason},
 };
 
-use crate::timeline::{ALL, Timeline, ZERO_MS, candidate, facts};
+use crate::timeline::{ALL, Timeline, ZERO_MS, candidate, customer, facts};
 
 const DAY: u64 = 86_400_000;
 
@@ -302,4 +302,23 @@ fn browsing_withdrawn_before_the_answer_keeps_no_candidates() {
     .answer();
     assert_eq!(t.chosen(), "NoConsent");
     assert!(t.decision().facts.unwrap().candidates.is_empty());
+}
+
+#[test]
+fn who_is_heard_in_another_store_too_is_told_nothing_for_one_quantum() {
+    let mut t = anna_at_the_shoes();
+    let doubt = Input::InTwoStores {
+        customer: customer("anna"),
+    };
+    t.input(&doubt).answer();
+    assert_eq!(t.chosen(), "InTwoStores");
+    assert!(t.news.deliveries.is_empty());
+
+    let mut t = anna_at_the_shoes();
+    let about_shoes = std::mem::take(&mut t.news.questions);
+    t.input(&doubt);
+    t.stays("anna", "shoes", -60, 5_000 + engine::DOUBT_MS);
+    t.news.questions = about_shoes;
+    t.answer();
+    assert_eq!(t.chosen(), "boot");
 }

@@ -97,7 +97,7 @@ pub(in crate::api) async fn sightings(
             }
             let accepted = heard.len();
             if accepted > 0 {
-                txn.feed(&body.store, Input::Sightings { sightings: heard })?;
+                txn.hear(&body.store, heard)?;
             }
             Ok(accepted)
         })
