@@ -68,7 +68,7 @@ pub async fn store(
         format!("/v1/stores/{store}"),
         &json!({
             "name": "Kade 9 Utrecht", "timezone": "Europe/Amsterdam",
-            "opens": "09:00", "closes": "18:00",
+            "opens": "00:00", "closes": "00:00",
             // No quiet hours: a run must work at any time of the day.
             "quiet_from": null, "quiet_to": null, "messages_per_day_max": 2,
         }),

@@ -171,6 +171,12 @@ uuid_id!(
     /// One thing to tell one recipient over one channel.
     DeliveryId);
 uuid_id!(
+    /// What a retailer wants told: whom, where, when, how often.
+    CampaignId);
+uuid_id!(
+    /// One reward of one customer.
+    RewardId);
+uuid_id!(
     /// A colleague who may log in.
     StaffId);
 

@@ -17,8 +17,8 @@ pub mod topic;
 pub use air::{Frame, Ignored, Transmitter};
 pub use eid::{Eid, EidKey};
 pub use id::{
-    AnchorId, BootId, CardId, CustomerId, DecisionId, DeliveryId, DeviceId, GatewayId, OrderId,
-    RadioId, Sku, StaffId, StoreId, VisitId, ZoneId,
+    AnchorId, BootId, CampaignId, CardId, CustomerId, DecisionId, DeliveryId, DeviceId, GatewayId,
+    OrderId, RadioId, RewardId, Sku, StaffId, StoreId, VisitId, ZoneId,
 };
 pub use ranges::Ranges;
 pub use topic::Topic;

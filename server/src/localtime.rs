@@ -1,6 +1,6 @@
 //! The wall clock of a store.
 //!
-//! In: Unix milliseconds and an IANA time zone. Out: local midnight, minutes of the day.
+//! In: Unix milliseconds and an IANA time zone. Out: local midnight, minute and day of the week.
 //! Invariant: time is an argument; the tz database is the one compiled in.
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
@@ -10,13 +10,24 @@ pub fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
-/// The Unix time of the last local midnight, and the minutes since it by the wall clock.
-pub fn local_day(timezone: &str, now_ms: u64) -> (u64, u16) {
+/// A moment by the wall clock of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalDay {
+    /// The Unix time of the last local midnight.
+    pub midnight_ms: u64,
+    /// Minutes since it by the wall clock.
+    pub minute: u16,
+    /// 1 (Monday) to 7 (ISO 8601).
+    pub weekday: u8,
+}
+
+/// A moment by the wall clock of a time zone.
+pub fn local_day(timezone: &str, now_ms: u64) -> LocalDay {
     let zone = zone(timezone);
-    let Ok(now) = Timestamp::from_millisecond(i64::try_from(now_ms).unwrap_or(0)) else {
-        return (0, 0);
-    };
-    let local = now.to_zoned(zone);
+    let now = i64::try_from(now_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let local = now.unwrap_or_default().to_zoned(zone);
     let minute =
         u16::try_from(local.hour()).unwrap_or(0) * 60 + u16::try_from(local.minute()).unwrap_or(0);
     let midnight = local
@@ -24,7 +35,11 @@ pub fn local_day(timezone: &str, now_ms: u64) -> (u64, u16) {
         .unwrap_or_else(|_| local.saturating_sub(24.hours()))
         .timestamp()
         .as_millisecond();
-    (u64::try_from(midnight).unwrap_or(0), minute)
+    LocalDay {
+        midnight_ms: u64::try_from(midnight).unwrap_or(0),
+        minute,
+        weekday: u8::try_from(local.weekday().to_monday_one_offset()).unwrap_or(1),
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +50,8 @@ mod tests {
     fn midnight_follows_summer_time() {
         // 2026-03-29 is the day on which Amsterdam loses 02:00 to 03:00. 12:00 CEST = 10:00 UTC.
         let noon_ms = 1_774_778_400_000;
-        let (midnight_ms, minute) = local_day("Europe/Amsterdam", noon_ms);
-        assert_eq!(minute, 12 * 60);
-        assert_eq!(noon_ms - midnight_ms, 11 * 3_600_000);
+        let day = local_day("Europe/Amsterdam", noon_ms);
+        assert_eq!((day.minute, day.weekday), (12 * 60, 7));
+        assert_eq!(noon_ms - day.midnight_ms, 11 * 3_600_000);
     }
 }

@@ -9,6 +9,7 @@
 pub mod access;
 pub mod beacons;
 pub mod board;
+pub mod campaigns;
 pub mod log;
 pub mod orders;
 pub mod outbox;

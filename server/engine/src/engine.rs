@@ -5,19 +5,20 @@
 //! Invariant: time never runs backwards in here; an exit is decided by a tick, never by a
 //! sighting, so that a backlog after a restart splits no visit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{AnchorId, CustomerId, StoreId, ZoneId};
+use protocol::{AnchorId, CustomerId, StoreId, VisitId, ZoneId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     arrivals::{Arrivals, Here},
-    floor::Floor,
+    campaign::{self, CAMPAIGNS_MAX, Campaign},
+    floor::{Floor, ZoneIx},
     ids::Ids,
     input::{Input, Layout},
-    outcome::{Outcome, Question},
+    outcome::{Moment, Outcome, Question, When},
     presence::filter::Scratch,
-    visits::Person,
+    visits::{Person, Visit},
     wheel::{Wheel, second},
 };
 
@@ -59,6 +60,9 @@ pub struct StoreEngine {
     wheel: Wheel,
     arrivals: Arrivals,
     late: LateWaiting,
+    /// Those that are published.
+    #[serde(default)]
+    campaigns: Vec<Campaign>,
     #[serde(skip)]
     scratch: Scratch,
 }
@@ -75,6 +79,7 @@ impl StoreEngine {
             wheel: Wheel::default(),
             arrivals: Arrivals::default(),
             late: LateWaiting::default(),
+            campaigns: Vec::new(),
             scratch: Scratch::default(),
             store,
         }
@@ -98,11 +103,12 @@ impl StoreEngine {
             Input::Match {
                 customer,
                 visit,
-                zone,
+                moment,
                 facts,
             } => {
-                self.answer_match(*customer, *visit, zone, facts, &mut out);
+                self.answer_match(*customer, *visit, moment, facts, &mut out);
             }
+            Input::Campaigns { campaigns } => self.run_campaigns(campaigns),
             Input::History {
                 customer,
                 late,
@@ -152,6 +158,11 @@ impl StoreEngine {
         person.is_some_and(|person| self.now_ms < person.doubted_until_ms)
     }
 
+    /// The campaigns that it knows of.
+    pub fn campaigns(&self) -> &[Campaign] {
+        &self.campaigns
+    }
+
     /// Anchors whose silence says nothing now.
     pub fn deaf(&self) -> &[AnchorId] {
         self.floor.deaf()
@@ -192,6 +203,7 @@ impl StoreEngine {
         {
             self.leave(customer, left_ms, because, out);
         }
+        self.ask(customer, out);
         let Some(person) = self.people.get_mut(&customer) else {
             return;
         };
@@ -219,6 +231,22 @@ impl StoreEngine {
     /// they were deaf.
     fn turn_deaf(&mut self, anchors: &[AnchorId]) {
         self.floor.turn_deaf(anchors, self.now_ms);
+        self.wake_all();
+    }
+
+    /// Other campaigns: what they wait for in a zone counts from when she came into it.
+    fn run_campaigns(&mut self, campaigns: &[Campaign]) {
+        self.campaigns = campaigns.iter().take(CAMPAIGNS_MAX).cloned().collect();
+        let seconds_in = |zone: ZoneIx| seconds_in(&self.campaigns, &self.floor, zone);
+        for person in self.people.values_mut() {
+            if let Some(visit) = &mut person.visit {
+                visit.plan(seconds_in);
+            }
+        }
+        self.wake_all();
+    }
+
+    fn wake_all(&mut self) {
         for (customer, person) in &mut self.people {
             wake_person(&mut self.wheel, &self.floor, *customer, person);
         }
@@ -279,30 +307,87 @@ impl StoreEngine {
         }
     }
 
-    /// Asks what she did online, if that is due.
+    /// Asks what is known of her, if a moment has come that campaigns wait for.
     fn ask(&mut self, customer: CustomerId, out: &mut Outcome) {
+        let (floor, campaigns) = (&self.floor, &self.campaigns);
         let Some(person) = self.people.get_mut(&customer) else {
             return;
         };
-        let consent = person.consent;
+        if !person.consent.messages {
+            return;
+        }
+        let seconds_in = |zone: ZoneIx| seconds_in(campaigns, floor, zone);
         if let Some(visit) = &mut person.visit
-            && let Some(zone) = visit.ask(consent)
-            && let Some(zone) = self.floor.zone(zone)
+            && let Some((zone, seconds)) = visit.ask(self.now_ms, seconds_in)
+            && let Some(zone) = floor.zone(zone).cloned()
         {
-            out.questions.push(Question::Match {
-                customer,
-                visit: visit.id,
-                zone: zone.clone(),
-            });
+            let when = match seconds {
+                0 => When::Enter,
+                seconds => When::Dwell { seconds },
+            };
+            let (visit, moment) = (visit.id, Moment { when, zone });
+            out.questions.push(self.question(customer, visit, moment));
+        }
+        self.plan(customer);
+        self.wake(customer);
+    }
+
+    fn plan(&mut self, customer: CustomerId) {
+        let (floor, campaigns) = (&self.floor, &self.campaigns);
+        let person = self.people.get_mut(&customer);
+        if let Some(visit) = person.and_then(|person| person.visit.as_mut()) {
+            visit.plan(|zone| seconds_in(campaigns, floor, zone));
         }
     }
+
+    /// Asks about somebody who has just left, if campaigns wait for that.
+    fn ask_at_exit(&mut self, customer: CustomerId, visit: Visit, out: &mut Outcome) {
+        let zone = visit.last_zone().and_then(|zone| self.floor.zone(zone));
+        let Some(zone) = zone.cloned() else {
+            return;
+        };
+        let moment = Moment {
+            when: When::Exit,
+            zone,
+        };
+        let Some(person) = self.people.get_mut(&customer) else {
+            return;
+        };
+        if person.consent.messages && self.campaigns.iter().any(|c| c.is_set_off_by(&moment)) {
+            let id = visit.id;
+            person.left = Some(visit);
+            out.questions.push(self.question(customer, id, moment));
+        }
+    }
+
+    fn question(&self, customer: CustomerId, visit: VisitId, moment: Moment) -> Question {
+        let set_off = || self.campaigns.iter().filter(|c| c.is_set_off_by(&moment));
+        let capped = |c: &&Campaign| c.caps.per_store_day.is_some() || c.caps.per_day.is_some();
+        let back_ms = set_off().map(Campaign::looks_back_ms).max().unwrap_or(0);
+        Question::Match {
+            customer,
+            visit,
+            capped: set_off().filter(capped).map(|c| c.campaign).collect(),
+            told_since_ms: self.now_ms.saturating_sub(back_ms),
+            moment,
+        }
+    }
+}
+
+fn seconds_in(campaigns: &[Campaign], floor: &Floor, zone: ZoneIx) -> BTreeSet<u32> {
+    let zone = floor.zone(zone);
+    zone.map_or_else(BTreeSet::new, |zone| campaign::seconds_in(campaigns, zone))
 }
 
 /// When to look at somebody again.
 fn wake_at(floor: &Floor, person: &Person) -> u64 {
     let belief = &person.belief;
-    match person.visit {
-        Some(_) => belief.look_at_ms(floor),
+    match &person.visit {
+        Some(visit) => {
+            let look_ms = belief.look_at_ms(floor);
+            let moment_ms = visit.moment_ms.filter(|_| person.consent.messages);
+            moment_ms.map_or(look_ms, |at| at.min(look_ms))
+        }
         None => belief.last_heard_ms().max(person.consent_since_ms) + IDLE_MS,
     }
 }

@@ -5,10 +5,15 @@
 //! Invariant: an input is complete; the engine asks nobody for more while it works on one. What
 //! it wants to know next it asks as a [`crate::outcome::Question`], and hears as another input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{AnchorId, CardId, CustomerId, OrderId, RadioId, Sku, StaffId, VisitId, ZoneId};
+use protocol::{
+    AnchorId, CampaignId, CardId, CustomerId, DecisionId, OrderId, RadioId, RewardId, Sku, StaffId,
+    VisitId, ZoneId,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::{campaign::Campaign, outcome::Moment};
 
 /// One entry of a store's input log; the log adds store, sequence number and time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +49,11 @@ pub enum Input {
     },
     /// An order at this store as it stands from now on.
     Order(Order),
+    /// The campaigns that are published, all of them; replaces what was known.
+    Campaigns {
+        /// At most [`crate::campaign::CAMPAIGNS_MAX`].
+        campaigns: Vec<Campaign>,
+    },
     /// A colleague's tap on a card.
     Tap(Tap),
     /// The answer to [`crate::outcome::Question::Match`].
@@ -52,8 +62,8 @@ pub enum Input {
         customer: CustomerId,
         /// The visit that asked.
         visit: VisitId,
-        /// The zone that asked.
-        zone: ZoneId,
+        /// The moment that asked.
+        moment: Moment,
         /// What is known of her now.
         facts: MatchFacts,
     },
@@ -191,13 +201,14 @@ pub struct Surveyed {
 /// Limits that the retailer sets per store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
-    /// Marketing messages to one person in one local day at most.
+    /// Marketing messages to one person in one local day at most, of all campaigns.
     pub messages_per_day_max: u32,
     /// No marketing from the first to before the second, in minutes after local midnight; may
     /// wrap around midnight.
     pub quiet_minutes: Option<(u16, u16)>,
-    /// An offer is worth showing for this long after it was decided.
-    pub offer_relevant_ms: u64,
+    /// Marketing only while the store is open: from the first to before the second minute.
+    #[serde(default)]
+    pub open_minutes: Option<(u16, u16)>,
     /// A zone is said once it is this likely, in thousandths.
     #[serde(default = "say_permille")]
     pub say_permille: u16,
@@ -219,7 +230,7 @@ impl Default for Rules {
         Self {
             messages_per_day_max: 2,
             quiet_minutes: None,
-            offer_relevant_ms: 120_000,
+            open_minutes: None,
             say_permille: say_permille(),
             false_arrivals_permille: false_arrivals_permille(),
         }
@@ -290,19 +301,85 @@ pub enum TapAction {
     },
 }
 
-/// All that a match decision may use; kept with the decision.
+/// All that a decision may use; kept with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MatchFacts {
     /// Her switches at this moment.
     pub consent: Consent,
     /// What she did online, with this store's placement and stock. Bought products are not here.
     pub candidates: Vec<Candidate>,
-    /// Marketing decided for her today, all stores.
-    pub messages_today: u32,
-    /// Products told in this visit.
-    pub told_this_visit: Vec<Sku>,
+    /// Her rewards that are neither used nor over.
+    pub rewards: Vec<Reward>,
+    /// Marketing decided for her, newest last, as far back as any cap or cool-down looks. What was
+    /// never sent is not here.
+    pub told: Vec<Told>,
+    /// How often campaigns with a cap for all were told, if at all.
+    pub counts: Vec<CampaignCount>,
+    /// Her loyalty tier.
+    pub tier: Option<String>,
+    /// Her how manieth visit to this chain this is; 1 is the first.
+    pub visit_number: u32,
+    /// Of her language: `nl`, `en`.
+    pub language: String,
+    /// Whether her first name is known.
+    pub given_name: bool,
+    /// She asked for silence today, or from this store.
+    pub paused: bool,
+    /// Topics that she does not want to hear of.
+    pub muted_topics: BTreeSet<String>,
+    /// A colleague is on the way to her, or should be: service comes first.
+    pub waits_for_order: bool,
+    /// Another store hears her too.
+    pub in_two_stores: bool,
+    /// The last midnight in the store's time zone.
+    pub today_from_ms: u64,
     /// Minutes after midnight in the store's time zone.
     pub local_minute: u16,
+    /// 1 (Monday) to 7 (ISO 8601).
+    pub weekday: u8,
+}
+
+impl MatchFacts {
+    /// Marketing decided for her today, in all stores.
+    pub fn told_today(&self) -> usize {
+        let today = |told: &&Told| told.at_ms >= self.today_from_ms;
+        self.told.iter().filter(today).count()
+    }
+}
+
+/// A message that was decided for her.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// By which decision.
+    pub decision: DecisionId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// About which product.
+    pub sku: Option<Sku>,
+    /// In which visit.
+    pub visit: VisitId,
+    /// When.
+    pub at_ms: u64,
+}
+
+/// How often a campaign was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignCount {
+    /// Which.
+    pub campaign: CampaignId,
+    /// In this store since local midnight.
+    pub store_today: u32,
+    /// In all stores in the last 24 hours, in whole hours.
+    pub all_day: u32,
+}
+
+/// A reward that is hers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reward {
+    /// Which.
+    pub reward: RewardId,
+    /// Until when.
+    pub expires_ms: u64,
 }
 
 /// One product that she did something with.
@@ -310,22 +387,36 @@ pub struct MatchFacts {
 pub struct Candidate {
     /// The product.
     pub sku: Sku,
-    /// The strongest thing that she did with it.
+    /// The strongest thing that she did with it and did not undo.
     pub intent: IntentKind,
     /// How often she viewed it.
     pub views: u32,
     /// When she last did something with it.
     pub last_ms: u64,
+    /// When she last read an article that it was in.
+    pub read_ms: Option<u64>,
     /// Where this store has it; none: not placed here.
     pub zone: Option<ZoneId>,
+    /// On which shelf, in the shop's own words.
+    pub shelf: Option<String>,
     /// How many this store has.
     pub stock: u32,
+    /// When it last came back into stock here after it had been sold out.
+    pub back_ms: Option<u64>,
+    /// Its price, in the currency's minor unit; 0: not known.
+    pub price_minor: u64,
+    /// Its price when she put it on her wishlist.
+    pub wished_price_minor: Option<u64>,
+    /// Of all that she did online lately, the share that was about its category; a share of 1.
+    pub affinity: f32,
 }
 
 /// What a shopper did online, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntentKind {
+    /// Read an article that it was in.
+    Read,
     /// Looked at it.
     Viewed,
     /// Put it on her wishlist.

@@ -9,13 +9,16 @@
 //! sighting -> presence (belief: in? which zone? until when?) -> visits (stays, questions)
 //!                                                            -> arrivals (cards, alerts)
 //! late sighting -> question -> history (past visits)
-//! answer -> matching (one product, or why not)
+//! answer -> choice (one campaign, or why none) <- matching (one product, or why none)
 //! ```
 
+pub mod campaign;
+pub mod choice;
 pub mod input;
 pub mod matching;
 pub mod outcome;
 pub mod presence;
+pub mod template;
 
 mod arrivals;
 mod engine;
@@ -28,6 +31,7 @@ mod wheel;
 pub use arrivals::{
     ARRIVAL_RELEVANT_MS, CLOSED_MAX, CODE_PAUSE_MS, CODE_TRIES, DEPARTED_KEPT_MS, ORDERS_MAX,
 };
+pub use choice::decide;
 pub use engine::{
     CUSTOMERS_MAX, DOUBT_MS, IDLE_MS, LATE_CUSTOMERS_MAX, LATE_PATIENCE_MS, LATE_WAITING_MAX,
     StoreEngine, StoreMap,
@@ -35,6 +39,6 @@ pub use engine::{
 pub use floor::ANCHORS_MAX;
 pub use history::JOIN_MS;
 pub use input::{Input, Observation};
-pub use matching::decide;
+
 pub use outcome::Outcome;
 pub use visits::AWAY_MS;

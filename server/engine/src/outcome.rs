@@ -6,7 +6,8 @@
 //! Invariant: an outcome speaks of customers who agreed, and of nobody else.
 
 use protocol::{
-    AnchorId, CardId, CustomerId, DecisionId, DeliveryId, OrderId, Sku, StaffId, VisitId, ZoneId,
+    AnchorId, CampaignId, CardId, CustomerId, DecisionId, DeliveryId, OrderId, RewardId, Sku,
+    StaffId, VisitId, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -259,6 +260,30 @@ pub enum TapAnswer {
     Unknown,
 }
 
+/// What happened to her that may be a reason to tell her something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// What.
+    pub when: When,
+    /// In which zone; for an exit the last one.
+    pub zone: ZoneId,
+}
+
+/// Which kind of moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// She came into a zone.
+    Enter,
+    /// She has been in it for so long.
+    Dwell {
+        /// Seconds, at least 1.
+        seconds: u32,
+    },
+    /// She left the store.
+    Exit,
+}
+
 /// One choice: tell, or be silent, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -268,27 +293,51 @@ pub struct Decision {
     pub customer: CustomerId,
     /// In which visit.
     pub visit: VisitId,
-    /// In which zone; none for late history.
-    pub zone: Option<ZoneId>,
-    /// How likely she stood in it, as a share of 1; 0 for late history.
+    /// At which moment; none for late history.
+    pub moment: Option<Moment>,
+    /// When.
+    pub at_ms: u64,
+    /// How likely she stood in the moment's zone, as a share of 1; 0 for late history.
     #[serde(default)]
     pub share: f32,
     /// Tell or not.
     pub choice: Choice,
-    /// Each candidate with its score or the reason against it, best first.
+    /// Whether she was told or held out, once nothing else spoke against a campaign.
+    pub arm: Option<Arm>,
+    /// Each campaign that the moment set off, best first; the first is the one that was chosen.
+    pub weighed: Vec<Weighed>,
+    /// Each product with its score or the reason against it, best first.
     pub considered: Vec<Considered>,
     /// The facts that it rests on; none for late history.
     pub facts: Option<MatchFacts>,
+}
+
+impl Decision {
+    /// The campaign whose turn it was: told, or held out of.
+    pub fn campaign(&self) -> Option<CampaignId> {
+        let turn = self.weighed.first().filter(|_| self.arm.is_some())?;
+        Some(turn.campaign)
+    }
+
+    /// The product that was told, or would have been.
+    pub fn sku(&self) -> Option<&Sku> {
+        match &self.weighed.first().filter(|_| self.arm.is_some())?.subject {
+            Some(Subject::Product { sku }) => Some(sku),
+            _ => None,
+        }
+    }
 }
 
 /// Tell or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "choice", rename_all = "snake_case")]
 pub enum Choice {
-    /// Tell her about this product.
+    /// Tell her.
     Notify {
-        /// The product.
-        sku: Sku,
+        /// By which campaign.
+        campaign: CampaignId,
+        /// About what.
+        subject: Subject,
     },
     /// Be silent.
     Suppress {
@@ -297,22 +346,103 @@ pub enum Choice {
     },
 }
 
+/// What a message is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "subject", rename_all = "snake_case")]
+pub enum Subject {
+    /// A product.
+    Product {
+        /// Which.
+        sku: Sku,
+    },
+    /// A reward of hers.
+    Reward {
+        /// Which.
+        reward: RewardId,
+    },
+    /// The store itself.
+    Store,
+}
+
+/// The two groups that a campaign is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// Was told.
+    Told,
+    /// Would have been told.
+    HeldOut,
+}
+
+/// One campaign at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// Which.
+    pub campaign: CampaignId,
+    /// Which text of it.
+    pub version: u32,
+    /// What it would have been about.
+    pub subject: Option<Subject>,
+    /// The product's score; 0 for what is not about one.
+    pub score: f64,
+    /// Why it was out, if it was.
+    pub out: Option<Reason>,
+}
+
 /// Why the system is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// She did not agree to messages, or to the use of what she did online.
     NoConsent,
-    /// She did nothing online that is recent enough.
+    /// No campaign waits for this moment.
+    NoCampaign,
+    /// She did nothing online that is recent enough and that the campaign is about.
     NoIntent,
     /// What she looked at is not in this zone.
     NotPlacedHere,
     /// This store has none left.
     OutOfStock,
+    /// Not cheaper than when she put it on her wishlist.
+    NotCheaper,
+    /// Was not sold out, or has been back for long.
+    NotBackInStock,
+    /// She has no reward that runs out soon.
+    NoReward,
     /// Told in this visit.
     ToldThisVisit,
     /// As many today as she may get.
     FrequencyCap,
+    /// As many of this campaign in this visit as she may get.
+    CapVisit,
+    /// As many of this campaign today as she may get.
+    CapPersonDay,
+    /// As many of this campaign in seven days as she may get.
+    CapPersonWeek,
+    /// As many of this campaign in this store today as may be.
+    CapStore,
+    /// As many of this campaign in all stores as may be.
+    CapAll,
+    /// She got one of this campaign not long ago.
+    CoolingDown,
+    /// The campaign does not run now.
+    NotScheduled,
+    /// The campaign is for others.
+    NotInAudience,
+    /// Nobody can say surely enough where she stands.
+    Uncertain,
+    /// A value that the text needs is not known, or there is no text in her language.
+    MissingValue,
+    /// She is one of those who are told nothing, to see what the campaign changes.
+    Holdout,
+    /// She asked for silence today, or from this store.
+    Paused,
+    /// She does not want to hear of this topic.
+    Muted,
+    /// She waits for her order: service comes first.
+    ServiceFirst,
+    /// The store is closed.
+    Closed,
     /// The store's quiet hours.
     QuietHours,
     /// Heard too late.
@@ -328,10 +458,35 @@ pub enum Reason {
 pub struct Considered {
     /// The product.
     pub sku: Sku,
-    /// Its score; see the matching module for the formula.
+    /// Its score: the sum of its features.
     pub score: f64,
+    /// What the score is made of; see the matching module for the weights.
+    #[serde(default)]
+    pub features: Vec<(Feature, f64)>,
     /// Why it was out, if it was.
     pub out: Option<Reason>,
+}
+
+/// What a product's score is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// In her cart.
+    Carted,
+    /// On her wishlist.
+    Wishlisted,
+    /// Viewed again and again.
+    ViewedOften,
+    /// Viewed.
+    Viewed,
+    /// In an article that she read.
+    Read,
+    /// Cheaper than when she put it on her wishlist.
+    Cheaper,
+    /// There again after it was sold out.
+    BackInStock,
+    /// Of a category that she often looks at.
+    Affinity,
 }
 
 /// One thing to tell one recipient over one channel.
@@ -357,8 +512,12 @@ pub enum Cause {
         decision: DecisionId,
         /// In which visit.
         visit: VisitId,
-        /// The product.
-        sku: Sku,
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// About what.
+        subject: Subject,
+        /// Meant for the time after she left; others are dropped then.
+        after_exit: bool,
     },
     /// Service: "we know that you are here".
     Arrival {
@@ -371,14 +530,18 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "question", rename_all = "snake_case")]
 pub enum Question {
-    /// She entered a zone: what did she do online?
+    /// Something happened that a campaign waits for: what is known of her?
     Match {
         /// Who.
         customer: CustomerId,
         /// In which visit.
         visit: VisitId,
-        /// Which zone.
-        zone: ZoneId,
+        /// What happened.
+        moment: Moment,
+        /// Campaigns that this moment sets off and that have a cap for all.
+        capped: Vec<CampaignId>,
+        /// How far back caps and cool-downs look.
+        told_since_ms: u64,
     },
     /// Late sightings: which visits does the store know around them?
     History {

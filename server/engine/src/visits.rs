@@ -1,16 +1,18 @@
 //! Visits: one customer's stay in the store, the zones in it, and what was asked about them.
 //!
-//! In: "she is in this zone since then". Out: whether that is a reason to ask what she did online.
-//! Promises: an answer about a zone is used once a visit, and again only after [`AWAY_MS`] elsewhere;
-//! one that came while she was elsewhere is not used.
+//! In: "she is in this zone since then". Out: whether a moment has come that campaigns wait for.
+//! Promises: an answer about a moment is used once a visit, and again only after [`AWAY_MS`]
+//! elsewhere; one that came while she was elsewhere is not used.
 //! Invariant: at most one stay is open.
 
-use protocol::{Sku, VisitId};
+use std::collections::BTreeSet;
+
+use protocol::VisitId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     floor::{Floor, ZoneIx},
-    input::Consent,
+    input::{Consent, Told},
     outcome::Purpose,
     presence::Belief,
 };
@@ -26,6 +28,9 @@ pub(crate) struct Person {
     pub(crate) consent_since_ms: u64,
     pub(crate) belief: Belief,
     pub(crate) visit: Option<Visit>,
+    /// The visit that has just ended, while campaigns are asked that wait for an exit.
+    #[serde(default)]
+    pub(crate) left: Option<Visit>,
     /// Until when it is doubted that she is here: another store hears her too.
     #[serde(default)]
     pub(crate) doubted_until_ms: u64,
@@ -39,12 +44,12 @@ pub(crate) struct Visit {
     pub(crate) id: VisitId,
     pub(crate) entered_ms: u64,
     pub(crate) purpose: Purpose,
-    /// Products told in it.
-    pub(crate) told: Vec<Sku>,
+    /// Messages decided in it.
+    pub(crate) told: Vec<Told>,
     /// Each zone once, with her latest stay there.
     stays: Vec<Stay>,
-    /// Messages decided in it; tells whether an answer knows of the last one.
-    notified: u32,
+    /// When the next moment comes that campaigns wait for.
+    pub(crate) moment_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,18 +57,10 @@ struct Stay {
     zone: ZoneIx,
     from_ms: u64,
     left_ms: Option<u64>,
-    asked: Asked,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Asked {
-    No,
-    /// When so many messages had been decided.
-    Open {
-        notified: u32,
-    },
-    Answered,
+    /// The longest dwell that was asked about, in seconds; 0 is entering. None: nothing was.
+    asked_s: Option<u32>,
+    /// A question is open, from when so many messages had been decided.
+    open: Option<usize>,
 }
 
 /// What to do with the answer to a question.
@@ -86,6 +83,7 @@ impl Person {
             consent_since_ms: 0,
             belief: Belief::new(),
             visit: None,
+            left: None,
             doubted_until_ms: 0,
             wake_s: u64::MAX,
         }
@@ -131,7 +129,7 @@ impl Visit {
             purpose,
             told: Vec::new(),
             stays: Vec::new(),
-            notified: 0,
+            moment_ms: None,
         }
     }
 
@@ -148,7 +146,8 @@ impl Visit {
                     zone,
                     from_ms,
                     left_ms: None,
-                    asked: Asked::No,
+                    asked_s: None,
+                    open: None,
                 });
             }
         }
@@ -157,6 +156,7 @@ impl Visit {
 
     /// Nobody can say where she is; gives back since when, never before the stay that it ends.
     pub(crate) fn lose_zone(&mut self, from_ms: u64) -> u64 {
+        self.moment_ms = None;
         let from_ms = from_ms.max(self.began_ms());
         if let Some(open) = self.stays.iter_mut().find(|stay| stay.left_ms.is_none()) {
             open.left_ms = Some(from_ms);
@@ -174,45 +174,67 @@ impl Visit {
             .max(self.entered_ms)
     }
 
-    /// The zone to ask about, if there is one; counts as asked from here on.
-    pub(crate) fn ask(&mut self, consent: Consent) -> Option<ZoneIx> {
-        if !(consent.messages && consent.browsing) {
+    /// The moment to ask about, if one has come: the zone, and for how many seconds she has been in it.
+    /// Counts as asked from here on.
+    pub(crate) fn ask(
+        &mut self,
+        now_ms: u64,
+        seconds_in: impl FnOnce(ZoneIx) -> BTreeSet<u32>,
+    ) -> Option<(ZoneIx, u32)> {
+        let told = self.told.len();
+        let stay = self.stays.iter_mut().find(|stay| stay.left_ms.is_none())?;
+        let seconds = stay.next_moment(&seconds_in(stay.zone))?;
+        if stay.open.is_some() || stay.moment_ms(seconds) > now_ms {
             return None;
         }
-        let notified = self.notified;
-        let open = self.stays.iter_mut().find(|stay| stay.left_ms.is_none())?;
-        if open.asked != Asked::No {
-            return None;
-        }
-        open.asked = Asked::Open { notified };
-        Some(open.zone)
+        stay.open = Some(told);
+        stay.asked_s = Some(seconds);
+        Some((stay.zone, seconds))
     }
 
-    /// Takes note that an answer about this zone came.
-    pub(crate) fn answer(&mut self, zone: ZoneIx) -> Answer {
+    /// Works out when the next moment comes that campaigns wait for, if she stays.
+    pub(crate) fn plan(&mut self, seconds_in: impl FnOnce(ZoneIx) -> BTreeSet<u32>) {
+        let stay = self.stays.iter().find(|stay| stay.left_ms.is_none());
+        let next = |stay: &Stay| {
+            let seconds = stay.next_moment(&seconds_in(stay.zone))?;
+            stay.open.is_none().then(|| stay.moment_ms(seconds))
+        };
+        self.moment_ms = stay.and_then(next);
+    }
+
+    /// The zone in which she was last.
+    pub(crate) fn last_zone(&self) -> Option<ZoneIx> {
+        self.stays
+            .iter()
+            .max_by_key(|stay| stay.from_ms)
+            .map(|stay| stay.zone)
+    }
+
+    /// Takes note that an answer about this moment came.
+    pub(crate) fn answer(&mut self, zone: ZoneIx, seconds: u32) -> Answer {
+        let told = self.told.len();
         let Some(stay) = self.stays.iter_mut().find(|stay| stay.zone == zone) else {
             return Answer::Unasked;
         };
-        let Asked::Open { notified } = stay.asked else {
+        let Some(knew) = stay.open.filter(|_| stay.asked_s == Some(seconds)) else {
             return Answer::Unasked;
         };
-        stay.asked = Asked::Answered;
+        stay.open = None;
         if stay.left_ms.is_some() {
             // Not used: she is asked about once more if she is seen here again.
-            stay.asked = Asked::No;
+            stay.asked_s = None;
             Answer::Departed
-        } else if notified == self.notified {
+        } else if knew == told {
             Answer::Good
         } else {
-            stay.asked = Asked::No;
+            stay.asked_s = seconds.checked_sub(1);
             Answer::Outdated
         }
     }
 
-    /// A message about this product was decided.
-    pub(crate) fn tell(&mut self, sku: Sku) {
-        self.notified += 1;
-        self.told.push(sku);
+    /// A message was decided.
+    pub(crate) fn tell(&mut self, told: Told) {
+        self.told.push(told);
     }
 
     /// Puts zones where the new floor has them; what is gone is forgotten.
@@ -227,10 +249,21 @@ impl Visit {
 }
 
 impl Stay {
+    /// The shortest dwell that was not asked about yet.
+    fn next_moment(&self, seconds: &BTreeSet<u32>) -> Option<u32> {
+        let longer = |&&s: &&u32| self.asked_s.is_none_or(|asked| s > asked);
+        seconds.iter().find(longer).copied()
+    }
+
+    fn moment_ms(&self, seconds: u32) -> u64 {
+        self.from_ms.saturating_add(u64::from(seconds) * 1_000)
+    }
+
     fn resume(&mut self, from_ms: u64) {
         let away_ms = from_ms.saturating_sub(self.left_ms.unwrap_or(from_ms));
         if away_ms >= AWAY_MS {
-            self.asked = Asked::No;
+            self.asked_s = None;
+            self.open = None;
         }
         self.from_ms = from_ms;
         self.left_ms = None;

@@ -38,9 +38,10 @@ message-stock = { $stock ->
     [one] { $stock } left in stock.
    *[other] { $stock } left in stock.
 }
+message-from-viewed = You looked at this online
 message-shelf = { $zone }, { $shelf }.
 message-zone = { $zone }.
-message-from-viewed = You looked at this online
+message-from-read = You read about it
 message-from-wishlisted = From your wishlist
 message-from-carted = From your basket
 messages-none = No message yet
@@ -54,6 +55,7 @@ why-viewed = { $views ->
     [one] You looked at this once.
    *[other] You looked at this { $views } times.
 }
+why-read = You read an article about this.
 why-wishlisted = { $views ->
     [0] You put this on your wishlist.
     [one] You put this on your wishlist and looked at it once.
@@ -68,6 +70,7 @@ why-zone = { $when }, { $zone }
 why-sure = We were { $percent }% sure that you stood there.
 why-rule = Our rule
 why-rule-viewed = Looked at online, in stock here.
+why-rule-read = From an article that you read, in stock here.
 why-rule-wishlisted = On your wishlist, in stock here.
 why-rule-carted = In your basket, in stock here.
 why-cap = This is message { $number } of at most { $max } today.

@@ -38,9 +38,10 @@ message-stock = { $stock ->
     [one] Nog { $stock } op voorraad.
    *[other] Nog { $stock } op voorraad.
 }
+message-from-viewed = Je bekeek dit online
 message-shelf = { $zone }, { $shelf }.
 message-zone = { $zone }.
-message-from-viewed = Je bekeek dit online
+message-from-read = Je las erover
 message-from-wishlisted = Van je verlanglijst
 message-from-carted = Uit je winkelmand
 messages-none = Nog geen bericht
@@ -54,6 +55,7 @@ why-viewed = { $views ->
     [one] Je bekeek dit één keer.
    *[other] Je bekeek dit { $views } keer.
 }
+why-read = Je las een artikel waarin dit staat.
 why-wishlisted = { $views ->
     [0] Je zette dit op je verlanglijst.
     [one] Je zette dit op je verlanglijst en keek er één keer naar.
@@ -68,6 +70,7 @@ why-zone = { $when }, { $zone }
 why-sure = We dachten voor { $percent }% zeker dat je daar stond.
 why-rule = Onze regel
 why-rule-viewed = Online bekeken, hier op voorraad.
+why-rule-read = Uit een artikel dat je las, hier op voorraad.
 why-rule-wishlisted = Van je verlanglijst, hier op voorraad.
 why-rule-carted = Uit je winkelmand, hier op voorraad.
 why-cap = Dit is bericht { $number } van hooguit { $max } vandaag.

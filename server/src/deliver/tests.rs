@@ -205,8 +205,8 @@ fn build(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {
         store: store.clone(),
         name: "Kade 9".into(),
         timezone: "Europe/Amsterdam".into(),
-        opens: "09:00".into(),
-        closes: "18:00".into(),
+        opens: "00:00".into(),
+        closes: "00:00".into(),
         quiet: None,
         messages_per_day_max: 2,
     };

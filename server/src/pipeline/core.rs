@@ -5,10 +5,11 @@
 
 mod walking;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use engine::{
-    DOUBT_MS, Input, Observation, Outcome, StoreEngine, StoreMap, input::Consent, outcome::Question,
+    DOUBT_MS, Input, Observation, Outcome, StoreEngine, StoreMap, campaign::Campaign,
+    input::Consent, outcome::Question,
 };
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, RadioId, Ranges, StoreId};
 use rusqlite::Connection;
@@ -273,16 +274,14 @@ impl<'a> Txn<'a> {
     /// to what the engine asks. Returns the outcome of `input` itself.
     pub fn feed(&mut self, store: &StoreId, input: Input) -> Result<Outcome, StoreError> {
         self.fed.insert(store.clone());
-        let mut first = None;
-        let mut waiting = vec![input];
-        while let Some(input) = waiting.pop() {
-            let mut outcome = self.step(store, &input)?;
-            for question in std::mem::take(&mut outcome.questions) {
-                waiting.push(self.answer(store, question)?);
-            }
-            first.get_or_insert(outcome);
+        let mut first = self.step(store, &input)?;
+        // Facts are read when it is their turn: they know of the message before.
+        let mut waiting: VecDeque<Question> = std::mem::take(&mut first.questions).into();
+        while let Some(question) = waiting.pop_front() {
+            let answer = self.answer(store, question)?;
+            waiting.extend(self.step(store, &answer)?.questions);
         }
-        Ok(first.unwrap_or_default())
+        Ok(first)
     }
 
     fn step(&mut self, store: &StoreId, input: &Input) -> Result<Outcome, StoreError> {
@@ -312,10 +311,19 @@ impl<'a> Txn<'a> {
             Question::Match {
                 customer,
                 visit,
-                zone,
+                moment,
+                capped,
+                told_since_ms,
             } => {
                 let consent = people::switches(&self.core.person(self.db, customer)?.consent);
-                facts::for_match(self.db, self.now_ms, store, customer, visit, zone, consent)
+                let asked = facts::Asked {
+                    customer,
+                    visit,
+                    moment,
+                    capped,
+                    told_since_ms,
+                };
+                facts::for_match(self.db, self.now_ms, store, asked, consent)
             }
             Question::History { customer, late } => {
                 facts::for_history(self.db, store, customer, late)
@@ -450,6 +458,7 @@ impl<'a> Txn<'a> {
         let layout = store::plan::layout(self.db, store)?;
         self.core.store(self.db, store)?.antennas = antennas(self.db, store)?;
         self.feed(store, Input::Layout(layout))?;
+        self.run_campaigns(store, &store::campaigns::published(self.db)?)?;
         self.gateways_changed(store);
         Ok(())
     }
@@ -538,6 +547,24 @@ impl<'a> Txn<'a> {
         if !self.core.began {
             self.core.began = true;
             self.hears_nobody()?;
+            self.campaigns_changed()?;
+        }
+        Ok(())
+    }
+
+    /// Other campaigns run now: every store that runs others is told.
+    pub fn campaigns_changed(&mut self) -> Result<(), StoreError> {
+        let campaigns = store::campaigns::published(self.db)?;
+        for store in store::shop::store_ids(self.db)? {
+            self.run_campaigns(&store, &campaigns)?;
+        }
+        Ok(())
+    }
+
+    fn run_campaigns(&mut self, store: &StoreId, campaigns: &[Campaign]) -> Result<(), StoreError> {
+        if self.core.store(self.db, store)?.engine.campaigns() != campaigns {
+            let campaigns = campaigns.to_vec();
+            self.feed(store, Input::Campaigns { campaigns })?;
         }
         Ok(())
     }

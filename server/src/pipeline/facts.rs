@@ -5,13 +5,14 @@
 use engine::{
     Input, Observation,
     input::{Consent, MatchFacts},
+    outcome::Moment,
 };
-use protocol::{CustomerId, StoreId, VisitId, ZoneId};
+use protocol::{CampaignId, CustomerId, StoreId, VisitId};
 use rusqlite::Connection;
 
 use crate::{
     localtime::local_day,
-    store::{StoreError, board, outbox, people, shop},
+    store::{StoreError, board, campaigns, people, shop},
 };
 
 /// What she did online longer ago than this is not looked at.
@@ -19,16 +20,26 @@ const INTENT_AGE_MS_MAX: u64 = 90 * 86_400_000;
 /// Late sightings join a visit that ended this shortly before, or begins this shortly after.
 const JOIN_MS: u64 = 180_000;
 
+/// What the engine wants to know about a moment.
+pub(super) struct Asked {
+    pub(super) customer: CustomerId,
+    pub(super) visit: VisitId,
+    pub(super) moment: Moment,
+    /// Campaigns with a cap for all.
+    pub(super) capped: Vec<CampaignId>,
+    /// How far back caps look.
+    pub(super) told_since_ms: u64,
+}
+
 pub(super) fn for_match(
     db: &Connection,
     now_ms: u64,
     store: &StoreId,
-    customer: CustomerId,
-    visit: VisitId,
-    zone: ZoneId,
+    asked: Asked,
     consent: Consent,
 ) -> Result<Input, StoreError> {
-    let (midnight_ms, local_minute) = local_day(&shop::store(db, store)?.timezone, now_ms);
+    let customer = asked.customer;
+    let today = local_day(&shop::store(db, store)?.timezone, now_ms);
     let candidates = if consent.messages && consent.browsing {
         people::candidates(
             db,
@@ -39,17 +50,32 @@ pub(super) fn for_match(
     } else {
         Vec::new()
     };
+    let mutes = campaigns::mutes(db, customer, now_ms)?;
+    let who = people::customer(db, customer)?;
+    let told_since_ms = asked.told_since_ms.min(today.midnight_ms);
     let facts = MatchFacts {
         consent,
         candidates,
-        messages_today: outbox::marketing_since(db, customer, midnight_ms)?,
-        told_this_visit: outbox::told_in_visit(db, visit)?,
-        local_minute,
+        rewards: Vec::new(),
+        told: campaigns::told_since(db, customer, told_since_ms)?,
+        counts: campaigns::counts(db, store, &asked.capped, today.midnight_ms, now_ms)?,
+        tier: None,
+        visit_number: board::visit_count(db, customer)?,
+        language: who.language,
+        given_name: !who.given_name.trim().is_empty(),
+        paused: mutes.paused_until_ms > now_ms || mutes.stores.contains(store.as_str()),
+        muted_topics: mutes.topics,
+        // The engine knows these two itself.
+        waits_for_order: false,
+        in_two_stores: false,
+        today_from_ms: today.midnight_ms,
+        local_minute: today.minute,
+        weekday: today.weekday,
     };
     Ok(Input::Match {
         customer,
-        visit,
-        zone,
+        visit: asked.visit,
+        moment: asked.moment,
         facts,
     })
 }

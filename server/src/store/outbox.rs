@@ -6,10 +6,10 @@
 //! the same id, by which the phone knows it.
 //! Invariant: consent, relevance and presence are judged in the transaction that marks.
 
-use protocol::{CustomerId, DecisionId, DeliveryId, StoreId};
+use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, int, parsed, people, uint};
+use super::{StoreError, campaigns, int, parsed, people, uint};
 
 /// How long a sender may take before another may try.
 pub const LEASE_MS: u64 = 30_000;
@@ -32,6 +32,8 @@ pub struct DeliveryRow {
     pub sku: Option<protocol::Sku>,
     /// The decision behind an offer.
     pub decision: Option<DecisionId>,
+    /// The campaign that it is of, and which version of its words.
+    pub campaign: Option<(CampaignId, u32)>,
     /// Its place in the recipient's stream, once it was marked.
     pub n: u64,
     /// When it was decided.
@@ -41,7 +43,7 @@ pub struct DeliveryRow {
 }
 
 const COLUMNS: &str = "delivery, store, customer, class = 'marketing', sku, decision,
-                       coalesce(n, 0), created_ms, relevant_until_ms";
+                       coalesce(n, 0), created_ms, relevant_until_ms, campaign, version";
 
 fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error> {
     Ok(DeliveryRow {
@@ -54,6 +56,10 @@ fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error>
         n: uint(row.get(6)?),
         created_ms: uint(row.get(7)?),
         relevant_until_ms: uint(row.get(8)?),
+        campaign: row
+            .get::<_, Option<uuid::Uuid>>(9)?
+            .map(CampaignId)
+            .zip(row.get(10)?),
     })
 }
 
@@ -109,7 +115,7 @@ fn still_here(db: &Connection, row: &DeliveryRow) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT 1 FROM deliveries d JOIN visits v USING (visit)
-             WHERE d.delivery = ?1 AND v.left_ms IS NULL",
+             WHERE d.delivery = ?1 AND (v.left_ms IS NULL OR d.after_exit)",
         )?
         .exists([row.delivery.0])?)
 }
@@ -147,7 +153,21 @@ fn close(
          WHERE delivery = ?1",
     )?
     .execute(params![delivery.0, int(now_ms), state])?;
-    Ok(())
+    let counted: Option<(String, uuid::Uuid, i64)> = db
+        .prepare_cached(
+            "SELECT store, campaign, created_ms FROM deliveries
+             WHERE delivery = ?1 AND campaign IS NOT NULL",
+        )?
+        .query_row([delivery.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    match counted {
+        Some((store, campaign, created_ms)) => {
+            campaigns::count(db, &parsed(&store)?, campaign, uint(created_ms), -1)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Records that a row went out.
@@ -249,32 +269,6 @@ pub fn sent_since(
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![customer.0, int(since_ms)], delivery_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Marketing decided for a customer since local midnight, in all stores; what was never sent does
-/// not count against her.
-pub fn marketing_since(
-    db: &Connection,
-    customer: CustomerId,
-    since_ms: u64,
-) -> Result<u32, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT count(*) FROM deliveries WHERE customer = ?1 AND class = 'marketing'
-             AND created_ms >= ?2 AND state NOT IN ('expired', 'withdrawn')",
-        )?
-        .query_row(params![customer.0, int(since_ms)], |row| row.get(0))?)
-}
-
-/// Products of offers in one visit.
-pub fn told_in_visit(
-    db: &Connection,
-    visit: protocol::VisitId,
-) -> Result<Vec<protocol::Sku>, StoreError> {
-    let mut statement =
-        db.prepare_cached("SELECT sku FROM deliveries WHERE visit = ?1 AND sku IS NOT NULL")?;
-    let rows = statement.query_map([visit.0], |row| parsed(row.get_ref(0)?.as_str()?))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -7,12 +7,12 @@
 
 use engine::{
     input::Consent,
-    outcome::{Card, Cause, Choice, Decision, Delivery, Outcome, VisitChange},
+    outcome::{Card, Cause, Choice, Decision, Delivery, Outcome, Subject, VisitChange},
 };
 use protocol::{CardId, StoreId};
 use rusqlite::{Connection, params};
 
-use super::{StoreError, int, uint, visits, word};
+use super::{StoreError, campaigns, int, uint, visits, word};
 
 /// A card that changed, as live pages hear of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,9 +166,9 @@ fn decision(
     now_ms: u64,
     decision: &Decision,
 ) -> Result<(), StoreError> {
-    let (choice, sku, reason) = match &decision.choice {
-        Choice::Notify { sku } => ("notify", Some(sku.as_str()), None),
-        Choice::Suppress { reason } => ("suppress", None, Some(word(reason))),
+    let (choice, reason) = match &decision.choice {
+        Choice::Notify { .. } => ("notify", None),
+        Choice::Suppress { reason } => ("suppress", Some(word(reason))),
     };
     // What she did online is in the facts only with her consent to use it.
     let facts_allowed = decision.facts.as_ref().is_none_or(|f| may_keep(f.consent));
@@ -178,23 +178,32 @@ fn decision(
         serde_json::to_string(&Decision {
             facts: None,
             considered: Vec::new(),
+            weighed: Vec::new(),
             ..decision.clone()
         })
     };
     let body = body.map_err(|e| StoreError::Damaged(e.to_string()))?;
-    db.prepare_cached("INSERT INTO decisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?
-        .execute(params![
-            decision.decision.0,
-            store.as_str(),
-            decision.customer.0,
-            decision.visit.0,
-            decision.zone.as_ref().map(protocol::ZoneId::as_str),
-            choice,
-            sku,
-            reason,
-            int(now_ms),
-            body
-        ])?;
+    let turn = decision.weighed.first().filter(|_| decision.arm.is_some());
+    db.prepare_cached(
+        "INSERT INTO decisions (decision, store, customer, visit, zone, choice, sku, reason,
+           decided_ms, body, campaign, version, arm)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        decision.decision.0,
+        store.as_str(),
+        decision.customer.0,
+        decision.visit.0,
+        decision.moment.as_ref().map(|moment| moment.zone.as_str()),
+        choice,
+        decision.sku().map(protocol::Sku::as_str),
+        reason,
+        int(now_ms),
+        body,
+        turn.map(|turn| turn.campaign.0),
+        turn.map(|turn| turn.version),
+        decision.arm.map(word),
+    ])?;
     Ok(())
 }
 
@@ -208,45 +217,63 @@ fn delivery(
     now_ms: u64,
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
-    let (class, cause, visit, sku, decision, card) = match &delivery.cause {
+    let Delivery {
+        delivery,
+        customer,
+        cause,
+        relevant_until_ms,
+    } = delivery;
+    match cause {
         Cause::Offer {
             decision,
             visit,
-            sku,
-        } => (
-            "marketing",
-            format!("offer:{decision}"),
-            Some(visit.0),
-            Some(sku.as_str()),
-            Some(decision.0),
-            None,
-        ),
-        Cause::Arrival { card } => (
-            "service",
-            format!("arrival:{card}"),
-            None,
-            None,
-            None,
-            Some(card.0),
-        ),
-    };
-    db.prepare_cached(
-        "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit, sku,
-           decision, card, created_ms, relevant_until_ms, state)
-         VALUES (?1, ?2, ?3, 'in_app', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending')",
-    )?
-    .execute(params![
-        delivery.delivery.0,
-        store.as_str(),
-        delivery.customer.0,
-        class,
-        cause,
-        visit,
-        sku,
-        decision,
-        card,
-        int(now_ms),
-        int(delivery.relevant_until_ms)
-    ])?;
-    Ok(())
+            campaign,
+            subject,
+            after_exit,
+        } => {
+            let (sku, reward) = match subject {
+                Subject::Product { sku } => (Some(sku.as_str()), None),
+                Subject::Reward { reward } => (None, Some(reward.0)),
+                Subject::Store => (None, None),
+            };
+            db.prepare_cached(
+                "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit,
+                   sku, decision, campaign, version, reward, after_exit, created_ms,
+                   relevant_until_ms, state)
+                 SELECT ?1, ?2, ?3, 'in_app', 'marketing', ?4, ?5, ?6, decision, campaign, version,
+                   ?8, ?9, ?10, ?11, 'pending' FROM decisions WHERE decision = ?7",
+            )?
+            .execute(params![
+                delivery.0,
+                store.as_str(),
+                customer.0,
+                format!("offer:{decision}"),
+                visit.0,
+                sku,
+                decision.0,
+                reward,
+                after_exit,
+                int(now_ms),
+                int(*relevant_until_ms),
+            ])?;
+            campaigns::count(db, store, campaign.0, now_ms, 1)
+        }
+        Cause::Arrival { card } => {
+            db.prepare_cached(
+                "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, card,
+                   created_ms, relevant_until_ms, state)
+                 VALUES (?1, ?2, ?3, 'in_app', 'service', ?4, ?5, ?6, ?7, 'pending')",
+            )?
+            .execute(params![
+                delivery.0,
+                store.as_str(),
+                customer.0,
+                format!("arrival:{card}"),
+                card.0,
+                int(now_ms),
+                int(*relevant_until_ms),
+            ])?;
+            Ok(())
+        }
+    }
 }

@@ -413,8 +413,9 @@ pub fn candidates(
                 sum(i.kind = 'viewed'),
                 max(CASE WHEN i.kind <> 'ordered' THEN i.at_ms ELSE 0 END) AS last_ms,
                 max(CASE WHEN i.kind = 'ordered' THEN i.at_ms ELSE 0 END) AS ordered_ms,
-                p.zone, coalesce(p.stock, 0)
+                p.zone, coalesce(p.stock, 0), p.shelf, coalesce(s.price_minor, 0)
          FROM intents i LEFT JOIN placements p ON p.store = ?1 AND p.sku = i.sku
+         LEFT JOIN products s ON s.sku = i.sku
          WHERE i.customer = ?2 AND i.at_ms >= ?3
          GROUP BY i.sku HAVING last_ms > ordered_ms ORDER BY i.sku",
     )?;
@@ -429,6 +430,12 @@ pub fn candidates(
             intent,
             views: row.get(2)?,
             last_ms: uint(row.get(3)?),
+            read_ms: None,
+            shelf: row.get(7)?,
+            back_ms: None,
+            price_minor: uint(row.get(8)?),
+            wished_price_minor: None,
+            affinity: 0.0,
             zone: row.get_ref(5)?.as_str_or_null()?.map(parsed).transpose()?,
             stock: row.get(6)?,
         })

@@ -218,6 +218,9 @@ pub fn layout(db: &Connection, id: &StoreId) -> Result<Layout, StoreError> {
         .quiet
         .as_ref()
         .and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
+    // From midnight to midnight is around the clock.
+    let open_minutes = minutes(&row.opens).zip(minutes(&row.closes));
+    let open_minutes = open_minutes.filter(|(opens, closes)| opens != closes);
     let Certainty {
         say_permille,
         false_arrivals_permille,
@@ -239,9 +242,9 @@ pub fn layout(db: &Connection, id: &StoreId) -> Result<Layout, StoreError> {
         rules: Rules {
             messages_per_day_max: row.messages_per_day_max,
             quiet_minutes,
+            open_minutes,
             say_permille,
             false_arrivals_permille,
-            ..Rules::default()
         },
     })
 }

@@ -3,7 +3,7 @@
 //! In: a row of the outbox. Out: what she reads, with the reasons that were kept with it.
 //! Invariant: the reasons come from the decision, not from what is true by now.
 
-use engine::input::IntentKind;
+use engine::{input::IntentKind, outcome::Decision, template::Gap};
 use protocol::{DeliveryId, Sku, ZoneId};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     localtime,
-    store::{StoreError, outbox, outbox::DeliveryRow, people, shop},
+    store::{StoreError, campaigns, outbox, outbox::DeliveryRow, people, shop},
 };
 
 /// A message as the app gets it.
@@ -50,13 +50,52 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
         expires_ms: row.relevant_until_ms,
         why: vec![texts.get("app-arrival-why")],
     };
-    if let Some((view, zone)) = offer(db, row, &texts)? {
-        told.title = texts.get("message-heading");
-        told.body = format!("{}. {}", view.product, place(&texts, &view));
-        told.zone = Some(zone);
-        told.why = why(&texts, &view, row.created_ms);
+    if let Some(decision) = decision(db, row)? {
+        let view = offer(db, row, &decision, &texts)?;
+        if let Some((title, body)) = words(db, row, &texts, view.as_ref())? {
+            (told.title, told.body) = (title, body);
+        }
+        told.zone = decision.moment.as_ref().map(|moment| moment.zone.clone());
+        told.why = view.map_or_else(Vec::new, |view| why(&texts, &view, row.created_ms));
     }
     Ok(told)
+}
+
+/// The campaign's words with this shopper's product in them. The version is the one that was decided
+/// on; none if a gap stays empty by now, which the decision had ruled out.
+fn words(
+    db: &Connection,
+    row: &DeliveryRow,
+    texts: &Texts,
+    view: Option<&MessageView>,
+) -> Result<Option<(String, String)>, StoreError> {
+    let Some((campaign, version)) = row.campaign else {
+        return Ok(None);
+    };
+    let Some(version) = campaigns::version(db, campaign, version)? else {
+        return Ok(None);
+    };
+    let language = if texts.lang == Lang::Nl { "nl" } else { "en" };
+    let Some(words) = version.campaign.content.0.get(language) else {
+        return Ok(None);
+    };
+    let given_name = people::customer(db, row.customer)?.given_name;
+    let store = shop::store(db, &row.store)?.name;
+    let value = |gap: Gap| match (gap, view) {
+        (Gap::GivenName, _) => Some(given_name.clone()),
+        (Gap::Store, _) => Some(store.clone()),
+        (Gap::Product, Some(view)) => Some(view.product.clone()),
+        (Gap::Price, Some(view)) => view.price.as_ref().map(|price| texts.money(price)),
+        (Gap::Zone, Some(view)) => Some(view.zone.clone()),
+        (Gap::Shelf, Some(view)) => view.shelf.clone(),
+        (Gap::Place, Some(view)) => Some(place(view)),
+        _ => None,
+    };
+    let said = words
+        .title
+        .fill(value)
+        .and_then(|title| Ok((title, words.body.fill(value)?)));
+    Ok(said.ok())
 }
 
 /// Words for the store that a row came from.
@@ -65,28 +104,44 @@ pub fn texts(db: &Connection, row: &DeliveryRow, lang: Lang) -> Result<Texts, St
     Ok(Texts::new(lang, zone))
 }
 
-/// An offer as the page shows it, and its zone; none for other messages.
-pub fn offer(
+/// The decision behind a row; none for service messages.
+fn decision(db: &Connection, row: &DeliveryRow) -> Result<Option<Decision>, StoreError> {
+    match row.decision {
+        Some(decision) => outbox::decision_body(db, decision),
+        None => Ok(None),
+    }
+}
+
+/// An offer of a product as the page shows it; none for other messages.
+pub fn view(
     db: &Connection,
     row: &DeliveryRow,
     texts: &Texts,
-) -> Result<Option<(MessageView, ZoneId)>, StoreError> {
-    let (Some(sku), Some(decision)) = (&row.sku, row.decision) else {
+) -> Result<Option<MessageView>, StoreError> {
+    match decision(db, row)? {
+        Some(decision) => offer(db, row, &decision, texts),
+        None => Ok(None),
+    }
+}
+
+fn offer(
+    db: &Connection,
+    row: &DeliveryRow,
+    decision: &Decision,
+    texts: &Texts,
+) -> Result<Option<MessageView>, StoreError> {
+    let (Some(sku), Some(facts)) = (&row.sku, &decision.facts) else {
         return Ok(None);
     };
-    let Some(decision) = outbox::decision_body(db, decision)? else {
+    let Some(candidate) = facts.candidates.iter().find(|c| c.sku == *sku) else {
         return Ok(None);
     };
-    let (Some(zone), Some(facts)) = (decision.zone, decision.facts) else {
-        return Ok(None);
-    };
-    let Some(candidate) = facts.candidates.into_iter().find(|c| c.sku == *sku) else {
+    let Some(zone) = &candidate.zone else {
         return Ok(None);
     };
     let product = shop::product(db, sku)?;
     let store = shop::store(db, &row.store)?;
     let names = shop::zone_names(db, &row.store)?;
-    let shelf = shop::placement(db, &row.store, sku)?.and_then(|p| p.shelf);
     let said = |names: &shop::Names| match texts.lang {
         Lang::Nl => names.nl.clone(),
         Lang::En => names.en.clone(),
@@ -99,8 +154,8 @@ pub fn offer(
             minor: i64::try_from(product.price_minor).unwrap_or(i64::MAX),
             currency: product.currency,
         }),
-        zone: names.get(&zone).map_or_else(|| zone.to_string(), said),
-        shelf,
+        zone: names.get(zone).map_or_else(|| zone.to_string(), said),
+        shelf: candidate.shelf.clone(),
         stock: candidate.stock,
         why: WhyView {
             intent: candidate.intent,
@@ -108,23 +163,19 @@ pub fn offer(
             views: candidate.views,
             zone_ms: row.created_ms,
             share: decision.share,
-            number_today: facts.messages_today + 1,
+            number_today: u32::try_from(facts.told_today())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
             max_today: store.messages_per_day_max,
         },
     };
-    Ok(Some((view, zone)))
+    Ok(Some(view))
 }
 
-fn place(texts: &Texts, view: &MessageView) -> String {
+fn place(view: &MessageView) -> String {
     match &view.shelf {
-        Some(shelf) => texts.with2(
-            "message-shelf",
-            "zone",
-            view.zone.clone(),
-            "shelf",
-            shelf.clone(),
-        ),
-        None => texts.with("message-zone", "zone", view.zone.clone()),
+        Some(shelf) => format!("{}, {shelf}", view.zone),
+        None => view.zone.clone(),
     }
 }
 
@@ -142,6 +193,7 @@ fn why(texts: &Texts, view: &MessageView, now_ms: u64) -> Vec<String> {
     let (did, rule) = match intent {
         IntentKind::Carted => ("why-carted", "why-rule-carted"),
         IntentKind::Wishlisted => ("why-wishlisted", "why-rule-wishlisted"),
+        IntentKind::Read => ("why-read", "why-rule-read"),
         IntentKind::Viewed | IntentKind::Ordered => ("why-viewed", "why-rule-viewed"),
     };
     let online = texts.with("why-online", "when", texts.moment(online_ms, now_ms));

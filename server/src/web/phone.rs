@@ -263,7 +263,7 @@ impl MessageTemplate<'_> {
         match self.message.why.intent {
             IntentKind::Wishlisted => Icon::Heart,
             IntentKind::Carted => Icon::Bag,
-            IntentKind::Viewed | IntentKind::Ordered => Icon::Eye,
+            IntentKind::Read | IntentKind::Viewed | IntentKind::Ordered => Icon::Eye,
         }
     }
 
@@ -271,6 +271,7 @@ impl MessageTemplate<'_> {
         match self.message.why.intent {
             IntentKind::Wishlisted => self.t.get("message-from-wishlisted"),
             IntentKind::Carted => self.t.get("message-from-carted"),
+            IntentKind::Read => self.t.get("message-from-read"),
             IntentKind::Viewed | IntentKind::Ordered => self.t.get("message-from-viewed"),
         }
     }
@@ -281,6 +282,7 @@ impl MessageTemplate<'_> {
             IntentKind::Wishlisted => self.t.with("why-wishlisted", "views", views),
             IntentKind::Carted => self.t.with("why-carted", "views", views),
             // The matcher drops what was bought; if a row says otherwise, say the least.
+            IntentKind::Read => self.t.get("why-read"),
             IntentKind::Viewed | IntentKind::Ordered => self.t.with("why-viewed", "views", views),
         }
     }
@@ -289,6 +291,7 @@ impl MessageTemplate<'_> {
         match self.message.why.intent {
             IntentKind::Wishlisted => self.t.get("why-rule-wishlisted"),
             IntentKind::Carted => self.t.get("why-rule-carted"),
+            IntentKind::Read => self.t.get("why-rule-read"),
             IntentKind::Viewed | IntentKind::Ordered => self.t.get("why-rule-viewed"),
         }
     }

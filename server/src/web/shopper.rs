@@ -160,7 +160,7 @@ async fn draw(
         let texts = Texts::new(lang, localtime::zone(&known.store.timezone));
         let mut messages = Vec::new();
         for row in &known.messages {
-            messages.extend(messages::offer(db, row, &texts)?.map(|(view, _)| view));
+            messages.extend(messages::view(db, row, &texts)?);
         }
         Ok(PhonePage {
             csrf,
@@ -181,7 +181,11 @@ async fn draw(
 }
 
 fn open_until_ms(store: &StoreRow, now_ms: u64) -> Option<u64> {
-    let (midnight_ms, minute) = localtime::local_day(&store.timezone, now_ms);
+    let localtime::LocalDay {
+        midnight_ms,
+        minute,
+        ..
+    } = localtime::local_day(&store.timezone, now_ms);
     let (opens, closes) = (shop::minutes(&store.opens)?, shop::minutes(&store.closes)?);
     (opens..closes)
         .contains(&minute)
@@ -448,8 +452,8 @@ fn message_tile(
 ) -> Result<Option<String>, Problem> {
     let lang = language(asked, &people::customer(db, row.customer)?);
     let texts = messages::texts(db, row, lang)?;
-    match messages::offer(db, row, &texts)? {
-        Some((view, _)) => Ok(Some(render_message(&texts, &view, clock::now_ms())?)),
+    match messages::view(db, row, &texts)? {
+        Some(view) => Ok(Some(render_message(&texts, &view, clock::now_ms())?)),
         None => Ok(None),
     }
 }

@@ -79,7 +79,7 @@ async fn draw(
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
-            let (midnight_ms, _) = localtime::local_day(&row.timezone, now_ms);
+            let midnight_ms = localtime::local_day(&row.timezone, now_ms).midnight_ms;
             let cards = board::cards_on_board(db, &of, now_ms.saturating_sub(DONE_MS))?;
             Ok((
                 row,
@@ -249,7 +249,7 @@ impl BoardStream {
 
     async fn strip_data(&self) -> Option<String> {
         let (of, now_ms) = (self.viewer.store.clone(), clock::now_ms());
-        let (midnight_ms, _) = localtime::local_day(&self.timezone, now_ms);
+        let midnight_ms = localtime::local_day(&self.timezone, now_ms).midnight_ms;
         let figures = self.app.readers.read(move |db| {
             Ok((
                 board::cards_on_board(db, &of, now_ms)?,

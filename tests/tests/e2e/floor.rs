@@ -112,7 +112,7 @@ async fn plan_reaches_the_engine() -> anyhow::Result<()> {
     };
     let zone = |area: Value| json!({"name": name, "area": area});
     let store = json!({
-        "name": "Kade 9", "timezone": "Europe/Amsterdam", "opens": "09:00", "closes": "18:00",
+        "name": "Kade 9", "timezone": "Europe/Amsterdam", "opens": "00:00", "closes": "00:00",
         "messages_per_day_max": 2, "say_permille": 1_000,
     });
     for (path, body, status) in [
@@ -152,7 +152,7 @@ async fn plan_reaches_the_engine() -> anyhow::Result<()> {
         .await?;
     anyhow::ensure!(layout(stack)?["areas"]["entree"].is_null());
     let sure = json!({
-        "name": "Kade 9", "timezone": "Europe/Amsterdam", "opens": "09:00", "closes": "18:00",
+        "name": "Kade 9", "timezone": "Europe/Amsterdam", "opens": "00:00", "closes": "00:00",
         "messages_per_day_max": 2, "say_permille": 800, "false_arrivals_permille": 20,
     });
     let _: Nothing = stack.api.put("/v1/stores/kade-9", &sure).await?;

@@ -5,16 +5,17 @@
 //! question arose, and only by facts that know of the last message.
 //! Invariant: late history never tells anybody anything.
 
-use protocol::{CustomerId, DecisionId, DeliveryId, VisitId, ZoneId};
+use protocol::{CustomerId, DecisionId, DeliveryId, VisitId};
 
 use super::StoreEngine;
 use crate::{
+    choice::{Verdict, decide},
     history::{LateVisit, spans},
-    input::{MatchFacts, Observation, PastVisit},
-    matching::decide,
+    input::{MatchFacts, Observation, PastVisit, Told},
+    matching::Occasion,
     outcome::{
-        Because, Cause, Choice, Considered, Decision, Delivery, Outcome, Question, Reason,
-        VisitChange, Why,
+        Because, Cause, Choice, Decision, Delivery, Moment, Outcome, Question, Reason, VisitChange,
+        When, Why,
     },
     visits::{Answer, both, purpose},
 };
@@ -24,59 +25,76 @@ impl StoreEngine {
         &mut self,
         customer: CustomerId,
         visit: VisitId,
-        zone: &ZoneId,
+        moment: &Moment,
         facts: &MatchFacts,
         out: &mut Outcome,
     ) {
-        let facts = self.facts_as_known_here(customer, facts);
-        let (choice, considered) = match self.take_answer(customer, visit, zone, &facts) {
+        let facts = self.facts_as_known_here(customer, visit, facts);
+        let departed = match self.take_answer(customer, visit, moment, &facts) {
             Answer::Unasked => return,
             Answer::Outdated => return self.ask(customer, out),
-            Answer::Departed => (
-                Choice::Suppress {
-                    reason: Reason::Departed,
-                },
-                Vec::new(),
-            ),
-            Answer::Good if self.doubts(customer) => (
-                Choice::Suppress {
-                    reason: Reason::InTwoStores,
-                },
-                Vec::new(),
-            ),
-            Answer::Good => decide(self.floor.rules(), &facts, zone, self.now_ms),
+            Answer::Departed => true,
+            Answer::Good => false,
         };
-        let decision = DecisionId::at(self.now_ms, self.ids.bytes());
-        let share = self.share_in(customer, zone);
-        if let Choice::Notify { sku } = &choice {
-            let offer = Cause::Offer {
-                decision,
-                visit,
-                sku: sku.clone(),
-            };
-            self.offer(customer, offer, out);
-        }
-        out.decisions.push(Decision {
-            decision,
+        let occasion = Occasion {
             customer,
             visit,
-            zone: Some(zone.clone()),
-            share,
-            choice,
-            considered,
+            moment,
+            share: self.share_in(customer, &moment.zone),
+            now_ms: self.now_ms,
+        };
+        let verdict = match departed {
+            true => Verdict {
+                choice: Choice::Suppress {
+                    reason: Reason::Departed,
+                },
+                arm: None,
+                weighed: Vec::new(),
+                considered: Vec::new(),
+            },
+            false => decide(self.floor.rules(), &self.campaigns, &occasion, &facts),
+        };
+        let decision = Decision {
+            decision: DecisionId::at(self.now_ms, self.ids.bytes()),
+            customer,
+            visit,
+            moment: Some(moment.clone()),
+            at_ms: self.now_ms,
+            share: occasion.share,
+            choice: verdict.choice,
+            arm: verdict.arm,
+            weighed: verdict.weighed,
+            considered: verdict.considered,
             facts: Some(facts),
-        });
+        };
+        self.offer(&decision, moment, out);
+        out.decisions.push(decision);
+        // Another moment may have come while this question was open.
+        self.ask(customer, out);
     }
 
     /// The facts, narrowed by what the engine knows to have changed since they were gathered.
-    fn facts_as_known_here(&self, customer: CustomerId, facts: &MatchFacts) -> MatchFacts {
+    fn facts_as_known_here(
+        &self,
+        customer: CustomerId,
+        visit: VisitId,
+        facts: &MatchFacts,
+    ) -> MatchFacts {
         let mut facts = facts.clone();
+        facts.waits_for_order |= self.arrivals.has_card(customer);
+        facts.in_two_stores |= self.doubts(customer);
         if let Some(person) = self.people.get(&customer) {
             facts.consent = both(facts.consent, person.consent);
-            let told = person.visit.iter().flat_map(|visit| &visit.told);
-            facts.told_this_visit.extend(told.cloned());
-            facts.told_this_visit.sort_unstable();
-            facts.told_this_visit.dedup();
+            let own = person.visit.iter().chain(&person.left);
+            for told in own.filter(|own| own.id == visit).flat_map(|own| &own.told) {
+                if facts
+                    .told
+                    .iter()
+                    .all(|known| known.decision != told.decision)
+                {
+                    facts.told.push(told.clone());
+                }
+            }
         }
         if !facts.consent.browsing {
             facts.candidates.clear();
@@ -88,35 +106,56 @@ impl StoreEngine {
         &mut self,
         customer: CustomerId,
         visit: VisitId,
-        zone: &ZoneId,
+        moment: &Moment,
         facts: &MatchFacts,
     ) -> Answer {
-        let person = self.people.get_mut(&customer);
-        let current = person
-            .and_then(|person| person.visit.as_mut())
-            .filter(|v| v.id == visit);
-        match (current, self.floor.zone_ix(zone)) {
-            (Some(current), Some(zone)) => current.answer(zone),
+        let Some(person) = self.people.get_mut(&customer) else {
+            return departed(facts);
+        };
+        let seconds = match moment.when {
+            When::Enter => 0,
+            When::Dwell { seconds } => seconds,
+            When::Exit => {
+                let asked = person.left.take_if(|left| left.id == visit);
+                return asked.map_or(Answer::Unasked, |_| Answer::Good);
+            }
+        };
+        let current = person.visit.as_mut().filter(|v| v.id == visit);
+        match (current, self.floor.zone_ix(&moment.zone)) {
+            (Some(current), Some(zone)) => current.answer(zone, seconds),
             // The visit is over, or the zone was taken out of the layout.
-            _ if facts.consent.allows_visit(false) => Answer::Departed,
-            _ => Answer::Unasked,
+            _ => departed(facts),
         }
     }
 
-    fn offer(&mut self, customer: CustomerId, cause: Cause, out: &mut Outcome) {
+    fn offer(&mut self, decision: &Decision, moment: &Moment, out: &mut Outcome) {
+        let Choice::Notify { campaign, subject } = &decision.choice else {
+            return;
+        };
+        let own = self.campaigns.iter().find(|c| c.campaign == *campaign);
+        let relevant_ms = own.map_or(0, |campaign| campaign.relevant_ms);
+        let customer = decision.customer;
         let person = self.people.get_mut(&customer);
-        if let Some(visit) = person.and_then(|person| person.visit.as_mut())
-            && let Cause::Offer { sku, .. } = &cause
-        {
-            visit.tell(sku.clone());
+        if let Some(visit) = person.and_then(|person| person.visit.as_mut()) {
+            visit.tell(Told {
+                decision: decision.decision,
+                campaign: *campaign,
+                sku: decision.sku().cloned(),
+                visit: decision.visit,
+                at_ms: self.now_ms,
+            });
         }
         out.deliveries.push(Delivery {
             delivery: DeliveryId::at(self.now_ms, self.ids.bytes()),
             customer,
-            cause,
-            relevant_until_ms: self
-                .now_ms
-                .saturating_add(self.floor.rules().offer_relevant_ms),
+            cause: Cause::Offer {
+                decision: decision.decision,
+                visit: decision.visit,
+                campaign: *campaign,
+                subject: subject.clone(),
+                after_exit: moment.when == When::Exit,
+            },
+            relevant_until_ms: self.now_ms.saturating_add(relevant_ms),
         });
     }
 
@@ -248,13 +287,25 @@ impl StoreEngine {
             decision: DecisionId::at(self.now_ms, self.ids.bytes()),
             customer,
             visit,
-            zone: None,
+            moment: None,
+            at_ms: self.now_ms,
             share: 0.0,
             choice: Choice::Suppress {
                 reason: Reason::Stale,
             },
-            considered: Vec::<Considered>::new(),
+            arm: None,
+            weighed: Vec::new(),
+            considered: Vec::new(),
             facts: None,
         });
+    }
+}
+
+/// She is gone: said only to who may be told at all.
+fn departed(facts: &MatchFacts) -> Answer {
+    if facts.consent.allows_visit(false) {
+        Answer::Departed
+    } else {
+        Answer::Unasked
     }
 }

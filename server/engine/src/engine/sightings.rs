@@ -249,6 +249,7 @@ impl StoreEngine {
                 why,
             });
             self.arrivals.depart(self.now_ms, customer, out);
+            self.ask_at_exit(customer, visit, out);
         }
     }
 

@@ -60,7 +60,7 @@ fn a_late_visit_is_explained_as_stale_and_tells_nobody() {
             reason: Reason::Stale
         }
     );
-    assert!(decision.facts.is_none() && decision.zone.is_none());
+    assert!(decision.facts.is_none() && decision.moment.is_none());
     assert!(t.news.deliveries.is_empty() && t.news.cards.is_empty());
 }
 

@@ -1,20 +1,38 @@
 //! Which product, or why not.
 
 use engine::{
-    Input, decide,
-    input::{Candidate, Consent, IntentKind, MatchFacts, Rules},
-    outcome::{Cause, Choice, Reason},
+    Input,
+    choice::{Verdict, decide},
+    input::{Candidate, Consent, IntentKind, MatchFacts, Rules, Told},
+    matching::Occasion,
+    outcome::{Cause, Choice, Moment, Reason, When},
 };
+use protocol::VisitId;
 
-use crate::timeline::{ALL, Timeline, ZERO_MS, candidate, customer, facts};
+use crate::timeline::{ALL, Timeline, ZERO_MS, candidate, customer, facts, named, told, usual};
 
 const DAY: u64 = 86_400_000;
 
 fn choose(facts: &MatchFacts, rules: &Rules) -> String {
-    match decide(rules, facts, &"shoes".parse().unwrap(), ZERO_MS).0 {
-        Choice::Notify { sku } => sku.to_string(),
+    match at_the_shoes(facts, rules).choice {
+        Choice::Notify { subject, .. } => named(&subject),
         Choice::Suppress { reason } => format!("{reason:?}"),
     }
+}
+
+fn at_the_shoes(facts: &MatchFacts, rules: &Rules) -> Verdict {
+    let moment = Moment {
+        when: When::Enter,
+        zone: "shoes".parse().unwrap(),
+    };
+    let occasion = Occasion {
+        customer: customer("anna"),
+        visit: VisitId::at(ZERO_MS, [0; 10]),
+        moment: &moment,
+        share: 0.95,
+        now_ms: ZERO_MS,
+    };
+    decide(rules, &[usual()], &occasion, facts)
 }
 
 fn of(candidates: &[Candidate]) -> MatchFacts {
@@ -97,8 +115,12 @@ fn each_reason_has_its_case() {
             format!("{reason:?}")
         );
     }
+    let this_visit = Told {
+        visit: VisitId::at(ZERO_MS, [0; 10]),
+        ..told(&usual(), "sku", 60_000)
+    };
     let told = MatchFacts {
-        told_this_visit: vec!["sku".parse().unwrap()],
+        told: vec![this_visit],
         ..of(&[good])
     };
     assert_eq!(choose(&told, &Rules::default()), "ToldThisVisit");
@@ -111,19 +133,14 @@ fn without_a_usable_candidate_the_best_one_gives_the_reason() {
         ..candidate("a", IntentKind::Carted, "shoes")
     };
     let elsewhere = candidate("b", IntentKind::Wishlisted, "bags");
-    let (choice, considered) = decide(
-        &Rules::default(),
-        &of(&[elsewhere, gone]),
-        &"shoes".parse().unwrap(),
-        ZERO_MS,
-    );
+    let verdict = at_the_shoes(&of(&[elsewhere, gone]), &Rules::default());
     assert_eq!(
-        choice,
+        verdict.choice,
         Choice::Suppress {
             reason: Reason::OutOfStock
         }
     );
-    let reasons: Vec<_> = considered.iter().map(|c| c.out.unwrap()).collect();
+    let reasons: Vec<_> = verdict.considered.iter().map(|c| c.out.unwrap()).collect();
     assert_eq!(reasons, [Reason::OutOfStock, Reason::NotPlacedHere]);
 }
 
@@ -135,7 +152,7 @@ fn consent_comes_before_quiet_hours_before_the_cap() {
     };
     let mut facts = of(&[candidate("sku", IntentKind::Carted, "shoes")]);
     facts.local_minute = 23 * 60;
-    facts.messages_today = 2;
+    facts.told = [1, 2].map(|ms| told(&usual(), "other", ms)).to_vec();
     facts.consent = Consent {
         browsing: false,
         ..ALL
@@ -145,7 +162,7 @@ fn consent_comes_before_quiet_hours_before_the_cap() {
     assert_eq!(choose(&facts, &rules), "QuietHours");
     facts.local_minute = 8 * 60;
     assert_eq!(choose(&facts, &rules), "FrequencyCap");
-    facts.messages_today = 1;
+    facts.told.pop();
     assert_eq!(choose(&facts, &rules), "sku");
 }
 
@@ -199,10 +216,14 @@ fn a_match_is_one_decision_and_one_offer_with_an_end() {
     assert_eq!(t.chosen(), "boot");
     let offer = t.news.deliveries.last().unwrap();
     assert_eq!(offer.relevant_until_ms, t.now_ms + 120_000);
-    let Cause::Offer { decision, sku, .. } = &offer.cause else {
+    let Cause::Offer {
+        decision, subject, ..
+    } = &offer.cause
+    else {
         panic!("{offer:?}")
     };
-    assert_eq!((*decision, sku.as_str()), (t.decision().decision, "boot"));
+    assert_eq!(*decision, t.decision().decision);
+    assert_eq!(named(subject), "boot");
     assert_eq!(t.decision().considered.len(), 1);
 }
 

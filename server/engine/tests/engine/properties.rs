@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     Input, Observation, Outcome, StoreEngine,
-    input::{Consent, IntentKind, Order, OrderState, PastVisit, Rules, Tap, TapAction},
-    outcome::{Choice, Journey, Question, VisitChange},
+    campaign::{About, Campaign, Caps, ProductRule, Trigger},
+    input::{Consent, IntentKind, Order, OrderState, PastVisit, Rules, Tap, TapAction, Told},
+    outcome::{Choice, Journey, Question, VisitChange, When},
 };
 use proptest::prelude::*;
 use protocol::{CardId, CustomerId, RadioId, VisitId};
 
-use crate::timeline::{ZERO_MS, candidate, customer, facts, layout, order, staff};
+use crate::timeline::{ZERO_MS, candidate, customer, facts, layout, order, staff, usual};
 
 const NAMES: [&str; 3] = ["anna", "bea", "carla"];
 const ZONES: [&str; 3] = ["door", "shoes", "bags"];
@@ -89,7 +90,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
 #[derive(Default)]
 struct Server {
     questions: Vec<Question>,
-    told: BTreeMap<CustomerId, Vec<(VisitId, protocol::Sku)>>,
+    told: BTreeMap<CustomerId, Vec<Told>>,
     visits: BTreeMap<VisitId, (CustomerId, PastVisit)>,
     consents: BTreeMap<CustomerId, Consent>,
     cards: Vec<CardId>,
@@ -200,8 +201,10 @@ impl Server {
             Question::Match {
                 customer,
                 visit,
-                zone,
+                moment,
+                ..
             } => {
+                let zone = &moment.zone;
                 let mut facts = facts();
                 facts.consent = self.consent(customer);
                 for n in 0..6 {
@@ -210,11 +213,11 @@ impl Server {
                         .candidates
                         .push(candidate(&sku, IntentKind::Carted, zone.as_str()));
                 }
-                facts.messages_today = self.told.get(&customer).map_or(0, Vec::len) as u32;
+                facts.told = self.told.get(&customer).cloned().unwrap_or_default();
                 Input::Match {
                     customer,
                     visit,
-                    zone,
+                    moment,
                     facts,
                 }
             }
@@ -236,11 +239,14 @@ impl Server {
         self.cards
             .extend(outcome.cards.iter().map(|card| card.card));
         for decision in &outcome.decisions {
-            if let Choice::Notify { sku } = &decision.choice {
-                self.told
-                    .entry(decision.customer)
-                    .or_default()
-                    .push((decision.visit, sku.clone()));
+            if let Choice::Notify { campaign, .. } = &decision.choice {
+                self.told.entry(decision.customer).or_default().push(Told {
+                    decision: decision.decision,
+                    campaign: *campaign,
+                    sku: decision.sku().cloned(),
+                    visit: decision.visit,
+                    at_ms: ZERO_MS,
+                });
             }
         }
         for change in &outcome.visits {
@@ -303,18 +309,48 @@ impl Server {
     }
 }
 
+/// One for each moment; whoever is at the door long enough hears of an evening, once a day.
+fn campaigns() -> Vec<Campaign> {
+    let other = |number: u128, when: When, about: About| Campaign {
+        campaign: format!("{number:032x}").parse().unwrap(),
+        trigger: Trigger {
+            when,
+            zones: BTreeSet::new(),
+        },
+        about,
+        caps: Caps {
+            per_person_day: Some(1),
+            ..Caps::default()
+        },
+        ..usual()
+    };
+    let dwell = When::Dwell { seconds: 30 };
+    let product = || About::Product(ProductRule::default());
+    vec![
+        usual(),
+        other(1, dwell, product()),
+        other(2, dwell, About::Store),
+        other(3, When::Exit, product()),
+    ]
+}
+
 /// Plays the events; gives back the inputs with their times, and the outcomes.
 fn play(events: &[(u64, Event)]) -> (Vec<(u64, Input)>, Vec<Outcome>, Server) {
     let mut engine = StoreEngine::new("kade-9".parse().unwrap());
     let (mut server, mut now_ms) = (Server::default(), ZERO_MS);
     let (mut inputs, mut outcomes) = (Vec::new(), Vec::new());
-    let start = Input::Layout(layout(&ZONES, Rules::default()));
+    let start = [
+        Input::Layout(layout(&ZONES, Rules::default())),
+        Input::Campaigns {
+            campaigns: campaigns(),
+        },
+    ];
     for (after_ms, event) in [(0, None)]
         .into_iter()
         .chain(events.iter().map(|(a, e)| (*a, Some(e))))
     {
         now_ms += after_ms;
-        let next = event.map_or_else(|| vec![start.clone()], |e| server.inputs(now_ms, e));
+        let next = event.map_or_else(|| start.to_vec(), |e| server.inputs(now_ms, e));
         for input in next {
             let outcome = engine.step(now_ms, &input);
             server.commit(&outcome);
@@ -386,7 +422,10 @@ proptest! {
         let (_, _, server) = play(&events);
         for told in server.told.values() {
             prop_assert!(told.len() <= Rules::default().messages_per_day_max as usize);
-            prop_assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len());
+            let of_evening = told.iter().filter(|t| t.sku.is_none());
+            prop_assert!(of_evening.count() <= 1);
+            let told: Vec<_> = told.iter().filter(|t| t.sku.is_some()).collect();
+            prop_assert_eq!(told.iter().map(|t| (t.visit, &t.sku)).collect::<BTreeSet<_>>().len(), told.len());
         }
     }
 

@@ -4,15 +4,16 @@
 //! Questions are answered when a test says so, with the facts that it gave for a customer.
 //! Time stands at a large number, so that a test may look back before its zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     Input, Observation, Outcome, StoreEngine,
+    campaign::{About, Audience, Campaign, Caps, Content, ProductRule, Schedule, Trigger, Words},
     input::{
         Anchor, Area, Candidate, Consent, IntentKind, Layout, MatchFacts, Order, OrderState,
-        PastVisit, Place, Rules, Tap, TapAction,
+        PastVisit, Place, Rules, Tap, TapAction, Told,
     },
-    outcome::{Card, Choice, Decision, Question, TapAnswer, VisitChange},
+    outcome::{Card, Choice, Decision, Question, Subject, TapAnswer, VisitChange, When},
 };
 use protocol::{CardId, CustomerId, OrderId, RadioId, StaffId};
 
@@ -66,7 +67,14 @@ impl Timeline {
             &["door", "shoes", "bags"],
             Rules::default(),
         )));
+        t.campaigns(&[usual()]);
         t
+    }
+
+    /// These are published, and no others.
+    pub(crate) fn campaigns(&mut self, campaigns: &[Campaign]) -> &mut Self {
+        let campaigns = campaigns.to_vec();
+        self.input(&Input::Campaigns { campaigns })
     }
 
     /// Door and shoes side by side along the street, bags behind them; 20 m by 14 m, as a plan has it.
@@ -235,14 +243,15 @@ impl Timeline {
             if let Question::Match {
                 customer,
                 visit,
-                zone,
+                moment,
+                ..
             } = question
             {
                 let facts = self.facts.clone();
                 self.input(&Input::Match {
                     customer,
                     visit,
-                    zone,
+                    moment,
                     facts,
                 });
             }
@@ -306,7 +315,7 @@ impl Timeline {
     /// What was chosen, in short: the product, or the reason.
     pub(crate) fn chosen(&self) -> String {
         match self.decision().choice {
-            Choice::Notify { sku } => sku.to_string(),
+            Choice::Notify { subject, .. } => named(&subject),
             Choice::Suppress { reason } => format!("{reason:?}"),
         }
     }
@@ -322,6 +331,15 @@ impl Timeline {
     pub(crate) fn expect(&mut self, expected: &[&str]) -> &mut Self {
         assert_eq!(self.told(), expected, "at {} ms", self.now_ms - ZERO_MS);
         self
+    }
+}
+
+/// A subject in short.
+pub(crate) fn named(subject: &Subject) -> String {
+    match subject {
+        Subject::Product { sku } => sku.to_string(),
+        Subject::Reward { .. } => "reward".into(),
+        Subject::Store => "store".into(),
     }
 }
 
@@ -405,9 +423,62 @@ pub(crate) fn facts() -> MatchFacts {
     MatchFacts {
         consent: ALL,
         candidates: Vec::new(),
-        messages_today: 0,
-        told_this_visit: Vec::new(),
+        rewards: Vec::new(),
+        told: Vec::new(),
+        counts: Vec::new(),
+        tier: None,
+        visit_number: 3,
+        language: "nl".into(),
+        given_name: true,
+        paused: false,
+        muted_topics: BTreeSet::new(),
+        waits_for_order: false,
+        in_two_stores: false,
+        today_from_ms: ZERO_MS - 12 * 3_600_000,
         local_minute: 12 * 60,
+        weekday: 3,
+    }
+}
+
+/// What most shops begin with: of what she did online the best that stands in this zone.
+pub(crate) fn usual() -> Campaign {
+    let words = Words {
+        title: "{product}".parse().unwrap(),
+        body: "{place}".parse().unwrap(),
+    };
+    Campaign {
+        campaign: uuid(0xca),
+        version: 1,
+        topic: "wishlist".into(),
+        trigger: Trigger {
+            when: When::Enter,
+            zones: BTreeSet::new(),
+        },
+        about: About::Product(ProductRule::default()),
+        audience: Audience::default(),
+        schedule: Schedule::default(),
+        priority: 0,
+        confidence_permille: 0,
+        caps: Caps::default(),
+        cool_down_ms: 0,
+        relevant_ms: 120_000,
+        holdout_permille: 0,
+        content: Content(
+            ["nl", "en"]
+                .map(|lang| (lang.to_owned(), words.clone()))
+                .into(),
+        ),
+    }
+}
+
+/// A message of this campaign about this product, so long before zero, in another visit.
+pub(crate) fn told(campaign: &Campaign, sku: &str, ago_ms: u64) -> Told {
+    Told {
+        decision: uuid(u128::from(ago_ms) + 1),
+        campaign: campaign.campaign,
+        sku: Some(sku.parse().unwrap()),
+        visit: uuid(0xff),
+        at_ms: ZERO_MS - ago_ms,
     }
 }
 
@@ -418,8 +489,14 @@ pub(crate) fn candidate(sku: &str, intent: IntentKind, zone: &str) -> Candidate 
         intent,
         views: 1,
         last_ms: ZERO_MS - 86_400_000,
+        read_ms: None,
         zone: Some(zone.parse().unwrap()),
+        shelf: None,
         stock: 3,
+        back_ms: None,
+        price_minor: 12_900,
+        wished_price_minor: None,
+        affinity: 0.0,
     }
 }
 

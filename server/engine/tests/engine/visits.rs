@@ -13,7 +13,7 @@ fn walks(t: &mut Timeline, from: &str, to: &str, from_ms: u64, until_ms: u64) {
 fn zones_asked(t: &mut Timeline) -> Vec<String> {
     let questions = std::mem::take(&mut t.news.questions);
     let zone = |question| match question {
-        Question::Match { zone, .. } => zone.to_string(),
+        Question::Match { moment, .. } => moment.zone.to_string(),
         Question::History { .. } => "history".into(),
     };
     questions.into_iter().map(zone).collect()

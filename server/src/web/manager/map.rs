@@ -105,7 +105,7 @@ async fn floor(
     let rows = app
         .readers
         .read(move |db| {
-            let (midnight_ms, _) = local_day(&zone, now_ms);
+            let midnight_ms = local_day(&zone, now_ms).midnight_ms;
             Ok::<_, StoreError>(Rows {
                 zones: shop::zone_names(db, &of)?,
                 areas: plan::areas(db, &of)?,
