@@ -18,6 +18,7 @@ use crate::{
     identity::Identity,
     pipeline::{Counts, Outlets, Txn},
     store::{
+        campaigns,
         orders::{self, OrderRow},
         outbox::{DeliveryRow, LEASE_MS},
         people::{self, CustomerRow},
@@ -269,10 +270,11 @@ async fn an_arrival_is_not_told_after_arrival_was_withdrawn() {
 #[tokio::test]
 async fn a_crash_between_sending_and_recording_repeats_service_and_never_marketing() {
     let shop = Shop::open().await;
-    shop.order_is_ready().await;
     shop.sees("back", -50, 3, 0).await;
     let mut phone = shop.live.follow_phone(anna());
-    let sent = shop.leased_in(0).await;
+    let mut sent = shop.leased_in(0).await;
+    shop.order_is_ready().await;
+    sent.extend(shop.leased_in(0).await);
     assert_eq!(sent.len(), 2);
     assert_eq!(sent.iter().map(|row| shop.live.push(row)).sum::<usize>(), 2);
     assert_eq!(phone.recv().await.unwrap().n, 1);
@@ -292,6 +294,37 @@ async fn a_crash_between_sending_and_recording_repeats_service_and_never_marketi
             .iter()
             .all(|row| !row.marketing)
     );
+}
+
+#[tokio::test]
+async fn who_waits_for_her_order_is_told_nothing_else() {
+    let shop = Shop::open().await;
+    shop.sees("back", -50, 3, 0).await;
+    shop.order_is_ready().await;
+    let leased = shop.leased_in(0).await;
+    assert!(leased.len() == 1 && !leased[0].marketing, "{leased:?}");
+    let states = [is("marketing", "withdrawn"), is("service", "sending")];
+    assert_eq!(shop.states().await, states);
+}
+
+#[tokio::test]
+async fn what_she_muted_is_not_sent_and_does_not_count() {
+    for (kind, value) in [("pause", ""), ("store", "kade-9"), ("topic", "wishlist")] {
+        let shop = Shop::open().await;
+        shop.sees("back", -50, 3, 0).await;
+        let mute = move |txn: &mut Txn<'_>| {
+            campaigns::mute(txn.db, anna(), kind, value, Some(txn.now_ms + 60_000))
+        };
+        shop.write(mute).await;
+        assert_eq!(shop.leased_in(0).await, [], "{kind}");
+        assert_eq!(shop.states().await, [is("marketing", "withdrawn")]);
+        let counted = |txn: &mut Txn<'_>| {
+            let told = campaigns::told_since(txn.db, anna(), 0)?;
+            let sum = "SELECT sum(told) FROM campaign_counts";
+            Ok((told.len(), txn.db.query_row(sum, [], |row| row.get(0))?))
+        };
+        assert_eq!(shop.write(counted).await, (0, 0));
+    }
 }
 
 #[tokio::test]

@@ -105,10 +105,33 @@ fn objection(
     if !agreed {
         return Ok(Some("withdrawn"));
     }
+    if row.marketing && wants_silence(db, now_ms, row)? {
+        return Ok(Some("withdrawn"));
+    }
     if row.relevant_until_ms <= now_ms || (row.marketing && !still_here(db, row)?) {
         return Ok(Some("expired"));
     }
     Ok(None)
+}
+
+/// She asked for silence, of everything, this store or this topic; or she waits for her order.
+fn wants_silence(db: &Connection, now_ms: u64, row: &DeliveryRow) -> Result<bool, StoreError> {
+    let mutes = campaigns::mutes(db, row.customer, now_ms)?;
+    let topic = match row.campaign {
+        Some((campaign, version)) if !mutes.topics.is_empty() => {
+            campaigns::version(db, campaign, version)?.map(|version| version.campaign.topic)
+        }
+        _ => None,
+    };
+    let waits = db
+        .prepare_cached(
+            "SELECT 1 FROM cards WHERE store = ?1 AND customer = ?2 AND journey = 'arrived'",
+        )?
+        .exists(params![row.store.as_str(), row.customer.0])?;
+    Ok(waits
+        || mutes.paused_until_ms > now_ms
+        || mutes.stores.contains(row.store.as_str())
+        || topic.is_some_and(|topic| mutes.topics.contains(&topic)))
 }
 
 fn still_here(db: &Connection, row: &DeliveryRow) -> Result<bool, StoreError> {
