@@ -13,12 +13,10 @@ use protocol::{StoreId, VisitId};
 use super::{
     fleet::{BeaconState, GatewayState},
     i18n::Texts,
+    lintel::{Lintel, SCRIPT_WORDS},
     plan::{self, Drawing, Rect, Unit},
     views::{Icon, Markup, RenderError, render, script_words},
 };
-
-/// Words that `map.js` says itself.
-pub const SCRIPT_WORDS: [&str; 3] = ["link-live", "link-reconnecting", "link-stale"];
 
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
@@ -36,18 +34,8 @@ const LARGER_ON_PHONE: f32 = 1.9;
 /// All of the page.
 #[derive(Debug, Clone)]
 pub struct MapPage {
-    /// Of which store.
-    pub store: StoreId,
-    /// The store's name.
-    pub store_name: String,
-    /// In which words.
-    pub texts: Texts,
-    /// The session's token, for the form that ends the shift.
-    pub csrf: String,
-    /// The manager's first name.
-    pub staff_name: String,
-    /// This page in the other language.
-    pub other_lang_href: String,
+    /// What stands above it.
+    pub lintel: Lintel,
     /// What it shows.
     pub floor: FloorView,
 }
@@ -149,22 +137,22 @@ pub struct VisitLine {
 /// The whole page.
 pub fn render_map(page: &MapPage, now_ms: u64) -> Result<String, RenderError> {
     let template = MapTemplate {
-        t: &page.texts,
+        t: &page.lintel.texts,
         page,
         now_ms,
-        words: script_words(&page.texts, &SCRIPT_WORDS),
-        floor: Markup(render_floor(&page.texts, &page.store, &page.floor, now_ms)?),
+        words: script_words(&page.lintel.texts, &SCRIPT_WORDS),
+        floor: Markup(render_floor(&page.lintel, &page.floor, now_ms)?),
     };
     render("map", &template)
 }
 
 /// All that changes on it, for an `event: map`.
 pub fn render_floor(
-    texts: &Texts,
-    store: &StoreId,
+    lintel: &Lintel,
     floor: &FloorView,
     now_ms: u64,
 ) -> Result<String, RenderError> {
+    let Lintel { texts, store, .. } = lintel;
     let areas: Vec<Option<Area>> = floor.zones.iter().map(|zone| zone.area).collect();
     let places: Vec<_> = floor.anchors.iter().map(|a| (a.zone, a.place)).collect();
     let drawing = plan::draw(&areas, &places);

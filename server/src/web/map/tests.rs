@@ -1,12 +1,11 @@
 use super::*;
 use crate::web::{
-    fixtures::{NOW_MS, floor, map, texts},
+    fixtures::{NOW_MS, floor, lintel, map},
     i18n::Lang,
 };
 
 fn html(floor: &FloorView) -> String {
-    let store = "kade-9".parse().unwrap();
-    render_floor(&texts(Lang::Nl), &store, floor, NOW_MS).unwrap()
+    render_floor(&lintel(Lang::Nl), floor, NOW_MS).unwrap()
 }
 
 /// What follows an attribute up to the end of a row or a group.
