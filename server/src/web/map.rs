@@ -241,16 +241,38 @@ struct AnchorLine {
     gateway: bool,
     works: bool,
     at: (Unit, Unit),
-    /// What stands beside it; empty: a beacon that does well.
-    label: String,
-    /// From its middle to the left edge of its label, which goes left near the right wall.
-    label_x: Unit,
-    label_wide: Unit,
+    /// What stands beside it; none: a beacon that does well.
+    label: Option<Label>,
+    /// The same on a small screen, where what ails it has to do.
+    label_on_phone: Option<Label>,
     class: &'static str,
     icon: Icon,
     state: String,
     heard: String,
     radios: u32,
+}
+
+/// Words beside an anchor; measured from its middle.
+struct Label {
+    words: String,
+    left: Unit,
+    middle: Unit,
+    wide: Unit,
+}
+
+impl Label {
+    /// To the right of it, but near the right wall to the left.
+    fn beside((x, _): (Unit, Unit), words: String) -> Self {
+        let letters = f32::from(u8::try_from(words.chars().count()).unwrap_or(80));
+        let wide = LABEL_LETTER * letters + 2.0 * LABEL_INDENT;
+        let left = if x.0 > 560.0 { -17.0 - wide } else { 17.0 };
+        Self {
+            words,
+            left: Unit(left),
+            middle: Unit(left + wide / 2.0),
+            wide: Unit(wide),
+        }
+    }
 }
 
 struct VisitWords {
@@ -286,7 +308,11 @@ impl Words<'_> {
             rect,
             part,
             bright,
-            people: self.t.count("zone-people", people),
+            people: if people == 0 && part != "0.00" {
+                self.t.get("zone-maybe")
+            } else {
+                self.t.count("zone-people", people)
+            },
             sure: if people + zone.said > 0 {
                 self.t.count("zone-sure", zone.said)
             } else {
@@ -317,25 +343,23 @@ impl Words<'_> {
             },
         };
         let gateway = matches!(anchor.state, AnchorState::Gateway(_));
-        let label = match (gateway, anchor.state.works()) {
-            (true, true) => anchor.name.clone(),
-            (true, false) => format!("{}: {state}", anchor.name),
-            (false, true) => String::new(),
-            (false, false) => state.clone(),
+        let works = anchor.state.works();
+        let label = match (gateway, works) {
+            (true, true) => Some(anchor.name.clone()),
+            (true, false) => Some(format!("{}: {state}", anchor.name)),
+            (false, true) => None,
+            (false, false) => Some(state.clone()),
         };
-        let wide = LABEL_LETTER * f32::from(u8::try_from(label.chars().count()).unwrap_or(80));
-        let wide = wide + 2.0 * LABEL_INDENT;
         AnchorLine {
             name: anchor.name.clone(),
             place: zones
                 .get(anchor.zone)
                 .map_or_else(|| t.get("place-none"), |zone| zone.name.clone()),
             gateway,
-            works: anchor.state.works(),
+            works,
             at,
-            label,
-            label_x: Unit(if at.0.0 > 560.0 { -17.0 - wide } else { 17.0 }),
-            label_wide: Unit(wide),
+            label: label.map(|words| Label::beside(at, words)),
+            label_on_phone: (!works).then(|| Label::beside(at, state.clone())),
             class,
             icon,
             state,
