@@ -15,7 +15,7 @@ use engine::presence::walk::{Sighting, Stand, Walk, answers_on, areas, settings}
 
 use crate::{
     figures::{Figure, resample, weighed},
-    table::Table,
+    table,
 };
 
 /// What others made of this recording is told for windows of this length.
@@ -104,10 +104,8 @@ impl Tag {
 }
 
 fn read(path: &Path) -> anyhow::Result<(BTreeMap<String, Tag>, Vec<String>)> {
-    let table = Table::open(path)?;
-    let [name, area, time, one, two] =
-        table.columns(["name", "locationStatus", "timestamp", "rssiOne", "rssiTwo"])?;
-    let rows = table.rows(|line| {
+    let columns = ["name", "locationStatus", "timestamp", "rssiOne", "rssiTwo"];
+    let rows = table::read(path, columns, |line, [name, area, time, one, two]| {
         let strengths = [line.strength(one)?, line.strength(two)?];
         Ok((
             line.word(name)?,

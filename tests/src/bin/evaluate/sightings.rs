@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::table::Table;
+use crate::table::{self, Table};
 
 /// What one radio heard of another.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,9 +56,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
 
 /// ts_ms, person_id, x_m, y_m.
 pub(crate) fn read_truth(path: &Path) -> anyhow::Result<Vec<Seen>> {
-    let table = Table::open(path)?;
-    let [ts, person, x, y] = table.columns(["ts_ms", "person_id", "x_m", "y_m"])?;
-    let mut rows = table.rows(|line| {
+    let columns = ["ts_ms", "person_id", "x_m", "y_m"];
+    let mut rows = table::read(path, columns, |line, [ts, person, x, y]| {
         Ok(Seen {
             ts_ms: line.time(ts)?,
             person: line.word(person)?,

@@ -14,6 +14,17 @@ use flate2::read::GzDecoder;
 /// The year 5000: what is later is no time in milliseconds.
 const TIME_MAX_MS: u64 = 95_617_584_000_000;
 
+/// Rows of a file that has all of these columns.
+pub(crate) fn read<T, const N: usize>(
+    path: &Path,
+    columns: [&str; N],
+    of: impl Fn(&Line<'_>, [usize; N]) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    let table = Table::open(path)?;
+    let columns = table.columns(columns)?;
+    table.rows(|line| of(line, columns))
+}
+
 /// A file of rows.
 pub(crate) struct Table {
     name: String,

@@ -15,8 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     figures::{self, Bars, Tally, resample},
-    plot,
-    table::{self, Table},
+    plot, table,
 };
 
 #[derive(Debug, Clone)]
@@ -282,56 +281,63 @@ fn by_trace<T>(rows: Vec<T>, id: impl Fn(&T) -> &String) -> BTreeMap<String, Vec
 }
 
 fn splits(dir: &Path) -> anyhow::Result<Vec<Split>> {
-    let table = Table::open(&dir.join("split.csv"))?;
-    let [floor, trace, split, start, end] =
-        table.columns(["floor", "trace_id", "split", "start_ms", "end_ms"])?;
-    table.rows(|line| {
-        Ok(Split {
-            floor: line.word(floor)?,
-            trace_id: line.word(trace)?,
-            split: line.word(split)?,
-            start_ms: line.time(start)?,
-            end_ms: line.time(end)?,
-        })
-    })
+    table::read(
+        &dir.join("split.csv"),
+        ["floor", "trace_id", "split", "start_ms", "end_ms"],
+        |line, [floor, trace, split, start, end]| {
+            Ok(Split {
+                floor: line.word(floor)?,
+                trace_id: line.word(trace)?,
+                split: line.word(split)?,
+                start_ms: line.time(start)?,
+                end_ms: line.time(end)?,
+            })
+        },
+    )
 }
 
 fn zones(dir: &Path) -> anyhow::Result<Vec<Zone>> {
-    let table = Table::open(&dir.join("zones.csv"))?;
-    let [floor, zone, x, y] = table.columns(["floor", "zone", "cx_m", "cy_m"])?;
-    table.rows(|line| {
-        Ok(Zone {
-            floor: line.word(floor)?,
-            zone: line.word(zone)?,
-            cx_m: line.number(x)?,
-            cy_m: line.number(y)?,
-        })
-    })
+    table::read(
+        &dir.join("zones.csv"),
+        ["floor", "zone", "cx_m", "cy_m"],
+        |line, [floor, zone, x, y]| {
+            Ok(Zone {
+                floor: line.word(floor)?,
+                zone: line.word(zone)?,
+                cx_m: line.number(x)?,
+                cy_m: line.number(y)?,
+            })
+        },
+    )
 }
 
 fn heard(dir: &Path) -> anyhow::Result<Vec<Heard>> {
-    let table = Table::open(&dir.join("traces.csv.gz"))?;
-    let [trace, ts, beacon, rssi] = table.columns(["trace_id", "ts_ms", "beacon", "rssi_dbm"])?;
-    table.rows(|line| {
-        Ok(Heard {
-            trace_id: line.word(trace)?,
-            ts_ms: line.time(ts)?,
-            beacon: line.number(beacon)?,
-            rssi_dbm: line.strength(rssi)?,
-        })
-    })
+    table::read(
+        &dir.join("traces.csv.gz"),
+        ["trace_id", "ts_ms", "beacon", "rssi_dbm"],
+        |line, [trace, ts, beacon, rssi]| {
+            Ok(Heard {
+                trace_id: line.word(trace)?,
+                ts_ms: line.time(ts)?,
+                beacon: line.number(beacon)?,
+                rssi_dbm: line.strength(rssi)?,
+            })
+        },
+    )
 }
 
 fn labels(dir: &Path) -> anyhow::Result<Vec<Label>> {
-    let table = Table::open(&dir.join("labels.csv.gz"))?;
-    let [trace, ts, x, y, zone] = table.columns(["trace_id", "ts_ms", "x_m", "y_m", "zone"])?;
-    table.rows(|line| {
-        Ok(Label {
-            trace_id: line.word(trace)?,
-            ts_ms: line.time(ts)?,
-            x_m: line.number(x)?,
-            y_m: line.number(y)?,
-            zone: line.word(zone)?,
-        })
-    })
+    table::read(
+        &dir.join("labels.csv.gz"),
+        ["trace_id", "ts_ms", "x_m", "y_m", "zone"],
+        |line, [trace, ts, x, y, zone]| {
+            Ok(Label {
+                trace_id: line.word(trace)?,
+                ts_ms: line.time(ts)?,
+                x_m: line.number(x)?,
+                y_m: line.number(y)?,
+                zone: line.word(zone)?,
+            })
+        },
+    )
 }
