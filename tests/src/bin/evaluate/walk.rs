@@ -241,7 +241,10 @@ fn figures(labels: &[Label], answers: &[Answered]) -> Bars {
         said.push((a.p, a.zone == **zone));
     }
     let sizes: Vec<usize> = floors.values().map(BTreeMap::len).collect();
-    let walks: Vec<Tally> = floors.into_values().flat_map(|f| f.into_values()).collect();
+    let walks: Vec<Tally> = floors
+        .into_values()
+        .flat_map(BTreeMap::into_values)
+        .collect();
     // Walks are drawn from those of their own floor.
     let [right, sure, sure_right] = resample(&sizes, |times| summary(&sizes, &walks, times));
     eprintln!("accuracy: {right}");
