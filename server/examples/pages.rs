@@ -5,11 +5,17 @@ use std::{env, fs, path::PathBuf};
 
 use anyhow::Context;
 
-// The fixtures find the rooms of `web` beside themselves, here as there.
-use server::web::{assets, board, fleet, i18n, map, phone, porch, views, visit, walk};
+use web::{assets, fixtures, i18n};
 
-#[path = "../src/web/fixtures.rs"]
-mod fixtures;
+// The fixtures find the rooms of `web` above themselves, here as there.
+#[path = "../src/web"]
+mod web {
+    pub(crate) use server::web::{
+        assets, board, fleet, i18n, lintel, map, phone, porch, views, visit, walk,
+    };
+
+    pub(crate) mod fixtures;
+}
 
 fn main() -> anyhow::Result<()> {
     let folder: PathBuf = env::args_os().nth(1).context("say where: a folder")?.into();

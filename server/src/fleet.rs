@@ -25,7 +25,6 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use self::state::Heard;
 use crate::{
-    live::Live,
     pipeline::{Counts, Pipeline},
     store::beacons,
 };
@@ -129,12 +128,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// Runs until asked to stop; what waits then, the gateways say again.
-    pub async fn run(
-        mut self,
-        pipeline: Pipeline,
-        live: Arc<Live>,
-        mut shutdown: watch::Receiver<bool>,
-    ) {
+    pub async fn run(mut self, pipeline: Pipeline, mut shutdown: watch::Receiver<bool>) {
         loop {
             let word = tokio::select! {
                 Some(word) = self.words.recv() => word,
@@ -149,21 +143,17 @@ impl Keeper {
             let kept = pipeline
                 .write(move |txn| {
                     let Some(is) = beacons::keep(txn.db, &of, &from, &heard)? else {
-                        return Ok(false);
+                        return Ok(());
                     };
                     // That it once was there, as the broker repeats, is no word about now.
                     if !(heard.retained && is.state.listens()) {
                         txn.listens(&of, &from, is.state.listens())?;
                     }
-                    Ok(true)
+                    Ok(())
                 })
                 .await;
-            match kept {
-                Ok(true) => live.fleet_changed(store),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(%store, %gateway, %error, "a gateway's status is not kept");
-                }
+            if let Err(error) = kept {
+                tracing::warn!(%store, %gateway, %error, "a gateway's status is not kept");
             }
         }
     }

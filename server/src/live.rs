@@ -1,6 +1,6 @@
 //! Tells open pages what was committed.
 //!
-//! In: changes of cards, orders and devices, and messages, after their commit. Out: a broadcast to whoever listens.
+//! In: changes of cards and orders, and messages, after their commit. Out: a broadcast to whoever listens.
 //! A page that missed something asks the store by its last number, so a lost signal here loses
 //! nothing.
 //! Invariant: carries numbers and ids; who may see what is judged where it is read.
@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use protocol::{CustomerId, StoreId};
+use protocol::CustomerId;
 use tokio::sync::broadcast;
 
 use crate::store::{outbox::DeliveryRow, outcome::CardChanged};
@@ -22,7 +22,6 @@ const LAG_MAX: usize = 256;
 pub struct Live {
     cards: broadcast::Sender<CardChanged>,
     pickups: broadcast::Sender<CustomerId>,
-    fleets: broadcast::Sender<StoreId>,
     phones: Mutex<HashMap<CustomerId, broadcast::Sender<DeliveryRow>>>,
 }
 
@@ -31,7 +30,6 @@ impl Default for Live {
         Self {
             cards: broadcast::channel(LAG_MAX).0,
             pickups: broadcast::channel(LAG_MAX).0,
-            fleets: broadcast::channel(LAG_MAX).0,
             phones: Mutex::default(),
         }
     }
@@ -58,17 +56,6 @@ impl Live {
     /// Follows whose orders changed, of all customers.
     pub fn follow_pickups(&self) -> broadcast::Receiver<CustomerId> {
         self.pickups.subscribe()
-    }
-
-    /// Tells managers' pages that a gateway or a fixed beacon of a store has spoken.
-    pub fn fleet_changed(&self, store: StoreId) {
-        // An error says that no such page is open.
-        let _ = self.fleets.send(store);
-    }
-
-    /// Follows whose devices spoke, of all stores.
-    pub fn follow_fleets(&self) -> broadcast::Receiver<StoreId> {
-        self.fleets.subscribe()
     }
 
     /// Pushes to a customer's open phones; how many there are.

@@ -106,7 +106,7 @@ pub async fn run(
         counts: counts.clone(),
     };
     let ingest = tokio::spawn(ingest.run(stopping.clone(), connected));
-    let keeper = keeper.run(pipeline.clone(), live.clone(), stopping.clone());
+    let keeper = keeper.run(pipeline.clone(), stopping.clone());
     let keeper = tokio::spawn(keeper);
     let deliver = Deliver {
         pipeline: pipeline.clone(),

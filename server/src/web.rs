@@ -9,6 +9,7 @@ pub mod assets;
 pub mod board;
 pub mod fleet;
 pub mod i18n;
+pub mod lintel;
 mod login;
 pub mod logins;
 mod manager;

@@ -26,6 +26,7 @@ zone-people = { $count ->
     [one] { $count } person
    *[other] { $count } people
 }
+zone-maybe = maybe somebody
 zone-sure = { $count } for sure
 anchors-heading = Antennas and beacons
 anchors-none = Nothing that hears phones hangs in this shop yet.

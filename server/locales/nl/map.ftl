@@ -26,6 +26,7 @@ zone-people = { $count ->
     [one] { $count } mens
    *[other] { $count } mensen
 }
+zone-maybe = misschien iemand
 zone-sure = { $count } zeker
 anchors-heading = Antennes en bakens
 anchors-none = In deze winkel hangt nog niets dat telefoons hoort.

@@ -155,7 +155,8 @@ pub fn store_of(db: &Connection, visit: VisitId) -> Result<StoreId, StoreError> 
         .ok_or(StoreError::NotFound("visit"))
 }
 
-/// The visits of a store that had not ended by `since_ms`, the latest first.
+/// The visits of a store that had not ended by `since_ms`, the latest first. One that is kept for
+/// an order alone is for whoever hands it over, and is left out.
 pub fn visits_since(
     db: &Connection,
     store: &StoreId,
@@ -164,7 +165,7 @@ pub fn visits_since(
     let mut statement = db.prepare_cached(
         "SELECT visit, customer, external_id, entered_ms, left_ms, late
          FROM visits JOIN customers USING (customer)
-         WHERE store = ?1 AND (left_ms IS NULL OR left_ms >= ?2)
+         WHERE store = ?1 AND (left_ms IS NULL OR left_ms >= ?2) AND purpose <> 'arrival'
          ORDER BY entered_ms DESC, visit DESC LIMIT ?3",
     )?;
     let mut visits: Vec<VisitRow> = statement

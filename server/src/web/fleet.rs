@@ -9,16 +9,13 @@
 use std::cmp::Reverse;
 
 use askama::Template;
-use protocol::StoreId;
 
 use super::{
     i18n::Texts,
+    lintel::{Lintel, SCRIPT_WORDS},
     views::{Icon, Markup, RenderError, render, script_words},
 };
 pub use crate::fleet::state::{BeaconState, GatewayState};
-
-/// Words that `fleet.js` says itself.
-pub const SCRIPT_WORDS: [&str; 3] = ["link-live", "link-reconnecting", "link-stale"];
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -31,18 +28,8 @@ const LOW_BELOW: u8 = 20;
 /// All of the page.
 #[derive(Debug, Clone)]
 pub struct FleetPage {
-    /// Of which store.
-    pub store: StoreId,
-    /// The store's name.
-    pub store_name: String,
-    /// In which words.
-    pub texts: Texts,
-    /// The session's token, for the form that ends the shift.
-    pub csrf: String,
-    /// The manager's first name.
-    pub staff_name: String,
-    /// This page in the other language.
-    pub other_lang_href: String,
+    /// What stands above it.
+    pub lintel: Lintel,
     /// What it shows.
     pub devices: Devices,
 }
@@ -97,11 +84,11 @@ pub struct BeaconView {
 /// The whole page.
 pub fn render_fleet(page: &FleetPage, now_ms: u64) -> Result<String, RenderError> {
     let template = FleetTemplate {
-        t: &page.texts,
+        t: &page.lintel.texts,
         page,
         now_ms,
-        words: script_words(&page.texts, &SCRIPT_WORDS),
-        devices: Markup(render_devices(&page.texts, &page.devices, now_ms)?),
+        words: script_words(&page.lintel.texts, &SCRIPT_WORDS),
+        devices: Markup(render_devices(&page.lintel.texts, &page.devices, now_ms)?),
     };
     render("fleet", &template)
 }

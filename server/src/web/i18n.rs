@@ -455,9 +455,7 @@ mod tests {
         }
         used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
         used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
-        used.extend(crate::web::fleet::SCRIPT_WORDS.map(str::to_owned));
-        used.extend(crate::web::map::SCRIPT_WORDS.map(str::to_owned));
-        used.extend(crate::web::walk::SCRIPT_WORDS.map(str::to_owned));
+        used.extend(crate::web::lintel::SCRIPT_WORDS.map(str::to_owned));
         used.extend((1..=7).map(|n| format!("day-{n}")));
         used.extend((1..=12).map(|n| format!("month-{n}")));
         used

@@ -13,12 +13,10 @@ use protocol::{StoreId, VisitId};
 use super::{
     fleet::{BeaconState, GatewayState},
     i18n::Texts,
+    lintel::{Lintel, SCRIPT_WORDS},
     plan::{self, Drawing, Rect, Unit},
     views::{Icon, Markup, RenderError, render, script_words},
 };
-
-/// Words that `map.js` says itself.
-pub const SCRIPT_WORDS: [&str; 3] = ["link-live", "link-reconnecting", "link-stale"];
 
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
@@ -36,18 +34,8 @@ const LARGER_ON_PHONE: f32 = 1.9;
 /// All of the page.
 #[derive(Debug, Clone)]
 pub struct MapPage {
-    /// Of which store.
-    pub store: StoreId,
-    /// The store's name.
-    pub store_name: String,
-    /// In which words.
-    pub texts: Texts,
-    /// The session's token, for the form that ends the shift.
-    pub csrf: String,
-    /// The manager's first name.
-    pub staff_name: String,
-    /// This page in the other language.
-    pub other_lang_href: String,
+    /// What stands above it.
+    pub lintel: Lintel,
     /// What it shows.
     pub floor: FloorView,
 }
@@ -149,22 +137,22 @@ pub struct VisitLine {
 /// The whole page.
 pub fn render_map(page: &MapPage, now_ms: u64) -> Result<String, RenderError> {
     let template = MapTemplate {
-        t: &page.texts,
+        t: &page.lintel.texts,
         page,
         now_ms,
-        words: script_words(&page.texts, &SCRIPT_WORDS),
-        floor: Markup(render_floor(&page.texts, &page.store, &page.floor, now_ms)?),
+        words: script_words(&page.lintel.texts, &SCRIPT_WORDS),
+        floor: Markup(render_floor(&page.lintel, &page.floor, now_ms)?),
     };
     render("map", &template)
 }
 
 /// All that changes on it, for an `event: map`.
 pub fn render_floor(
-    texts: &Texts,
-    store: &StoreId,
+    lintel: &Lintel,
     floor: &FloorView,
     now_ms: u64,
 ) -> Result<String, RenderError> {
+    let Lintel { texts, store, .. } = lintel;
     let areas: Vec<Option<Area>> = floor.zones.iter().map(|zone| zone.area).collect();
     let places: Vec<_> = floor.anchors.iter().map(|a| (a.zone, a.place)).collect();
     let drawing = plan::draw(&areas, &places);
@@ -253,16 +241,38 @@ struct AnchorLine {
     gateway: bool,
     works: bool,
     at: (Unit, Unit),
-    /// What stands beside it; empty: a beacon that does well.
-    label: String,
-    /// From its middle to the left edge of its label, which goes left near the right wall.
-    label_x: Unit,
-    label_wide: Unit,
+    /// What stands beside it; none: a beacon that does well.
+    label: Option<Label>,
+    /// The same on a small screen, where what ails it has to do.
+    label_on_phone: Option<Label>,
     class: &'static str,
     icon: Icon,
     state: String,
     heard: String,
     radios: u32,
+}
+
+/// Words beside an anchor; measured from its middle.
+struct Label {
+    words: String,
+    left: Unit,
+    middle: Unit,
+    wide: Unit,
+}
+
+impl Label {
+    /// To the right of it, but near the right wall to the left.
+    fn beside((x, _): (Unit, Unit), words: String) -> Self {
+        let letters = f32::from(u8::try_from(words.chars().count()).unwrap_or(80));
+        let wide = LABEL_LETTER * letters + 2.0 * LABEL_INDENT;
+        let left = if x.0 > 560.0 { -17.0 - wide } else { 17.0 };
+        Self {
+            words,
+            left: Unit(left),
+            middle: Unit(left + wide / 2.0),
+            wide: Unit(wide),
+        }
+    }
 }
 
 struct VisitWords {
@@ -298,7 +308,11 @@ impl Words<'_> {
             rect,
             part,
             bright,
-            people: self.t.count("zone-people", people),
+            people: if people == 0 && part != "0.00" {
+                self.t.get("zone-maybe")
+            } else {
+                self.t.count("zone-people", people)
+            },
             sure: if people + zone.said > 0 {
                 self.t.count("zone-sure", zone.said)
             } else {
@@ -329,25 +343,23 @@ impl Words<'_> {
             },
         };
         let gateway = matches!(anchor.state, AnchorState::Gateway(_));
-        let label = match (gateway, anchor.state.works()) {
-            (true, true) => anchor.name.clone(),
-            (true, false) => format!("{}: {state}", anchor.name),
-            (false, true) => String::new(),
-            (false, false) => state.clone(),
+        let works = anchor.state.works();
+        let label = match (gateway, works) {
+            (true, true) => Some(anchor.name.clone()),
+            (true, false) => Some(format!("{}: {state}", anchor.name)),
+            (false, true) => None,
+            (false, false) => Some(state.clone()),
         };
-        let wide = LABEL_LETTER * f32::from(u8::try_from(label.chars().count()).unwrap_or(80));
-        let wide = wide + 2.0 * LABEL_INDENT;
         AnchorLine {
             name: anchor.name.clone(),
             place: zones
                 .get(anchor.zone)
                 .map_or_else(|| t.get("place-none"), |zone| zone.name.clone()),
             gateway,
-            works: anchor.state.works(),
+            works,
             at,
-            label,
-            label_x: Unit(if at.0.0 > 560.0 { -17.0 - wide } else { 17.0 }),
-            label_wide: Unit(wide),
+            label: label.map(|words| Label::beside(at, words)),
+            label_on_phone: (!works).then(|| Label::beside(at, state.clone())),
             class,
             icon,
             state,

@@ -42,10 +42,10 @@ pub fn router() -> Router<App> {
         .route("/staff/{store}", get(staff::board))
         .route("/staff/{store}/events", get(staff::events))
         .route("/staff/{store}/cards/{card}/{action}", post(staff::tap))
-        .route("/manage/{store}/fleet", get(manager::fleet))
-        .route("/manage/{store}/fleet/events", get(manager::fleet_events))
+        .route("/manage/{store}/fleet", get(manager::fleet::fleet))
+        .route("/manage/{store}/fleet/events", get(manager::fleet::events))
         .route("/manage/{store}/map", get(manager::map::map))
-        .route("/manage/{store}/map/events", get(manager::map::map_events))
+        .route("/manage/{store}/map/events", get(manager::map::events))
         .route("/manage/{store}/visits/{visit}", get(manager::visit::visit))
         .route(
             "/manage/{store}/walk",

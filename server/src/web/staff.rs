@@ -11,17 +11,17 @@ use engine::{
     input::{Tap, TapAction},
     outcome::{Journey, TapAnswer},
 };
-use protocol::{CardId, StaffId, StoreId, ZoneId};
+use protocol::{CardId, StaffId, StoreId};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use super::{
     board::{
         BoardPage, CardState, CardUpdate, CardView, Salutation, Strip, Viewer, WAIT_LIMIT_S,
         render_board, render_strip, tap_words,
     },
-    i18n::{Lang, Texts},
+    i18n::Texts,
     routes::{Asked, PageError, answer},
+    visit::ZoneNames,
 };
 use crate::{
     api::{
@@ -34,14 +34,12 @@ use crate::{
     clock, localtime,
     store::{
         board::{self, CardRow},
-        shop::{self, Names},
+        shop,
     },
 };
 
 /// Closed cards stay in sight for this long.
 const DONE_MS: u64 = 15 * 60_000;
-
-type ZoneNames = BTreeMap<ZoneId, Names>;
 
 fn entered(staff: Result<Staff, Problem>, store: &StoreId) -> Result<Staff, Problem> {
     let staff = staff?;
@@ -91,10 +89,10 @@ async fn draw(
         .await?;
     let lang = asked.lang();
     let texts = Texts::new(lang, localtime::zone(&row.timezone));
-    let me = staff.row.staff;
+    let (me, zones) = (staff.row.staff, ZoneNames::new(zones, lang));
     let cards: Vec<CardView> = cards
         .iter()
-        .map(|card| card_view(card, me, lang, &zones))
+        .map(|card| card_view(card, me, &zones))
         .collect();
     let page = BoardPage {
         viewer: Viewer {
@@ -136,7 +134,7 @@ fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
     }
 }
 
-fn card_view(row: &CardRow, me: StaffId, lang: Lang, zones: &ZoneNames) -> CardView {
+fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames) -> CardView {
     let card = &row.card;
     let waited_s = card.since_ms.saturating_sub(card.arrived_ms) / 1_000;
     let state = match (card.journey, card.taken_by) {
@@ -154,11 +152,6 @@ fn card_view(row: &CardRow, me: StaffId, lang: Lang, zones: &ZoneNames) -> CardV
             name: row.taken_by_name.clone().unwrap_or_default(),
         },
         (_, None) => CardState::Waiting,
-    };
-    let zone_name = |zone: &ZoneId| match (zones.get(zone), lang) {
-        (Some(names), Lang::Nl) => names.nl.clone(),
-        (Some(names), Lang::En) => names.en.clone(),
-        (None, _) => zone.to_string(),
     };
     let bays: Vec<&str> = row.orders.iter().filter_map(|o| o.bay.as_deref()).collect();
     CardView {
@@ -182,7 +175,7 @@ fn card_view(row: &CardRow, me: StaffId, lang: Lang, zones: &ZoneNames) -> CardV
         whereabouts: card
             .whereabouts
             .iter()
-            .map(|(z, share)| (zone_name(z), *share))
+            .map(|(z, share)| (zones.name(z), *share))
             .collect(),
         not_here: card.not_here,
         check: card.check,
@@ -214,7 +207,7 @@ pub(super) async fn events(
             app,
             viewer,
             me: staff.row.staff,
-            zones,
+            zones: ZoneNames::new(zones, asked.lang()),
             timezone: row.timezone,
         };
         let after = sse::last_event_id(&headers);
@@ -241,7 +234,7 @@ impl BoardStream {
         let update = if row.card.journey == Journey::Withdrawn {
             CardUpdate::gone(row.card.card)
         } else {
-            let view = card_view(row, self.me, self.viewer.texts.lang, &self.zones);
+            let view = card_view(row, self.me, &self.zones);
             CardUpdate::of(&self.viewer, &view, clock::now_ms()).ok()?
         };
         serde_json::to_string(&update).ok()
@@ -257,10 +250,9 @@ impl BoardStream {
             ))
         });
         let (cards, today) = figures.await.ok()?;
-        let lang = self.viewer.texts.lang;
         let cards: Vec<_> = cards
             .iter()
-            .map(|card| card_view(card, self.me, lang, &self.zones))
+            .map(|card| card_view(card, self.me, &self.zones))
             .collect();
         let html = render_strip(&self.viewer.texts, &strip(&cards, today, now_ms)).ok()?;
         Some(serde_json::json!({ "html": html }).to_string())

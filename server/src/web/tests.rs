@@ -151,7 +151,7 @@ fn both_languages_have_the_same_skeleton() {
 fn a_script_finds_each_word_that_it_says_with_its_blanks() {
     let board = super::board::SCRIPT_WORDS.as_slice();
     let phone = super::phone::SCRIPT_WORDS.as_slice();
-    let fleet = super::fleet::SCRIPT_WORDS.as_slice();
+    let fleet = super::lintel::SCRIPT_WORDS.as_slice();
     for (script, words) in [
         (include_str!("../../assets/board.js"), board),
         (include_str!("../../assets/cards.js"), board),

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use engine::outcome::{Because, HeardAt, Why};
-use protocol::{StoreId, ZoneId};
+use protocol::ZoneId;
 
 use super::{
     i18n::{Lang, Texts, percent},
+    lintel::Lintel,
     views::{Icon, RenderError, render},
 };
 pub use crate::store::{board::VisitRow, shop::Names, visits::ChangeRow};
@@ -209,18 +210,8 @@ fn dbm_told(dbm: i8) -> String {
 /// All of the page.
 #[derive(Debug, Clone)]
 pub struct VisitPage {
-    /// Of which store.
-    pub store: StoreId,
-    /// The store's name.
-    pub store_name: String,
-    /// In which words.
-    pub texts: Texts,
-    /// The session's token, for the form that ends the shift.
-    pub csrf: String,
-    /// The manager's first name.
-    pub staff_name: String,
-    /// This page in the other language.
-    pub other_lang_href: String,
+    /// What stands above it.
+    pub lintel: Lintel,
     /// What the zones are called.
     pub zones: ZoneNames,
     /// The visit.
@@ -231,7 +222,7 @@ pub struct VisitPage {
 
 /// The whole page.
 pub fn render_visit(page: &VisitPage, now_ms: u64) -> Result<String, RenderError> {
-    let (t, visit) = (&page.texts, &page.visit);
+    let (t, visit) = (&page.lintel.texts, &page.visit);
     let here = visit.left_ms.is_none();
     let template = VisitTemplate {
         t,

@@ -9,12 +9,10 @@ use protocol::StoreId;
 
 use super::{
     i18n::{Texts, minutes, percent},
+    lintel::{Lintel, SCRIPT_WORDS},
     views::{Icon, Markup, RenderError, render, script_words},
 };
 use crate::survey::ALIKE_FROM;
-
-/// Words that `walk.js` says itself.
-pub const SCRIPT_WORDS: [&str; 3] = ["link-live", "link-reconnecting", "link-stale"];
 
 /// Heard by nobody for so long in a zone: something is wrong with the phone.
 const UNHEARD_MS: u64 = 10_000;
@@ -24,18 +22,8 @@ const GOOD_FROM: f32 = 0.85;
 /// All of the page.
 #[derive(Debug, Clone)]
 pub struct WalkPage {
-    /// Of which store.
-    pub store: StoreId,
-    /// The store's name.
-    pub store_name: String,
-    /// In which words.
-    pub texts: Texts,
-    /// The session's token, for the forms.
-    pub csrf: String,
-    /// The manager's first name.
-    pub staff_name: String,
-    /// This page in the other language.
-    pub other_lang_href: String,
+    /// What stands above it.
+    pub lintel: Lintel,
     /// What came of the last tap, if there is something to say.
     pub said: Option<String>,
     /// How far it is.
@@ -103,27 +91,20 @@ pub struct PairView {
 /// The whole page.
 pub fn render_walk(page: &WalkPage, now_ms: u64) -> Result<String, RenderError> {
     let template = WalkTemplate {
-        t: &page.texts,
+        t: &page.lintel.texts,
         page,
         now_ms,
-        words: script_words(&page.texts, &SCRIPT_WORDS),
-        walking: Markup(render_walking(
-            &page.texts,
-            &page.store,
-            &page.csrf,
-            &page.view,
-        )?),
+        words: script_words(&page.lintel.texts, &SCRIPT_WORDS),
+        walking: Markup(render_walking(&page.lintel, &page.view)?),
     };
     render("walk", &template)
 }
 
 /// All that changes on it, for an `event: walk`.
-pub fn render_walking(
-    texts: &Texts,
-    store: &StoreId,
-    csrf: &str,
-    view: &WalkView,
-) -> Result<String, RenderError> {
+pub fn render_walking(lintel: &Lintel, view: &WalkView) -> Result<String, RenderError> {
+    let Lintel {
+        texts, store, csrf, ..
+    } = lintel;
     let (mut zones, mut unheard, mut standing) = (Vec::new(), false, false);
     if let WalkView::Going { zones: all } = view {
         unheard = all

@@ -46,6 +46,11 @@ pub(crate) fn tests() -> Vec<Trial> {
             map_names_nobody,
         ),
         test(
+            "the_map_lists_no_visit_that_is_kept_for_an_order_alone",
+            &[],
+            map_leaves_out_arrivals,
+        ),
+        test(
             "a_calibration_walk_goes_live_and_leaves_nothing_of_the_walker",
             &[],
             walk_goes_live,
@@ -406,6 +411,34 @@ async fn map_names_nobody() -> anyhow::Result<()> {
             !body.contains("//fonts") && !body.contains("https://"),
             "{body}"
         );
+    }
+    Ok(())
+}
+
+async fn map_leaves_out_arrivals() -> anyhow::Result<()> {
+    let collects = Consent {
+        arrival: true,
+        ..Consent::NONE
+    };
+    let (mut floor, [anna, bea]) = Floor::open([("anna", Consent::ALL), ("bea", collects)]).await?;
+    let order = json!({
+        "external_id": "1042-7731", "store": "kade-9", "customer": bea.customer,
+        "lines": [{ "sku": "LAMP-BOOG", "quantity": 1 }], "state": "ready", "code": "7419",
+    });
+    let _: Nothing = floor.rig.stack.api.post("/v1/orders", &order).await?;
+    for who in [&anna, &bea] {
+        floor.heard(who, 20).await?;
+    }
+    let visits: Value = floor.rig.stack.api.get("/v1/stores/kade-9/visits").await?;
+    let visits = visits["items"].as_array().context("visits")?;
+    anyhow::ensure!(visits.len() == 2, "{visits:#?}");
+    let noor = floor.manager().await?;
+    let page = floor.page("/manage/kade-9/map", &noor).await?;
+    for visit in visits {
+        let id = visit["visit"].as_str().context("an id")?;
+        let agreed_to_more = visit["customer"] == json!(anna.customer);
+        let listed = page.body.contains(&format!("/visits/{id}"));
+        anyhow::ensure!(listed == agreed_to_more, "{visit:#}: {}", page.body);
     }
     Ok(())
 }

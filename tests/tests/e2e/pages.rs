@@ -182,19 +182,26 @@ async fn log_in(page: &Page, login: &str, password: &str) -> anyhow::Result<()> 
 
 /// A phone has heard a zone's shelf beacon for the last seconds, from two metres.
 async fn report(store: &StoreId, phone: &Phone, zone: &str) -> anyhow::Result<()> {
-    let plan = Plan::kade_9();
-    let beacon = plan.beacons().find(|(a, _)| a.zone.as_str() == zone);
-    let (_, frame) = beacon.with_context(|| format!("no beacon in {zone}"))?;
-    let beacon = frame.transmitter().context("a beacon that names nobody")?;
-    let now_ms = now_ms();
-    let heard = |seconds_ago: u64| AppSighting {
-        beacon,
-        heard_first_ms: now_ms - seconds_ago * 1_000 - 900,
-        heard_last_ms: now_ms - seconds_ago * 1_000,
-        count: 9,
-        rssi_dbm_median: -70,
-    };
-    let heard: Vec<AppSighting> = (1..=5).rev().map(heard).collect();
+    report_all(store, phone, &[(zone, -70)]).await
+}
+
+/// A phone has heard the shelf beacons of some zones for the last seconds.
+async fn report_all(store: &StoreId, phone: &Phone, zones: &[(&str, i8)]) -> anyhow::Result<()> {
+    let (plan, now_ms) = (Plan::kade_9(), now_ms());
+    let mut heard = Vec::new();
+    for (zone, rssi_dbm) in zones {
+        let beacon = plan.beacons().find(|(a, _)| a.zone.as_str() == *zone);
+        let (_, frame) = beacon.with_context(|| format!("no beacon in {zone}"))?;
+        let beacon = frame.transmitter().context("a beacon that names nobody")?;
+        heard.extend((1..=5).map(|seconds_ago| AppSighting {
+            beacon,
+            heard_first_ms: now_ms - seconds_ago * 1_000 - 900,
+            heard_last_ms: now_ms - seconds_ago * 1_000,
+            count: 9,
+            rssi_dbm_median: *rssi_dbm,
+        }));
+    }
+    heard.sort_by_key(|seen| seen.heard_last_ms);
     let report = phone.report(now_ms, store, &heard);
     let reported = phone.send_report(&report).await?;
     anyhow::ensure!(reported.ignored == 0, "{reported:?}");

@@ -192,7 +192,7 @@ fn the_page_offers_only_pages_that_exist_and_what_the_stream_sends() {
             "/manage/kade-9/fleet"
         ]
     );
-    let sent = render_devices(&page.texts, &page.devices, NOW_MS).unwrap();
+    let sent = render_devices(&page.lintel.texts, &page.devices, NOW_MS).unwrap();
     assert!(html.contains(&sent));
     assert!(!sent.contains("<button"), "{sent}");
 }

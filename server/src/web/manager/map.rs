@@ -6,23 +6,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-    response::{Response, sse::Event},
-};
+use axum::{http::StatusCode, response::Response};
 use engine::{
     StoreMap,
     input::{Area, Place},
 };
-use protocol::{AnchorId, StoreId, ZoneId};
+use protocol::{AnchorId, ZoneId};
 
-use super::{BEACONS_SHOWN, entered};
+use super::{BEACONS_SHOWN, Desk};
 use crate::{
-    api::{App, access::Staff, problem::Problem, sse},
+    api::problem::Problem,
     clock,
     fleet::state::{BeaconState, GatewayState},
-    localtime::{self, local_day},
+    localtime::local_day,
     store::{
         StoreError,
         beacons::{self, BeaconRow, GatewayRow},
@@ -32,12 +28,12 @@ use crate::{
         visits,
     },
     web::{
-        i18n::Texts,
+        i18n::Lang,
         map::{
             AnchorState, AnchorView, FloorView, MapPage, VisitLine, ZoneView, render_floor,
             render_map,
         },
-        routes::{Asked, PageError, answer},
+        routes::PageError,
         visit::ZoneNames,
     },
 };
@@ -48,38 +44,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A beacon that a phone heard so shortly ago sends, whether or not a gateway is near enough.
 const PHONES_HEAR_MS: u64 = 10 * 60_000;
 
-pub(in crate::web) async fn map(
-    State(app): State<App>,
-    asked: Asked,
-    staff: Result<Staff, Problem>,
-    Path(store): Path<StoreId>,
-) -> Response {
-    answer(&asked, async {
-        let staff = entered(staff, &store)?;
-        let html = draw(&app, &asked, &staff, &store).await?;
-        Ok(asked.page(&app, StatusCode::OK, html))
-    })
-    .await
+pub(in crate::web) async fn map(desk: Desk) -> Response {
+    desk.answer(StatusCode::OK, draw(&desk).await)
 }
 
-async fn draw(
-    app: &App,
-    asked: &Asked,
-    staff: &Staff,
-    store: &StoreId,
-) -> Result<String, PageError> {
-    let of = store.clone();
-    let row = app.readers.read(move |db| shop::store(db, &of)).await?;
-    let (lang, now_ms) = (asked.lang(), clock::now_ms());
-    let texts = Texts::new(lang, localtime::zone(&row.timezone));
+async fn draw(desk: &Desk) -> Result<String, PageError> {
+    let now_ms = clock::now_ms();
     let page = MapPage {
-        store: store.clone(),
-        store_name: row.name,
-        floor: floor(app, store, &texts, now_ms).await?,
-        texts,
-        csrf: staff.csrf.clone(),
-        staff_name: staff.row.name.clone(),
-        other_lang_href: asked.other_lang_href(lang),
+        floor: floor(desk, now_ms).await?,
+        lintel: desk.lintel.clone(),
     };
     Ok(render_map(&page, now_ms)?)
 }
@@ -95,13 +68,9 @@ struct Rows {
     visits: Vec<VisitRow>,
 }
 
-async fn floor(
-    app: &App,
-    store: &StoreId,
-    texts: &Texts,
-    now_ms: u64,
-) -> Result<FloorView, Problem> {
-    let (of, zone) = (store.clone(), texts.zone_name().to_owned());
+async fn floor(desk: &Desk, now_ms: u64) -> Result<FloorView, Problem> {
+    let (app, store) = (&desk.app, &desk.lintel.store);
+    let (of, zone) = (store.clone(), desk.lintel.texts.zone_name().to_owned());
     let rows = app
         .readers
         .read(move |db| {
@@ -126,7 +95,7 @@ async fn floor(
             *state = state.as_phones_hear();
         }
     }
-    Ok(view(rows, &map, &states, texts))
+    Ok(view(rows, &map, &states, desk.lintel.texts.lang))
 }
 
 /// How each anchor does.
@@ -158,9 +127,9 @@ fn view(
     rows: Rows,
     map: &StoreMap,
     states: &BTreeMap<AnchorId, AnchorState>,
-    texts: &Texts,
+    lang: Lang,
 ) -> FloorView {
-    let names = ZoneNames::new(rows.zones.clone(), texts.lang);
+    let names = ZoneNames::new(rows.zones.clone(), lang);
     let mut zones: Vec<(ZoneId, ZoneView)> = rows
         .zones
         .into_keys()
@@ -223,60 +192,12 @@ fn visit_line(row: &VisitRow, names: &ZoneNames) -> VisitLine {
     }
 }
 
-pub(in crate::web) async fn map_events(
-    State(app): State<App>,
-    asked: Asked,
-    staff: Result<Staff, Problem>,
-    Path(store): Path<StoreId>,
-) -> Response {
-    answer(&asked, async {
-        entered(staff, &store)?;
-        let of = store.clone();
-        let row = app.readers.read(move |db| shop::store(db, &of)).await?;
-        let texts = Texts::new(asked.lang(), localtime::zone(&row.timezone));
-        Ok(sse::stream(move |writer| follow(app, store, texts, writer)))
-    })
-    .await
+pub(in crate::web) async fn events(desk: Desk) -> Response {
+    desk.follow("map", LOOK_EVERY, |desk| Box::pin(now(desk)))
 }
 
-/// Sends the floor whenever it looks different from what was sent.
-async fn follow(
-    app: App,
-    store: StoreId,
-    texts: Texts,
-    writer: sse::Writer,
-) -> Result<(), sse::Gone> {
-    let mut shutdown = app.shutdown.clone();
-    let mut heartbeat = tokio::time::interval(sse::HEARTBEAT);
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sent = String::new();
-    loop {
-        tokio::select! {
-            _ = look.tick() => {
-                if let Some(html) = now(&app, &store, &texts).await
-                    && html != sent
-                {
-                    let data = serde_json::json!({ "html": html }).to_string();
-                    writer.send(Event::default().event("map").data(data)).await?;
-                    sent = html;
-                }
-            }
-            _ = heartbeat.tick() => writer.heartbeat().await?,
-            _ = shutdown.changed() => return Ok(()),
-        }
-    }
-}
-
-/// The floor as it looks now. None: the cause is in the log, and the page keeps what it has.
-async fn now(app: &App, store: &StoreId, texts: &Texts) -> Option<String> {
+async fn now(desk: &Desk) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
-    let view = floor(app, store, texts, now_ms).await.ok()?;
-    match render_floor(texts, store, &view, now_ms) {
-        Ok(html) => Some(html),
-        Err(error) => {
-            tracing::error!(%error, "the map page could not be told");
-            None
-        }
-    }
+    let floor = floor(desk, now_ms).await?;
+    Ok(render_floor(&desk.lintel, &floor, now_ms)?)
 }

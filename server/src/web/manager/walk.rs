@@ -8,32 +8,26 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Form,
-    extract::{Path, State},
     http::StatusCode,
-    response::{IntoResponse, Redirect, Response, sse::Event},
+    response::{IntoResponse, Redirect, Response},
 };
 use protocol::{AnchorId, StoreId, ZoneId};
 use serde::Deserialize;
 
-use super::entered;
+use super::Desk;
 use crate::{
-    api::{
-        App,
-        access::{Staff, check_csrf},
-        problem::Problem,
-        sse,
-    },
-    clock, localtime,
+    api::{access::check_csrf, problem::Problem},
+    clock,
     pipeline::Txn,
     store::{
         StoreError, people, plan,
-        shop::{self, Names, StoreRow},
+        shop::{self, Names},
         walk::{self, WalkRow},
     },
     survey::{self, Findings},
     web::{
         i18n::Texts,
-        routes::{Asked, PageError, answer},
+        routes::PageError,
         visit::ZoneNames,
         walk::{DoneView, PairView, StoodView, WalkPage, WalkView, render_walk, render_walking},
     },
@@ -42,39 +36,16 @@ use crate::{
 /// How often an open page looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-pub(in crate::web) async fn walk(
-    State(app): State<App>,
-    asked: Asked,
-    staff: Result<Staff, Problem>,
-    Path(store): Path<StoreId>,
-) -> Response {
-    answer(&asked, async {
-        let staff = entered(staff, &store)?;
-        let html = draw(&app, &asked, &staff, &store, None).await?;
-        Ok(asked.page(&app, StatusCode::OK, html))
-    })
-    .await
+pub(in crate::web) async fn walk(desk: Desk) -> Response {
+    desk.answer(StatusCode::OK, draw(&desk, None).await)
 }
 
-async fn draw(
-    app: &App,
-    asked: &Asked,
-    staff: &Staff,
-    store: &StoreId,
-    said: Option<Said>,
-) -> Result<String, PageError> {
-    let (row, rows) = read(app, store).await?;
-    let (lang, now_ms) = (asked.lang(), clock::now_ms());
-    let texts = Texts::new(lang, localtime::zone(&row.timezone));
+async fn draw(desk: &Desk, said: Option<Said>) -> Result<String, PageError> {
+    let now_ms = clock::now_ms();
     let page = WalkPage {
-        store: store.clone(),
-        store_name: row.name,
-        csrf: staff.csrf.clone(),
-        staff_name: staff.row.name.clone(),
-        other_lang_href: asked.other_lang_href(lang),
-        said: said.map(|said| said.words(&texts)),
-        view: view(&rows, &texts, now_ms),
-        texts,
+        said: said.map(|said| said.words(&desk.lintel.texts)),
+        view: look(desk, now_ms).await?,
+        lintel: desk.lintel.clone(),
     };
     Ok(render_walk(&page, now_ms)?)
 }
@@ -87,24 +58,23 @@ struct Rows {
     used_zones: Option<u32>,
 }
 
-async fn read(app: &App, store: &StoreId) -> Result<(StoreRow, Rows), Problem> {
-    let (of, now_ms) = (store.clone(), clock::now_ms());
-    let read = app.readers.read(move |db| {
+async fn look(desk: &Desk, now_ms: u64) -> Result<WalkView, Problem> {
+    let of = desk.lintel.store.clone();
+    let rows = desk.app.readers.read(move |db| {
         let mut used: Vec<ZoneId> = plan::surveyed(db, &of)?
             .into_iter()
             .map(|found| found.zone)
             .collect();
         used.sort_unstable();
         used.dedup();
-        let rows = Rows {
+        Ok(Rows {
             zones: shop::zone_names(db, &of)?,
             anchors: anchor_ids(db, &of)?,
             walk: walk::walk(db, &of, now_ms)?,
             used_zones: (!used.is_empty()).then(|| u32::try_from(used.len()).unwrap_or(u32::MAX)),
-        };
-        Ok((shop::store(db, &of)?, rows))
+        })
     });
-    Ok(read.await?)
+    Ok(view(&rows.await?, &desk.lintel.texts, now_ms))
 }
 
 fn anchor_ids(db: &rusqlite::Connection, store: &StoreId) -> Result<Vec<AnchorId>, StoreError> {
@@ -192,33 +162,28 @@ pub(in crate::web) struct WalkForm {
     external_id: String,
 }
 
-pub(in crate::web) async fn act(
-    State(app): State<App>,
-    asked: Asked,
-    staff: Result<Staff, Problem>,
-    Path(store): Path<StoreId>,
-    Form(form): Form<WalkForm>,
-) -> Response {
-    answer(&asked, async {
-        let staff = entered(staff, &store)?;
-        check_csrf(&form.csrf, &staff.csrf)?;
-        let of = store.clone();
-        let said = app.pipeline.write(move |txn| {
-            match tapped(txn, &of, &form) {
-                // Two managers with one walk: whoever is second sees how it stands.
-                Err(StoreError::Conflict(_)) => Ok(Some(Said::Changed)),
-                other => other,
-            }
-        });
-        match said.await? {
-            None => Ok(Redirect::to(&format!("/manage/{store}/walk")).into_response()),
-            said => {
-                let html = draw(&app, &asked, &staff, &store, said).await?;
-                Ok(asked.page(&app, StatusCode::CONFLICT, html))
-            }
+pub(in crate::web) async fn act(desk: Desk, Form(form): Form<WalkForm>) -> Response {
+    match tap(&desk, form).await {
+        Ok(None) => {
+            let store = &desk.lintel.store;
+            Redirect::to(&format!("/manage/{store}/walk")).into_response()
         }
-    })
-    .await
+        Ok(said) => desk.answer(StatusCode::CONFLICT, draw(&desk, said).await),
+        Err(problem) => desk.answer(problem.status(), Err(problem.into())),
+    }
+}
+
+async fn tap(desk: &Desk, form: WalkForm) -> Result<Option<Said>, Problem> {
+    check_csrf(&form.csrf, &desk.lintel.csrf)?;
+    let of = desk.lintel.store.clone();
+    let said = desk.app.pipeline.write(move |txn| {
+        match tapped(txn, &of, &form) {
+            // Two managers with one walk: whoever is second sees how it stands.
+            Err(StoreError::Conflict(_)) => Ok(Some(Said::Changed)),
+            other => other,
+        }
+    });
+    Ok(said.await?)
 }
 
 fn tapped(txn: &mut Txn<'_>, store: &StoreId, form: &WalkForm) -> Result<Option<Said>, StoreError> {
@@ -279,51 +244,11 @@ fn go_live(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {
     txn.layout_changed(store)
 }
 
-pub(in crate::web) async fn events(
-    State(app): State<App>,
-    asked: Asked,
-    staff: Result<Staff, Problem>,
-    Path(store): Path<StoreId>,
-) -> Response {
-    answer(&asked, async {
-        let staff = entered(staff, &store)?;
-        let (row, _) = read(&app, &store).await?;
-        let texts = Texts::new(asked.lang(), localtime::zone(&row.timezone));
-        Ok(sse::stream(move |writer| {
-            follow(app, store, staff.csrf, texts, writer)
-        }))
-    })
-    .await
+pub(in crate::web) async fn events(desk: Desk) -> Response {
+    desk.follow("walk", LOOK_EVERY, |desk| Box::pin(now(desk)))
 }
 
-/// Sends the walk whenever it looks different from what was sent.
-async fn follow(
-    app: App,
-    store: StoreId,
-    csrf: String,
-    texts: Texts,
-    writer: sse::Writer,
-) -> Result<(), sse::Gone> {
-    let mut shutdown = app.shutdown.clone();
-    let mut heartbeat = tokio::time::interval(sse::HEARTBEAT);
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sent = String::new();
-    loop {
-        tokio::select! {
-            _ = look.tick() => {
-                let read = read(&app, &store).await.ok();
-                let view = read.map(|(_, rows)| view(&rows, &texts, clock::now_ms()));
-                let html = view.and_then(|v| render_walking(&texts, &store, &csrf, &v).ok());
-                // What failed is in the log; the page keeps what it has.
-                if let Some(html) = html.filter(|html| *html != sent) {
-                    let data = serde_json::json!({ "html": html }).to_string();
-                    writer.send(Event::default().event("walk").data(data)).await?;
-                    sent = html;
-                }
-            }
-            _ = heartbeat.tick() => writer.heartbeat().await?,
-            _ = shutdown.changed() => return Ok(()),
-        }
-    }
+async fn now(desk: &Desk) -> Result<String, PageError> {
+    let view = look(desk, clock::now_ms()).await?;
+    Ok(render_walking(&desk.lintel, &view)?)
 }

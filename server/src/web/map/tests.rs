@@ -1,12 +1,11 @@
 use super::*;
 use crate::web::{
-    fixtures::{NOW_MS, floor, map, texts},
+    fixtures::{NOW_MS, floor, lintel, map},
     i18n::Lang,
 };
 
 fn html(floor: &FloorView) -> String {
-    let store = "kade-9".parse().unwrap();
-    render_floor(&texts(Lang::Nl), &store, floor, NOW_MS).unwrap()
+    render_floor(&lintel(Lang::Nl), floor, NOW_MS).unwrap()
 }
 
 /// What follows an attribute up to the end of a row or a group.
@@ -50,15 +49,29 @@ fn the_fullest_zone_is_the_brightest_and_three_people_are_no_crowd() {
 }
 
 #[test]
+fn a_zone_with_light_in_it_is_never_said_to_be_empty() {
+    let mut view = floor(Lang::Nl, true);
+    view.zones[1].people = 0.45;
+    view.zones[2].people = 1.0;
+    let html = html(&view);
+    assert!(html.contains("style=\"--part:0.16\" data-zone=\"entree\""));
+    let row = part(&html, "<tr data-key=\"entree\"", "</tr>");
+    assert!(row.contains("misschien iemand"), "{row}");
+}
+
+#[test]
 fn an_anchor_that_takes_no_part_says_so_with_a_word_and_a_shape() {
     let html = html(&floor(Lang::Nl, true));
-    let desk = part(&html, "<title>desk", "</g>");
+    let desk = part(&html, "<title>desk", "</g></g>");
     for shape in ["gateway-off", "class=\"cross\"", ">desk: stil</text>"] {
         assert!(desk.contains(shape), "{shape}: {desk}");
     }
-    let door = part(&html, "<title>door", "</g>");
+    // In a hand there is no room for its name.
+    let on_phone = part(desk, "label on-phone", "</g>");
+    assert!(on_phone.contains(">stil</text>"), "{desk}");
+    let door = part(&html, "<title>door", "</g></g>");
     assert!(
-        !door.contains("cross") && door.contains(">0</text>"),
+        !door.contains("cross") && door.contains(">0</text>") && !door.contains("on-phone"),
         "{door}"
     );
     let row = part(&html, "data-anchor=\"desk\"", "</tr>");

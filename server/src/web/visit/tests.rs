@@ -5,7 +5,7 @@ use crate::web::fixtures::{change, texts, visit};
 
 fn told(lang: Lang, changes: Vec<ChangeRow>, here: bool) -> Vec<Told> {
     let page = visit(lang, None, changes);
-    tell(&page.texts, &page.zones, &page.changes, here)
+    tell(&page.lintel.texts, &page.zones, &page.changes, here)
 }
 
 #[test]

@@ -1,12 +1,11 @@
 use super::*;
 use crate::web::{
-    fixtures::{texts, walk, walk_done, walk_going},
+    fixtures::{lintel, walk, walk_done, walk_going},
     i18n::Lang,
 };
 
 fn html(lang: Lang, view: &WalkView) -> String {
-    let store = "kade-9".parse().unwrap();
-    render_walking(&texts(lang), &store, "token", view).unwrap()
+    render_walking(&lintel(lang), view).unwrap()
 }
 
 #[test]

@@ -8,7 +8,6 @@ mod count;
 
 use std::{hint::black_box, io::Write, path::PathBuf, time::Instant};
 
-use anyhow::Context;
 use engine::presence::{
     filter::{Filter, Heard, Scratch},
     geometry,
@@ -17,7 +16,7 @@ use engine::presence::{
 };
 use protocol::{CustomerId, RadioId};
 
-use crate::plot::{Line, svg};
+use crate::plot::{Line, lines};
 
 const ZONES: [u16; 5] = [5, 10, 20, 30, 40];
 const ANCHORS: [u16; 4] = [4, 12, 24, 48];
@@ -78,13 +77,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let asked = all.clone().map(|at| line(at, true, &Cost::asked));
     let memory: Vec<Line> = measured.chain(asked).collect();
     let title = "Memory of one customer; dashed: 200 + 4 zones + 12 anchors";
-    let chart = svg(title, "zones", "bytes", &memory);
     let path = args.out.join("presence-memory.svg");
-    std::fs::write(&path, chart).with_context(|| format!("write {}", path.display()))?;
+    lines(&path, title, ("zones", "bytes"), &memory)?;
     let time: Vec<Line> = all.map(|at| line(at, false, &|c| c.ns)).collect();
-    let chart = svg("Time of one sighting on one core", "zones", "ns", &time);
-    let path = args.out.join("presence-cost.svg");
-    std::fs::write(&path, chart).with_context(|| format!("write {}", path.display()))
+    let (path, title) = (
+        args.out.join("presence-cost.svg"),
+        "Time of one sighting on one core",
+    );
+    lines(&path, title, ("zones", "ns"), &time)
 }
 
 impl Cost {

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use crate::{
     ears::{Ears, LOOK_MS, Told},
-    interval::{Figure, quantile},
+    figures::{Figure, quantile},
 };
 use people::{Person, arrives, leaves, passes, stays};
 

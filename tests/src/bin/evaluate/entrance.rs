@@ -14,8 +14,8 @@ use anyhow::Context;
 use engine::presence::walk::{Sighting, Stand, Walk, answers_on, areas, settings};
 
 use crate::{
-    figures::{Figure, resample},
-    sightings::Table,
+    figures::{Figure, resample, weighed},
+    table,
 };
 
 /// What others made of this recording is told for windows of this length.
@@ -69,15 +69,10 @@ pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
         eprintln!("{name} {zone:12} rows {row:.2}, windows {window:.2}, followed {all:.2}");
         tallies.push(tally);
     }
-    let figures: [Figure; 3] = resample(tallies.len(), |times| {
-        let sum = |of: &dyn Fn(&Tally) -> f64| -> f64 {
-            tallies
-                .iter()
-                .zip(times)
-                .map(|(t, times)| of(t) * times)
-                .sum()
-        };
-        std::array::from_fn(|n| sum(&|t| t[n].1) / sum(&|t| t[n].0))
+    let figures: [Figure; 3] = resample(&[tallies.len()], |times| {
+        std::array::from_fn(|n| {
+            weighed(&tallies, times, |t| t[n].1) / weighed(&tallies, times, |t| t[n].0)
+        })
     });
     eprintln!("right, each row by itself: {}", figures[0]);
     eprintln!("right, windows of 10 s by themselves: {}", figures[1]);
@@ -109,10 +104,8 @@ impl Tag {
 }
 
 fn read(path: &Path) -> anyhow::Result<(BTreeMap<String, Tag>, Vec<String>)> {
-    let table = Table::open(path)?;
-    let [name, area, time, one, two] =
-        table.columns(["name", "locationStatus", "timestamp", "rssiOne", "rssiTwo"])?;
-    let rows = table.rows(|line| {
+    let columns = ["name", "locationStatus", "timestamp", "rssiOne", "rssiTwo"];
+    let rows = table::read(path, columns, |line, [name, area, time, one, two]| {
         let strengths = [line.strength(one)?, line.strength(two)?];
         Ok((
             line.word(name)?,

@@ -1,65 +1,157 @@
-//! Figures: areas under curves, intervals, and a diagram of how far to trust a probability.
+//! Figures: shares, areas under curves, quantiles, and intervals of all of them.
 //!
-//! In: scores, probabilities, truth. Out: numbers, and one SVG.
-//! Invariant: the same seed draws the same; units that are drawn are people, walks or pairs, never
-//! seconds, which depend on one another.
+//! In: units, scores, probabilities, truth. Out: numbers.
+//! Promises: the same units give the same interval.
+//! Invariant: units that are drawn are people, walks, visits or pairs, never seconds, which depend on
+//! one another; what a unit is, is not known here.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt;
 
-use anyhow::Context;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
 /// Resamplings for an interval.
-pub(crate) const RESAMPLINGS: usize = 2_000;
+const RESAMPLINGS: usize = 2_000;
+
+/// From here on an answer counts as sure.
+const SURE: f32 = 0.9;
 
 /// A figure with the middle 95 % of what resampling gives (Efron 1979).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Figure {
     pub(crate) value: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
 }
 
-impl std::fmt::Display for Figure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.3} [{:.3}, {:.3}]", self.value, self.low, self.high)
-    }
-}
-
-/// Figures of a sample of `units`, and of resamplings of it; `of` gets how often each unit is in.
+/// Figures of a sample, and of resamplings of it. `groups` says how many units each group has,
+/// since units are drawn from their own; `of` gets how often each unit is in.
 pub(crate) fn resample<const N: usize>(
-    units: usize,
+    groups: &[usize],
     of: impl Fn(&[f64]) -> [f64; N],
 ) -> [Figure; N] {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut draws = vec![Vec::with_capacity(RESAMPLINGS); N];
+    let units: usize = groups.iter().sum();
     for _ in 0..RESAMPLINGS {
         let mut times = vec![0.0; units];
-        for _ in 0..units {
-            times[random.random_range(0..units)] += 1.0;
+        let mut from = 0;
+        for &group in groups {
+            for _ in 0..group {
+                times[from + random.random_range(0..group)] += 1.0;
+            }
+            from += group;
         }
         for (draw, figure) in draws.iter_mut().zip(of(&times)) {
             // A draw in which nothing can be told, as one without any answer, tells nothing.
-            if figure.is_finite() {
+            if !figure.is_nan() {
                 draw.push(figure);
             }
         }
     }
     let values = of(&vec![1.0; units]);
-    std::array::from_fn(|n| {
-        let draw = &mut draws[n];
-        draw.sort_by(f64::total_cmp);
-        let at = |q: f64| {
-            let last = draw.len().saturating_sub(1);
-            draw.get((q * last as f64).round() as usize).copied()
-        };
-        Figure {
-            value: values[n],
-            low: at(0.025).unwrap_or(f64::NAN),
-            high: at(0.975).unwrap_or(f64::NAN),
+    std::array::from_fn(|n| Figure::between(values[n], &mut draws[n]))
+}
+
+impl Figure {
+    fn between(value: f64, draws: &mut [f64]) -> Self {
+        draws.sort_by(f64::total_cmp);
+        let last = draws.len().saturating_sub(1) as f64;
+        let at = |q: f64| draws.get((q * last) as usize).copied().unwrap_or(f64::NAN);
+        Self {
+            value,
+            low: at(0.025),
+            high: at(0.975),
         }
-    })
+    }
+
+    /// One figure of units that are of one group.
+    pub(crate) fn of<U>(units: &[U], figure: impl Fn(&[&U]) -> f64) -> Self {
+        let drawn = |times: &[f64]| -> Vec<&U> {
+            let each = units.iter().zip(times);
+            each.flat_map(|(unit, n)| std::iter::repeat_n(unit, *n as usize))
+                .collect()
+        };
+        let [one] = resample(&[units.len()], |times| [figure(&drawn(times))]);
+        one
+    }
+
+    /// A share of few or none: Clopper and Pearson's (1934) upper end by its Poisson limit, since
+    /// resampling sees no spread where nothing happened.
+    pub(crate) fn rare(events: f64, of: f64) -> Self {
+        // Half of a chi-square's 97.5 % with 2 (n + 1) degrees of freedom, by Wilson and Hilferty (1931).
+        let upper = |n: f64| n * (1.0 - 1.0 / (9.0 * n) + 1.96 / (3.0 * n.sqrt())).powi(3);
+        let lower = |n: f64| n * (1.0 - 1.0 / (9.0 * n) - 1.96 / (3.0 * n.sqrt())).powi(3);
+        Self {
+            value: events / of,
+            low: if events > 0.0 {
+                lower(events) / of
+            } else {
+                0.0
+            },
+            high: upper(events + 1.0) / of,
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} [{:.3}, {:.3}]", self.value, self.low, self.high)
+    }
+}
+
+/// The sum of something over all units, each as often as it was drawn.
+pub(crate) fn weighed<U>(units: &[U], times: &[f64], of: impl Fn(&U) -> f64) -> f64 {
+    units.iter().zip(times).map(|(unit, n)| n * of(unit)).sum()
+}
+
+/// Answers of one unit: all, those that are right, those that are sure.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    all: f64,
+    right: f64,
+    sure: f64,
+    sure_right: f64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, p: f32, right: bool) {
+        let one = |is: bool| f64::from(u8::from(is));
+        self.all += 1.0;
+        self.right += one(right);
+        self.sure += one(p >= SURE);
+        self.sure_right += one(p >= SURE && right);
+    }
+
+    pub(crate) fn sum(tallies: &[Self], times: &[f64]) -> Self {
+        let sum = |of: fn(&Self) -> f64| weighed(tallies, times, of);
+        Self {
+            all: sum(|t| t.all),
+            right: sum(|t| t.right),
+            sure: sum(|t| t.sure),
+            sure_right: sum(|t| t.sure_right),
+        }
+    }
+
+    /// Share that is right, share that is sure, right among those.
+    pub(crate) fn shares(&self) -> [f64; 3] {
+        [
+            self.right / self.all,
+            self.sure / self.all,
+            self.sure_right / self.sure,
+        ]
+    }
+}
+
+/// The value below which a share of all lie; infinite where so many never came.
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (share * values.len() as f64).ceil() as usize;
+    values
+        .get(at.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
 }
 
 /// The order in which [`auc`] reads scores: computed once, used for each resampling.
@@ -112,61 +204,4 @@ pub(crate) fn print_bars(bars: &Bars) {
     for (n, p, right) in bars.iter().filter(|bar| bar.0 > 0.0) {
         eprintln!("{:.3} {n:6} {:.3}", p / n, right / n);
     }
-}
-
-/// A reliability diagram (DeGroot and Fienberg 1983): what was said against what was right; the
-/// area of a dot is its share of the answers.
-pub(crate) fn plot(path: &Path, title: &str, sets: &[(&str, Bars)]) -> anyhow::Result<()> {
-    const INKS: [&str; 4] = ["#1f6f8b", "#c8553d", "#5a7d2a", "#7b4b94"];
-    let (x, y) = (|p: f64| 60.0 + 360.0 * p, |p: f64| 420.0 - 360.0 * p);
-    let mut svg = String::from(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 620 480\" \
-         font-family=\"sans-serif\" font-size=\"13\">\n\
-         <rect width=\"620\" height=\"480\" fill=\"#fff\"/>\n",
-    );
-    writeln!(
-        svg,
-        "<text x=\"60\" y=\"32\" font-size=\"16\">{title}</text>"
-    )?;
-    for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let (x, y) = (x(tick), y(tick));
-        writeln!(svg, "<path d=\"M60 {y}H420M{x} 60V420\" stroke=\"#ddd\"/>")?;
-        writeln!(
-            svg,
-            "<text x=\"52\" y=\"{}\" text-anchor=\"end\">{tick}</text>",
-            y + 4.0
-        )?;
-        writeln!(
-            svg,
-            "<text x=\"{x}\" y=\"438\" text-anchor=\"middle\">{tick}</text>"
-        )?;
-    }
-    svg += "<path d=\"M60 420L420 60\" stroke=\"#888\" stroke-dasharray=\"4 4\"/>\n\
-            <text x=\"240\" y=\"462\" text-anchor=\"middle\">probability that was said</text>\n\
-            <text transform=\"translate(20 240) rotate(-90)\" text-anchor=\"middle\">share that \
-            was right</text>\n";
-    for (n, (name, bars)) in sets.iter().enumerate() {
-        let ink = INKS[n % INKS.len()];
-        let all: f64 = bars.iter().map(|bar| bar.0).sum();
-        for (count, p, right) in bars.iter().filter(|bar| bar.0 > 0.0) {
-            let (x, y, r) = (
-                x(p / count),
-                y(right / count),
-                2.0 + 22.0 * (count / all).sqrt(),
-            );
-            writeln!(
-                svg,
-                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{r:.1}\" fill=\"{ink}\" fill-opacity=\".55\"/>"
-            )?;
-        }
-        let y = 80 + 22 * n;
-        writeln!(
-            svg,
-            "<circle cx=\"440\" cy=\"{}\" r=\"6\" fill=\"{ink}\"/>",
-            y - 4
-        )?;
-        writeln!(svg, "<text x=\"454\" y=\"{y}\">{name}</text>")?;
-    }
-    svg += "</svg>\n";
-    std::fs::write(path, svg).with_context(|| format!("write {}", path.display()))
 }

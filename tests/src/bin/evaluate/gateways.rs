@@ -21,7 +21,10 @@ use protocol::RadioId;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::sightings::{self, Row};
+use crate::{
+    sightings::{self, Row},
+    table,
+};
 
 /// Phones that scan 20 s of every minute are unheard for 40 s as a rule; two such minutes without
 /// a sighting are silence.
@@ -108,18 +111,10 @@ pub(crate) fn run(
         }
         said.extend(answers);
     }
-    let mut csv =
-        csv::Writer::from_path(out).with_context(|| format!("write {}", out.display()))?;
-    csv.write_record(["tag_id", "ts_ms", "zone", "p"])?;
-    for s in &said {
-        csv.write_record([
-            &s.tag,
-            &s.ts_ms.to_string(),
-            &s.zone,
-            &format!("{:.4}", s.p),
-        ])?;
-    }
-    Ok(csv.flush()?)
+    let answers = said
+        .iter()
+        .map(|s| (s.tag.as_str(), s.ts_ms, s.zone.as_str(), s.p));
+    table::write(out, "tag_id", answers)
 }
 
 impl Plan {

@@ -1,6 +1,21 @@
 //! The engine's presence on recordings and on a simulated store: what the server runs is what is
 //! measured here.
 //!
+//! Each question has a room of its own:
+//!
+//! | room | what it answers |
+//! |---|---|
+//! | [`walk`] | In which zone is she, once the floor was walked? |
+//! | [`gateways`] | In which zone, if nobody walked it? [`scenes`] measures that answer. |
+//! | [`nearness`] | Who is within two metres of whom? [`till`]: and who visits the till? |
+//! | [`entrance`] | Is a tag inside, between the doors or outside? |
+//! | [`sim`] | In which zone of a simulated store, and how late is it said? |
+//! | [`door`] | Who comes in, who goes, who only passes by? |
+//! | [`cost`] | What does a customer take, in bytes and in time? |
+//!
+//! They share [`table`] (files of rows) and [`sightings`] (rows of recorded people), [`ears`] (what
+//! gateways tell), [`figures`] (shares, and intervals of them) and [`plot`] (charts).
+//!
 //! In: recordings in the layouts of the subcommands. Out: an answer a second as CSV, and figures on
 //! standard error. Invariant: an answer rests on what was heard up to its second, nothing later,
 //! and on no truth of the recording that it is about.
@@ -11,12 +26,12 @@ mod ears;
 mod entrance;
 mod figures;
 mod gateways;
-mod interval;
 mod nearness;
 mod plot;
 mod scenes;
 mod sightings;
 mod sim;
+mod table;
 mod till;
 mod walk;
 

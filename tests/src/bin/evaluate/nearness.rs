@@ -301,8 +301,8 @@ impl Scores<'_> {
             .map(|pair| (pairs[pair], people[pair.0], people[pair.1]))
             .collect();
         let [plain, odds, by_pair] =
-            resample(pairs.len(), |times| figures(&|row| times[own[row].0]));
-        let [_, _, by_person] = resample(people.len(), |times| {
+            resample(&[pairs.len()], |times| figures(&|row| times[own[row].0]));
+        let [_, _, by_person] = resample(&[people.len()], |times| {
             figures(&|row| times[own[row].1] * times[own[row].2])
         });
         eprintln!(

@@ -12,8 +12,9 @@ use std::{
 use engine::presence::confidence::Confidence;
 
 use crate::{
-    figures::{self, Bars},
+    figures::{self, Bars, Tally},
     gateways::{Assumed, Gateway, Id, Plan, Said, Scene, Zone},
+    plot,
     sightings::{self, Row, Seen},
 };
 
@@ -48,7 +49,7 @@ pub(crate) struct Case {
     pub(crate) truth: String,
 }
 
-pub(crate) fn run(dir: &Path, plot: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) fn run(dir: &Path, chart: Option<&Path>) -> anyhow::Result<()> {
     let mut answered = Vec::new();
     for name in RECORDINGS {
         answered.push(cases(
@@ -73,8 +74,8 @@ pub(crate) fn run(dir: &Path, plot: Option<&Path>) -> anyhow::Result<()> {
             .collect();
         eprintln!("  with the other's map: {}", map.join(", "));
     }
-    if let Some(plot) = plot {
-        figures::plot(plot, "A scene that nobody walked: zone by gateways", &sets)?;
+    if let Some(path) = chart {
+        plot::reliability(path, "A scene that nobody walked: zone by gateways", &sets)?;
     }
     Ok(())
 }
@@ -207,27 +208,16 @@ fn cut_out(still: &[(String, f32, f32)], cut: u64) -> (Plan, BTreeSet<String>) {
     (plan, chosen)
 }
 
-/// Share right, share at p >= 0.9, right among those.
-pub(crate) fn summary(cases: &[Case], weight: impl Fn(&str) -> f64) -> [f64; 3] {
-    let (mut all, mut right, mut sure, mut sure_right) = (0.0, 0.0, 0.0, 0.0);
-    for case in cases {
-        let weight = weight(&case.person);
-        let is_right = f64::from(u8::from(case.said.zone == case.truth));
-        let is_sure = f64::from(u8::from(case.said.p >= 0.9));
-        all += weight;
-        right += weight * is_right;
-        sure += weight * is_sure;
-        sure_right += weight * is_sure * is_right;
-    }
-    [right / all, sure / all, sure_right / sure]
-}
-
 fn report(name: &str, cases: &[Case]) -> Bars {
-    let people: BTreeSet<&str> = cases.iter().map(|c| c.person.as_str()).collect();
-    let number: BTreeMap<&str, usize> = people.into_iter().zip(0..).collect();
+    let mut people: BTreeMap<&str, Tally> = BTreeMap::new();
+    for case in cases {
+        let tally = people.entry(&case.person).or_default();
+        tally.add(case.said.p, case.said.zone == case.truth);
+    }
+    let people: Vec<Tally> = people.into_values().collect();
     let [right, sure, sure_right] =
-        figures::resample(number.len(), |times| summary(cases, |p| times[number[p]]));
-    eprintln!("{name}: {} seconds of {} people", cases.len(), number.len());
+        figures::resample(&[people.len()], |times| Tally::sum(&people, times).shares());
+    eprintln!("{name}: {} seconds of {} people", cases.len(), people.len());
     let none = |of: fn(&Case) -> &str| cases.iter().filter(|c| of(c) == "none").count();
     eprintln!(
         "  in no zone: {} in truth, {} said",

@@ -19,7 +19,7 @@ use firmware_sim::{plan::Point, rng::Seed};
 use protocol::{CustomerId, RadioId};
 use serde::Serialize;
 
-use crate::interval::{Figure, quantile};
+use crate::figures::{self, Figure, quantile, resample, weighed};
 use store::{Air, GRID, Store, Walker, ZONE_M, middle};
 
 /// Walkers in one store.
@@ -61,9 +61,7 @@ pub(crate) struct Args {
 #[derive(Debug, Default)]
 struct Tally {
     seconds: f64,
-    right: f64,
-    sure: f64,
-    sure_right: f64,
+    answers: figures::Tally,
     said: f64,
     said_right: f64,
     switches: f64,
@@ -203,10 +201,8 @@ fn follow(model: &Model, walker: &Walker, known_offset_db: f64) -> Tally {
         let right = answer.zone == Some(zone);
         tally.odds.push((answer.log_odds, right));
         tally.seconds += 1.0;
-        tally.right += one(right);
         // Being sure that she is in no zone is an answer too, and here a wrong one.
-        tally.sure += one(answer.p >= 0.9);
-        tally.sure_right += one(answer.p >= 0.9 && right);
+        tally.answers.add(answer.p, right);
         tally.said += one(answer.said.is_some());
         tally.said_right += one(answer.said == Some(zone));
         if answer.said.is_some() && answer.said != said_last {
@@ -253,11 +249,15 @@ fn surest(tallies: &[Tally]) -> f64 {
 
 fn row(gateways: usize, filter: &'static str, tallies: &[Tally]) -> Row {
     let share = |of: fn(&Tally) -> f64, all: fn(&Tally) -> f64| {
-        Figure::of(tallies, |tallies| {
-            let sum = |of: fn(&Tally) -> f64| tallies.iter().map(|t| of(t)).sum::<f64>();
-            sum(of) / sum(all).max(1.0)
-        })
+        let [share] = resample(&[tallies.len()], |times| {
+            [weighed(tallies, times, of) / weighed(tallies, times, all).max(1.0)]
+        });
+        share
     };
+    let answers: Vec<figures::Tally> = tallies.iter().map(|t| t.answers).collect();
+    let [right, sure, right_when_sure] = resample(&[answers.len()], |times| {
+        figures::Tally::sum(&answers, times).shares()
+    });
     let lags = |tallies: &[&Tally]| {
         tallies
             .iter()
@@ -267,12 +267,12 @@ fn row(gateways: usize, filter: &'static str, tallies: &[Tally]) -> Row {
     Row {
         gateways,
         filter,
-        sure: share(|t| t.sure, |t| t.seconds),
-        right_when_sure: share(|t| t.sure_right, |t| t.sure),
+        sure,
+        right_when_sure,
         surest: surest(tallies),
         said: share(|t| t.said, |t| t.seconds),
         right_when_said: share(|t| t.said_right, |t| t.said),
-        right: share(|t| t.right, |t| t.seconds),
+        right,
         switches: share(|t| t.switches, |t| t.true_switches),
         lag_s: Figure::of(tallies, |tallies| quantile(lags(tallies), 0.5)),
         lag_p90_s: quantile(lags(&tallies.iter().collect::<Vec<_>>()), 0.9),

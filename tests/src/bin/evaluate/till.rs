@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    figures::{Figure, resample},
+    figures::{Figure, resample, weighed},
     nearness::{AT_TILL, Crowd, Pairs, Weights, model},
     sightings::Seen,
 };
@@ -141,24 +141,20 @@ impl Times {
 
     pub(crate) fn report(&self, rule: &Rule) {
         let tallies = self.tallies(rule);
-        let weighed = |times: &[f64], of: fn(&Tally) -> f64| {
-            tallies
-                .iter()
-                .zip(times)
-                .map(|(t, n)| n * of(t))
-                .sum::<f64>()
+        let share = |times: &[f64], of: fn(&Tally) -> f64, all: fn(&Tally) -> f64| {
+            weighed(&tallies, times, of) / weighed(&tallies, times, all)
         };
-        let [precision, recall]: [Figure; 2] = resample(tallies.len(), |times| {
+        let [precision, recall]: [Figure; 2] = resample(&[tallies.len()], |times| {
             [
-                weighed(times, |t| t.right) / weighed(times, |t| t.said),
-                weighed(times, |t| t.found) / weighed(times, |t| t.truly),
+                share(times, |t| t.right, |t| t.said),
+                share(times, |t| t.found, |t| t.truly),
             ]
         });
         let all = vec![1.0; tallies.len()];
         eprintln!(
             "till: {} visits of 60 s in truth, {} said; {rule:?}",
-            weighed(&all, |t| t.truly),
-            weighed(&all, |t| t.said)
+            weighed(&tallies, &all, |t| t.truly),
+            weighed(&tallies, &all, |t| t.said)
         );
         eprintln!("  precision {precision}, recall {recall}");
         let median = |of: fn(&Tally) -> &Vec<f64>| {

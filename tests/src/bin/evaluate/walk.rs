@@ -4,19 +4,21 @@
 //! figures with intervals by resampling walks.
 //! Invariant: labels of test walks are read after the last answer is written, for figures alone.
 
-use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use anyhow::Context;
 use engine::presence::walk::{self, Sighting, Stand, Walk, WalkSettings};
-use flate2::read::GzDecoder;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use crate::figures::{self, Bars, RESAMPLINGS};
+use crate::{
+    figures::{self, Bars, Tally, resample},
+    plot, table,
+};
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 struct Split {
     floor: String,
     trace_id: String,
@@ -25,7 +27,7 @@ struct Split {
     end_ms: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Zone {
     floor: String,
     zone: String,
@@ -33,7 +35,7 @@ struct Zone {
     cy_m: f32,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug)]
 struct Heard {
     trace_id: String,
     ts_ms: u64,
@@ -41,7 +43,7 @@ struct Heard {
     rssi_dbm: f32,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug)]
 struct Label {
     trace_id: String,
     ts_ms: u64,
@@ -64,17 +66,15 @@ pub(crate) fn run(
     out: &Path,
     train_share: f64,
     folds: usize,
-    plot: Option<&Path>,
+    chart: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let splits: Vec<Split> = rows(open(dir, "split.csv")?)?;
-    let zones: Vec<Zone> = rows(open(dir, "zones.csv")?)?;
-    let heard = by_trace(rows(unzip(dir, "traces.csv.gz")?)?, |h: &Heard| &h.trace_id);
-    let floors: std::collections::BTreeSet<&str> = zones.iter().map(|z| z.floor.as_str()).collect();
+    let (splits, zones) = (splits(dir)?, zones(dir)?);
+    let heard = by_trace(heard(dir)?, |h: &Heard| &h.trace_id);
+    let floors: BTreeSet<&str> = zones.iter().map(|z| z.floor.as_str()).collect();
     let train: Vec<Split> = part(&splits, "train");
     let is_train = |id: &str| train.iter().any(|s| s.trace_id == id);
-    let labels: Vec<Label> = rows(unzip(dir, "labels.csv.gz")?)?;
-    let labels = by_trace(
-        labels
+    let known = by_trace(
+        labels(dir)?
             .into_iter()
             .filter(|l| is_train(&l.trace_id))
             .collect(),
@@ -82,17 +82,17 @@ pub(crate) fn run(
     );
     let mut answers = Vec::new();
     for floor in floors {
-        let floor = Floor::new(floor, &zones, &train, &heard, &labels, train_share);
+        let floor = Floor::new(floor, &zones, &train, &heard, &known, train_share);
         floor.answer(&part(&splits, "test"), &heard, folds, &mut answers)?;
     }
-    write(out, &answers)?;
-    let bars = figures(dir, &answers)?;
-    if let Some(plot) = plot {
-        figures::plot(
-            plot,
-            "Calibration walks: zone by beacons",
-            &[("three floors", bars)],
-        )?;
+    let said = answers
+        .iter()
+        .map(|a| (a.trace.as_str(), a.ts_ms, a.zone.as_str(), a.p));
+    table::write(out, "trace_id", said)?;
+    let bars = figures(&labels(dir)?, &answers);
+    if let Some(path) = chart {
+        let title = "Calibration walks: zone by beacons";
+        plot::reliability(path, title, &[("three floors", bars)])?;
     }
     Ok(())
 }
@@ -222,32 +222,7 @@ impl Floor {
     }
 }
 
-fn write(out: &Path, answers: &[Answered]) -> anyhow::Result<()> {
-    let mut csv =
-        csv::Writer::from_path(out).with_context(|| format!("write {}", out.display()))?;
-    csv.write_record(["trace_id", "ts_ms", "zone", "p"])?;
-    for a in answers {
-        csv.write_record([
-            &a.trace,
-            &a.ts_ms.to_string(),
-            &a.zone,
-            &format!("{:.4}", a.p),
-        ])?;
-    }
-    Ok(csv.flush()?)
-}
-
-/// Right and sure seconds of one walk.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    all: f64,
-    right: f64,
-    sure: f64,
-    sure_right: f64,
-}
-
-fn figures(dir: &Path, answers: &[Answered]) -> anyhow::Result<Bars> {
-    let labels: Vec<Label> = rows(unzip(dir, "labels.csv.gz")?)?;
+fn figures(labels: &[Label], answers: &[Answered]) -> Bars {
     let truth: BTreeMap<(&str, u64), &str> = labels
         .iter()
         .map(|l| ((l.trace_id.as_str(), l.ts_ms), l.zone.as_str()))
@@ -258,65 +233,38 @@ fn figures(dir: &Path, answers: &[Answered]) -> anyhow::Result<Bars> {
         let Some(zone) = truth.get(&(a.trace.as_str(), a.ts_ms)) else {
             continue;
         };
-        let right = f64::from(u8::from(a.zone == **zone));
-        let sure = f64::from(u8::from(a.p >= 0.9));
-        let tally = floors
-            .entry(&a.floor)
-            .or_default()
+        let walks = floors.entry(&a.floor).or_default();
+        walks
             .entry(&a.trace)
-            .or_default();
-        tally.all += 1.0;
-        tally.right += right;
-        tally.sure += sure;
-        tally.sure_right += sure * right;
+            .or_default()
+            .add(a.p, a.zone == **zone);
         said.push((a.p, a.zone == **zone));
     }
-    let floors: Vec<Vec<Tally>> = floors
+    let sizes: Vec<usize> = floors.values().map(BTreeMap::len).collect();
+    let walks: Vec<Tally> = floors
         .into_values()
-        .map(|f| f.into_values().collect())
+        .flat_map(BTreeMap::into_values)
         .collect();
-    let mut random = ChaCha8Rng::seed_from_u64(1);
-    let mut draws = vec![Vec::new(); 3];
-    for _ in 0..RESAMPLINGS {
-        let drawn: Vec<Vec<Tally>> = floors
-            .iter()
-            .map(|f| {
-                f.iter()
-                    .map(|_| f[random.random_range(0..f.len())])
-                    .collect()
-            })
-            .collect();
-        for (draw, figure) in draws.iter_mut().zip(summary(&drawn)) {
-            draw.push(figure);
-        }
-    }
-    for ((name, figure), draw) in ["accuracy", "share at p >= 0.9", "right at p >= 0.9"]
-        .iter()
-        .zip(summary(&floors))
-        .zip(&mut draws)
-    {
-        draw.sort_by(f64::total_cmp);
-        let at = |q: f64| draw[(q * (RESAMPLINGS - 1) as f64) as usize];
-        eprintln!("{name}: {figure:.3} [{:.3}, {:.3}]", at(0.025), at(0.975));
-    }
+    // Walks are drawn from those of their own floor.
+    let [right, sure, sure_right] = resample(&sizes, |times| summary(&sizes, &walks, times));
+    eprintln!("accuracy: {right}");
+    eprintln!("share at p >= 0.9: {sure}");
+    eprintln!("right at p >= 0.9: {sure_right}");
     let bars = figures::bars(said.into_iter());
     figures::print_bars(&bars);
-    Ok(bars)
+    bars
 }
 
 /// Mean accuracy over floors, and the sure seconds of all of them together.
-fn summary(floors: &[Vec<Tally>]) -> [f64; 3] {
-    let sum = |of: fn(&Tally) -> f64, f: &[Tally]| f.iter().map(of).sum::<f64>();
-    let all = |of: fn(&Tally) -> f64| floors.iter().map(|f| sum(of, f)).sum::<f64>();
-    let accuracy = floors
-        .iter()
-        .map(|f| sum(|t| t.right, f) / sum(|t| t.all, f))
-        .sum::<f64>();
-    [
-        accuracy / floors.len() as f64,
-        all(|t| t.sure) / all(|t| t.all),
-        all(|t| t.sure_right) / all(|t| t.sure).max(1.0),
-    ]
+fn summary(sizes: &[usize], walks: &[Tally], times: &[f64]) -> [f64; 3] {
+    let [_, sure, sure_right] = Tally::sum(walks, times).shares();
+    let (mut from, mut right) = (0, 0.0);
+    for size in sizes {
+        let own = from..from + size;
+        right += Tally::sum(&walks[own.clone()], &times[own]).shares()[0];
+        from += size;
+    }
+    [right / sizes.len() as f64, sure, sure_right]
 }
 
 fn part(splits: &[Split], which: &str) -> Vec<Split> {
@@ -335,16 +283,64 @@ fn by_trace<T>(rows: Vec<T>, id: impl Fn(&T) -> &String) -> BTreeMap<String, Vec
     map
 }
 
-fn open(dir: &Path, name: &str) -> anyhow::Result<File> {
-    File::open(dir.join(name)).with_context(|| format!("open {name} in {}", dir.display()))
+fn splits(dir: &Path) -> anyhow::Result<Vec<Split>> {
+    table::read(
+        &dir.join("split.csv"),
+        ["floor", "trace_id", "split", "start_ms", "end_ms"],
+        |line, [floor, trace, split, start, end]| {
+            Ok(Split {
+                floor: line.word(floor)?,
+                trace_id: line.word(trace)?,
+                split: line.word(split)?,
+                start_ms: line.time(start)?,
+                end_ms: line.time(end)?,
+            })
+        },
+    )
 }
 
-fn unzip(dir: &Path, name: &str) -> anyhow::Result<impl Read> {
-    Ok(GzDecoder::new(open(dir, name)?))
+fn zones(dir: &Path) -> anyhow::Result<Vec<Zone>> {
+    table::read(
+        &dir.join("zones.csv"),
+        ["floor", "zone", "cx_m", "cy_m"],
+        |line, [floor, zone, x, y]| {
+            Ok(Zone {
+                floor: line.word(floor)?,
+                zone: line.word(zone)?,
+                cx_m: line.number(x)?,
+                cy_m: line.number(y)?,
+            })
+        },
+    )
 }
 
-fn rows<T: DeserializeOwned>(from: impl Read) -> anyhow::Result<Vec<T>> {
-    Ok(csv::Reader::from_reader(from)
-        .into_deserialize()
-        .collect::<Result<_, _>>()?)
+fn heard(dir: &Path) -> anyhow::Result<Vec<Heard>> {
+    table::read(
+        &dir.join("traces.csv.gz"),
+        ["trace_id", "ts_ms", "beacon", "rssi_dbm"],
+        |line, [trace, ts, beacon, rssi]| {
+            Ok(Heard {
+                trace_id: line.word(trace)?,
+                ts_ms: line.time(ts)?,
+                beacon: line.number(beacon)?,
+                rssi_dbm: line.strength(rssi)?,
+            })
+        },
+    )
+}
+
+fn labels(dir: &Path) -> anyhow::Result<Vec<Label>> {
+    table::read(
+        &dir.join("labels.csv.gz"),
+        ["trace_id", "ts_ms", "x_m", "y_m", "zone"],
+        |line, [trace, ts, x, y, zone]| {
+            Ok(Label {
+                trace_id: line.word(trace)?,
+                ts_ms: line.time(ts)?,
+                x_m: line.number(x)?,
+                y_m: line.number(y)?,
+                zone: line.word(zone)?,
+            })
+        },
+    )
 }
