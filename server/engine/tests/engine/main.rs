@@ -12,5 +12,6 @@ mod map;
 mod matching;
 mod presence;
 mod properties;
+mod situations;
 mod timeline;
 mod visits;
