@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod app;
+pub mod campaigns;
 pub mod customers;
 pub mod fleet;
 pub mod floor;
@@ -158,6 +159,11 @@ pub fn router(app: App) -> Router {
         .routes(routes!(customers::post_intent))
         .routes(routes!(orders::post_order))
         .routes(routes!(orders::put_state))
+        .routes(routes!(campaigns::list, campaigns::post))
+        .routes(routes!(campaigns::get, campaigns::put))
+        .routes(routes!(campaigns::put_state))
+        .routes(routes!(campaigns::preview))
+        .routes(routes!(campaigns::replay))
         .routes(routes!(visits::visits))
         .routes(routes!(visits::visit))
         .routes(routes!(history::cards))

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use protocol::{StaffId, StoreId, VisitId};
+use protocol::{DecisionId, StaffId, StoreId, VisitId};
 use tokio::sync::watch;
 
 use crate::{
@@ -35,7 +35,8 @@ use crate::{
   welkom-server key --config welkom.toml --name webshop --role shop
   welkom-server staff --config welkom.toml --login sanne --name Sanne --store kade-9 --role staff
   welkom-server run --config welkom.toml
-  welkom-server explain presence --config welkom.toml --visit 0199a6b0-…"
+  welkom-server explain presence --config welkom.toml --visit 0199a6b0-…
+  welkom-server explain decision --config welkom.toml 0199a6b1-…"
 )]
 struct Args {
     #[command(subcommand)]
@@ -107,6 +108,17 @@ enum Explain {
         #[arg(long)]
         json: bool,
     },
+    /// Why a shopper was told something, or nothing: campaigns, products, caps, what became of it.
+    Decision {
+        /// The settings.
+        #[arg(long, env = "WELKOM_CONFIG")]
+        config: PathBuf,
+        /// Which decision: as `GET /v1/stores/{store}/decisions` names it.
+        decision: DecisionId,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -174,25 +186,23 @@ fn act(command: Command) -> Result<(), Failed> {
             store,
             role,
         } => Ok(staff(&load(&config)?, &login, name, store, &role)?),
-        Command::Explain {
-            what:
-                Explain::Presence {
-                    config,
-                    visit,
-                    json,
-                },
-        } => Ok(explain_presence(&load(&config)?, visit, json)?),
+        Command::Explain { what } => Ok(explain(what)?),
     }
 }
 
-fn explain_presence(config: &Config, visit: VisitId, json: bool) -> anyhow::Result<()> {
+fn explain(what: Explain) -> Result<(), Failed> {
+    let (Explain::Presence { config, json, .. } | Explain::Decision { config, json, .. }) = &what;
     let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     let style = match json {
         true => Style::Json,
         false if std::io::stdout().is_terminal() && !plain => Style::Colours,
         false => Style::Plain,
     };
-    let told = explain::presence(&run::database(&config.data_dir), visit, style)?;
+    let database = run::database(&load(config)?.data_dir);
+    let told = match what {
+        Explain::Presence { visit, .. } => explain::presence(&database, visit, style),
+        Explain::Decision { decision, .. } => explain::decision(&database, decision, style),
+    }?;
     // Whoever reads only the first lines closes the pipe: that is no failure.
     let _ = std::io::stdout().write_all(told.as_bytes());
     Ok(())

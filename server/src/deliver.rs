@@ -77,4 +77,6 @@ impl Deliver {
 }
 
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ pub mod live;
 pub mod localtime;
 pub mod maps;
 pub mod pipeline;
+pub mod replay;
 pub mod run;
 pub mod secret;
 pub mod store;

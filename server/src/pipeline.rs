@@ -28,8 +28,8 @@ use rusqlite::Connection;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub use self::core::Txn;
 use self::core::{After, Core, Tally};
+pub use self::{core::Txn, facts::facts_now};
 use crate::{
     clock,
     fleet::Fleet,

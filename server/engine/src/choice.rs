@@ -18,7 +18,7 @@ use crate::{
     template::Gap,
 };
 
-/// Campaigns that a decision names at most, best first.
+/// Campaigns that a decision keeps at most, best first.
 pub const WEIGHED_MAX: usize = 8;
 /// Products that a decision names at most, best first.
 pub const CONSIDERED_MAX: usize = 20;
@@ -30,7 +30,7 @@ pub struct Verdict {
     pub choice: Choice,
     /// Whether she is held out of the campaign that would have been told; none: none would.
     pub arm: Option<Arm>,
-    /// The campaigns that the moment set off, best first, at most [`WEIGHED_MAX`].
+    /// The campaigns that the moment set off, best first.
     pub weighed: Vec<Weighed>,
     /// The products of the best campaign that is about one, best first, at most [`CONSIDERED_MAX`].
     pub considered: Vec<Considered>,
@@ -69,7 +69,6 @@ pub fn decide(
         (None, None) => (suppress(Reason::NoCampaign), None),
         (None, Some((campaign, best))) => verdict(campaign, best, occasion.customer),
     };
-    weighed.truncate(WEIGHED_MAX);
     Verdict {
         choice,
         arm,

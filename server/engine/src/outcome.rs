@@ -453,6 +453,23 @@ pub enum Reason {
     Departed,
 }
 
+impl Reason {
+    /// Whether there was something to tell and it was held back; else there was nothing for her.
+    pub fn held_back(self) -> bool {
+        !matches!(
+            self,
+            Self::NoCampaign
+                | Self::NoIntent
+                | Self::NotPlacedHere
+                | Self::NotCheaper
+                | Self::NotBackInStock
+                | Self::NoReward
+                | Self::NotScheduled
+                | Self::NotInAudience
+        )
+    }
+}
+
 /// One candidate of a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Considered {

@@ -33,14 +33,11 @@ order-completed = collected
 here-button = I’m here
 here-since = Seen at { $time }. Somebody is coming to you with your order.
 
-message-heading = This is here
 message-stock = { $stock ->
     [one] { $stock } left in stock.
    *[other] { $stock } left in stock.
 }
 message-from-viewed = You looked at this online
-message-shelf = { $zone }, { $shelf }.
-message-zone = { $zone }.
 message-from-read = You read about it
 message-from-wishlisted = From your wishlist
 message-from-carted = From your basket
@@ -70,6 +67,7 @@ why-zone = { $when }, { $zone }
 why-sure = We were { $percent }% sure that you stood there.
 why-rule = Our rule
 why-rule-viewed = Looked at online, in stock here.
+why-rule-store = A message of this store, for who has messages switched on.
 why-rule-read = From an article that you read, in stock here.
 why-rule-wishlisted = On your wishlist, in stock here.
 why-rule-carted = In your basket, in stock here.

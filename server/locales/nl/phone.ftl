@@ -33,14 +33,11 @@ order-completed = opgehaald
 here-button = Ik ben er
 here-since = Gezien om { $time }. Er komt iemand met je bestelling naar je toe.
 
-message-heading = Dit ligt hier
 message-stock = { $stock ->
     [one] Nog { $stock } op voorraad.
    *[other] Nog { $stock } op voorraad.
 }
 message-from-viewed = Je bekeek dit online
-message-shelf = { $zone }, { $shelf }.
-message-zone = { $zone }.
 message-from-read = Je las erover
 message-from-wishlisted = Van je verlanglijst
 message-from-carted = Uit je winkelmand
@@ -70,6 +67,7 @@ why-zone = { $when }, { $zone }
 why-sure = We dachten voor { $percent }% zeker dat je daar stond.
 why-rule = Onze regel
 why-rule-viewed = Online bekeken, hier op voorraad.
+why-rule-store = Een bericht van deze winkel, voor wie berichten aan heeft staan.
 why-rule-read = Uit een artikel dat je las, hier op voorraad.
 why-rule-wishlisted = Van je verlanglijst, hier op voorraad.
 why-rule-carted = Uit je winkelmand, hier op voorraad.

@@ -49,6 +49,7 @@ CREATE INDEX decisions_by_campaign ON decisions (campaign, decided_ms) WHERE cam
 ALTER TABLE deliveries ADD COLUMN campaign BLOB;
 ALTER TABLE deliveries ADD COLUMN version INTEGER;
 ALTER TABLE deliveries ADD COLUMN reward BLOB;
+CREATE INDEX deliveries_by_decision ON deliveries (decision) WHERE decision IS NOT NULL;
 -- Meant for the time after she left; other marketing is dropped then.
 ALTER TABLE deliveries ADD COLUMN after_exit INTEGER NOT NULL DEFAULT 0;
 

@@ -28,16 +28,16 @@ use crate::{
 
 const ALL: [Option<bool>; 4] = [Some(true); 4];
 
-fn anna() -> CustomerId {
+pub(super) fn anna() -> CustomerId {
     CustomerId::at(1, [7; 10])
 }
 
-fn kade_9() -> StoreId {
+pub(super) fn kade_9() -> StoreId {
     "kade-9".parse().unwrap()
 }
 
 /// A database and its writer; nothing delivers by itself.
-struct Shop {
+pub(super) struct Shop {
     dir: TempDir,
     pipeline: Pipeline,
     live: Arc<Live>,
@@ -60,7 +60,7 @@ fn start(dir: &Path) -> (Pipeline, Arc<Live>, thread::JoinHandle<()>) {
 
 impl Shop {
     /// Two zones with an antenna each, a lamp in the back, Anna who wants it and agreed to all.
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (pipeline, live, writer) = start(dir.path());
         let shop = Self {
@@ -74,7 +74,7 @@ impl Shop {
     }
 
     /// The process ends here: what was not written is gone.
-    async fn crash_and_start(self) -> Self {
+    pub(super) async fn crash_and_start(self) -> Self {
         let Self {
             dir,
             pipeline,
@@ -92,7 +92,7 @@ impl Shop {
         }
     }
 
-    async fn write<T, F>(&self, write: F) -> T
+    pub(super) async fn write<T, F>(&self, write: F) -> T
     where
         T: Send + 'static,
         F: FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -101,7 +101,7 @@ impl Shop {
     }
 
     /// She was at this antenna in the seconds from `from_s` to `to_s` ago, and near no other.
-    async fn sees(&self, anchor: &str, rssi_dbm: i8, from_s: u64, to_s: u64) {
+    pub(super) async fn sees(&self, anchor: &str, rssi_dbm: i8, from_s: u64, to_s: u64) {
         self.sees_in(kade_9(), anchor, rssi_dbm, from_s, to_s).await;
     }
 
@@ -127,7 +127,7 @@ impl Shop {
         .await;
     }
 
-    async fn order_is_ready(&self) {
+    pub(super) async fn order_is_ready(&self) {
         self.write(|txn| {
             let row = OrderRow {
                 order: OrderId::at(1, [9; 10]),
@@ -145,13 +145,13 @@ impl Shop {
         .await;
     }
 
-    async fn switches(&self, switches: [Option<bool>; 4]) -> Consent {
+    pub(super) async fn switches(&self, switches: [Option<bool>; 4]) -> Consent {
         self.write(move |txn| set_consent(txn, anna(), switches, "1", "nl", "app"))
             .await
     }
 
     /// What may be sent so much later than now.
-    async fn leased_in(&self, ms: u64) -> Vec<DeliveryRow> {
+    pub(super) async fn leased_in(&self, ms: u64) -> Vec<DeliveryRow> {
         self.write(move |txn| outbox::lease(txn.db, txn.now_ms + ms))
             .await
     }

@@ -4,6 +4,7 @@
 
 use engine::{
     Input, Observation,
+    campaign::Campaign,
     input::{Consent, MatchFacts},
     outcome::Moment,
 };
@@ -38,27 +39,60 @@ pub(super) fn for_match(
     asked: Asked,
     consent: Consent,
 ) -> Result<Input, StoreError> {
-    let customer = asked.customer;
+    let Asked {
+        customer,
+        capped,
+        told_since_ms,
+        ..
+    } = asked;
+    let facts = facts(db, now_ms, store, customer, consent, &capped, told_since_ms)?;
+    Ok(Input::Match {
+        customer,
+        visit: asked.visit,
+        moment: asked.moment,
+        facts,
+    })
+}
+
+/// What these campaigns would know of a shopper if she were in this store now.
+pub fn facts_now(
+    db: &Connection,
+    now_ms: u64,
+    store: &StoreId,
+    customer: CustomerId,
+    campaigns: &[Campaign],
+) -> Result<MatchFacts, StoreError> {
+    let consent = people::switches(&people::consent_since(db, customer)?);
+    let capped: Vec<CampaignId> = campaigns.iter().map(|c| c.campaign).collect();
+    let back_ms = campaigns.iter().map(Campaign::looks_back_ms).max();
+    let since_ms = now_ms.saturating_sub(back_ms.unwrap_or(0));
+    facts(db, now_ms, store, customer, consent, &capped, since_ms)
+}
+
+fn facts(
+    db: &Connection,
+    now_ms: u64,
+    store: &StoreId,
+    customer: CustomerId,
+    consent: Consent,
+    capped: &[CampaignId],
+    told_since_ms: u64,
+) -> Result<MatchFacts, StoreError> {
     let today = local_day(&shop::store(db, store)?.timezone, now_ms);
     let candidates = if consent.messages && consent.browsing {
-        people::candidates(
-            db,
-            store,
-            customer,
-            now_ms.saturating_sub(INTENT_AGE_MS_MAX),
-        )?
+        let since_ms = now_ms.saturating_sub(INTENT_AGE_MS_MAX);
+        people::candidates(db, store, customer, since_ms)?
     } else {
         Vec::new()
     };
     let mutes = campaigns::mutes(db, customer, now_ms)?;
     let who = people::customer(db, customer)?;
-    let told_since_ms = asked.told_since_ms.min(today.midnight_ms);
-    let facts = MatchFacts {
+    Ok(MatchFacts {
         consent,
         candidates,
         rewards: Vec::new(),
-        told: campaigns::told_since(db, customer, told_since_ms)?,
-        counts: campaigns::counts(db, store, &asked.capped, today.midnight_ms, now_ms)?,
+        told: campaigns::told_since(db, customer, told_since_ms.min(today.midnight_ms))?,
+        counts: campaigns::counts(db, store, capped, today.midnight_ms, now_ms)?,
         tier: None,
         visit_number: board::visit_count(db, customer)?,
         language: who.language,
@@ -71,12 +105,6 @@ pub(super) fn for_match(
         today_from_ms: today.midnight_ms,
         local_minute: today.minute,
         weekday: today.weekday,
-    };
-    Ok(Input::Match {
-        customer,
-        visit: asked.visit,
-        moment: asked.moment,
-        facts,
     })
 }
 

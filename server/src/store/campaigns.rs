@@ -5,14 +5,17 @@
 use std::collections::BTreeSet;
 
 use engine::{
-    campaign::Campaign,
+    campaign::{CAMPAIGNS_MAX, Campaign},
     input::{CampaignCount, Told},
+    outcome::Decision,
 };
 use protocol::{CampaignId, CustomerId, DecisionId, StoreId, VisitId};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{StoreError, int, parsed, uint};
+use crate::replay::Stays;
+
+use super::{StoreError, from_word, int, parsed, uint, word};
 
 /// Counts are kept by whole hours, and an hour that no cap looks at any more goes.
 const HOUR_MS: u64 = 3_600_000;
@@ -47,6 +50,123 @@ pub struct VersionRow {
     pub saved_ms: u64,
     /// By whom.
     pub saved_by: String,
+}
+
+/// A campaign, as a list shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CampaignRow {
+    /// How far it is.
+    pub state: State,
+    /// The version that runs, or ran last.
+    pub published: Option<u32>,
+    /// Its newest version.
+    pub newest: VersionRow,
+}
+
+/// All campaigns with their newest versions, by id.
+pub fn all(db: &Connection) -> Result<Vec<CampaignRow>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT campaign FROM campaigns ORDER BY campaign")?;
+    let ids = statement.query_map([], |row| Ok(CampaignId(row.get(0)?)))?;
+    let ids: Vec<CampaignId> = ids.collect::<Result<_, _>>()?;
+    ids.into_iter().map(|id| one(db, id)).collect()
+}
+
+/// One campaign with its newest version.
+pub fn one(db: &Connection, campaign: CampaignId) -> Result<CampaignRow, StoreError> {
+    let (state, published, newest): (String, Option<u32>, u32) = db
+        .prepare_cached(
+            "SELECT state, published, (SELECT max(version) FROM campaign_versions v
+                                       WHERE v.campaign = c.campaign)
+             FROM campaigns c WHERE campaign = ?1",
+        )?
+        .query_row([campaign.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?
+        .ok_or(StoreError::NotFound("campaign"))?;
+    Ok(CampaignRow {
+        state: from_word(&state)?,
+        published,
+        newest: version(db, campaign, newest)?.ok_or(StoreError::NotFound("campaign version"))?,
+    })
+}
+
+/// Makes a campaign, or gives it other words: over a version that was never published, or as the
+/// next one. Gives back which version it is.
+pub fn save(db: &Connection, now_ms: u64, row: &VersionRow) -> Result<u32, StoreError> {
+    let id = row.campaign.campaign;
+    let version = match one(db, id) {
+        Ok(known) if known.state == State::Ended => {
+            return Err(StoreError::Conflict(
+                "this campaign has ended: make another".into(),
+            ));
+        }
+        Ok(known) => {
+            let newest = known.newest.campaign.version;
+            let was_published = known.published.is_some_and(|published| published >= newest);
+            newest + u32::from(was_published)
+        }
+        Err(StoreError::NotFound(_)) => {
+            let count: u32 = db.query_row(
+                "SELECT count(*) FROM campaigns WHERE state <> 'ended'",
+                [],
+                |row| row.get(0),
+            )?;
+            if count as usize >= CAMPAIGNS_MAX {
+                return Err(StoreError::Conflict(format!(
+                    "a chain has at most {CAMPAIGNS_MAX} campaigns that have not ended"
+                )));
+            }
+            db.prepare_cached("INSERT INTO campaigns VALUES (?1, 'draft', NULL, ?2, ?2)")?
+                .execute(params![id.0, int(now_ms)])?;
+            1
+        }
+        Err(error) => return Err(error),
+    };
+    let campaign = Campaign {
+        version,
+        ..row.campaign.clone()
+    };
+    let body = serde_json::to_string(&campaign).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO campaign_versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        id.0,
+        version,
+        row.name,
+        int(row.attribution_ms),
+        body,
+        int(now_ms),
+        row.saved_by,
+    ])?;
+    Ok(version)
+}
+
+/// Publishes the newest version, pauses, or ends for good.
+pub fn set_state(
+    db: &Connection,
+    now_ms: u64,
+    campaign: CampaignId,
+    state: State,
+) -> Result<CampaignRow, StoreError> {
+    let known = one(db, campaign)?;
+    let refused = |why: &str| Err(StoreError::Conflict(why.to_owned()));
+    match (known.state, state) {
+        (State::Ended, _) => return refused("this campaign has ended: make another"),
+        (_, State::Draft) => return refused("what was published is no draft again: pause it"),
+        (State::Draft, State::Paused) => return refused("a draft does not run: nothing to pause"),
+        _ => {}
+    }
+    let published = match state {
+        State::Published => Some(known.newest.campaign.version),
+        _ => known.published,
+    };
+    db.prepare_cached(
+        "UPDATE campaigns SET state = ?2, published = ?3, changed_ms = ?4 WHERE campaign = ?1",
+    )?
+    .execute(params![campaign.0, word(state), published, int(now_ms)])?;
+    one(db, campaign)
 }
 
 /// The campaigns that run, by id.
@@ -228,4 +348,62 @@ pub fn unmute(
     db.prepare_cached("DELETE FROM mutes WHERE customer = ?1 AND kind = ?2 AND value = ?3")?
         .execute(params![customer.0, kind, value])?;
     Ok(())
+}
+
+/// In which store a decision was made; none: there is no such decision.
+pub fn store_of_decision(
+    db: &Connection,
+    decision: DecisionId,
+) -> Result<Option<StoreId>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT store FROM decisions WHERE decision = ?1")?
+        .query_row([decision.0], |row| parsed(row.get_ref(0)?.as_str()?))
+        .optional()?)
+}
+
+/// The decisions of a store that were made in this time, oldest first, as far as they can be read:
+/// those from before campaigns have another shape.
+pub fn each_decision(
+    db: &Connection,
+    store: &StoreId,
+    from_ms: u64,
+    to_ms: u64,
+    mut each: impl FnMut(Option<Decision>),
+) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT body FROM decisions WHERE store = ?1 AND decided_ms >= ?2 AND decided_ms < ?3
+         ORDER BY decided_ms, decision",
+    )?;
+    let mut rows = statement.query(params![store.as_str(), int(from_ms), int(to_ms)])?;
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().unwrap_or_default();
+        each(serde_json::from_str(text).ok());
+    }
+    Ok(())
+}
+
+/// The stays that began in this time, by visit and zone, oldest first.
+pub fn stays(
+    db: &Connection,
+    store: &StoreId,
+    from_ms: u64,
+    to_ms: u64,
+) -> Result<Stays, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT s.visit, s.zone, s.from_ms, s.to_ms FROM visits v JOIN zone_stays s USING (visit)
+         WHERE v.store = ?1 AND v.entered_ms < ?3 AND s.from_ms >= ?2 AND s.from_ms < ?3
+         ORDER BY s.from_ms",
+    )?;
+    let mut rows = statement.query(params![store.as_str(), int(from_ms), int(to_ms)])?;
+    let mut stays = Stays::new();
+    while let Some(row) = rows.next()? {
+        let zone = parsed(row.get_ref(1)?.as_str().unwrap_or_default())?;
+        let to_ms = row.get::<_, Option<i64>>(3)?.map(uint);
+        let stay = (uint(row.get(2)?), to_ms);
+        stays
+            .entry((VisitId(row.get(0)?), zone))
+            .or_default()
+            .push(stay);
+    }
+    Ok(stays)
 }

@@ -307,3 +307,22 @@ pub fn decision_body(
     body.map(|text| serde_json::from_str(&text).map_err(|e| StoreError::Damaged(e.to_string())))
         .transpose()
 }
+
+/// What became of a decision's message: its state, and each try with its time and result.
+pub fn fate(
+    db: &Connection,
+    decision: DecisionId,
+) -> Result<Option<(String, Vec<(u64, String)>)>, StoreError> {
+    let found: Option<(uuid::Uuid, String)> = db
+        .prepare_cached("SELECT delivery, state FROM deliveries WHERE decision = ?1")?
+        .query_row([decision.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((delivery, state)) = found else {
+        return Ok(None);
+    };
+    let mut statement = db.prepare_cached(
+        "SELECT at_ms, result FROM attempts WHERE delivery = ?1 ORDER BY attempt",
+    )?;
+    let rows = statement.query_map([delivery], |row| Ok((uint(row.get(0)?), row.get(1)?)))?;
+    Ok(Some((state, rows.collect::<Result<_, _>>()?)))
+}

@@ -11,7 +11,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentB
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use unic_langid::LanguageIdentifier;
 
-const SOURCES_NL: [&str; 8] = [
+const SOURCES_NL: [&str; 9] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
@@ -20,8 +20,9 @@ const SOURCES_NL: [&str; 8] = [
     include_str!("../../locales/nl/visit.ftl"),
     include_str!("../../locales/nl/walk.ftl"),
     include_str!("../../locales/nl/app.ftl"),
+    include_str!("../../locales/nl/campaigns.ftl"),
 ];
-const SOURCES_EN: [&str; 8] = [
+const SOURCES_EN: [&str; 9] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
@@ -30,6 +31,7 @@ const SOURCES_EN: [&str; 8] = [
     include_str!("../../locales/en/visit.ftl"),
     include_str!("../../locales/en/walk.ftl"),
     include_str!("../../locales/en/app.ftl"),
+    include_str!("../../locales/en/campaigns.ftl"),
 ];
 
 static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));
@@ -211,6 +213,15 @@ impl Texts {
     }
 
     /// `129,00` with its sign, as the language writes it.
+    pub fn reason(&self, reason: engine::outcome::Reason) -> String {
+        let word = serde_json::to_value(reason);
+        let word = word
+            .ok()
+            .and_then(|word| word.as_str().map(|word| word.replace('_', "-")));
+        self.get(&format!("reason-{}", word.unwrap_or_default()))
+    }
+
+    /// An amount, as it is written in the language.
     pub fn money(&self, money: &Money) -> String {
         let (thousands, decimal) = match self.lang {
             Lang::Nl => ('.', ','),

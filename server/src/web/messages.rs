@@ -3,14 +3,19 @@
 //! In: a row of the outbox. Out: what she reads, with the reasons that were kept with it.
 //! Invariant: the reasons come from the decision, not from what is true by now.
 
-use engine::{input::IntentKind, outcome::Decision, template::Gap};
-use protocol::{DeliveryId, Sku, ZoneId};
+use engine::{
+    campaign::Campaign,
+    input::MatchFacts,
+    outcome::{Choice, Decision, Subject},
+    template::Gap,
+};
+use protocol::{CustomerId, DeliveryId, Sku, StoreId, ZoneId};
 use rusqlite::Connection;
 use serde::Serialize;
 
 use super::{
     i18n::{Lang, Money, Texts, percent},
-    phone::{MessageView, WhyView},
+    phone::{MessageView, ProductView, WhyView},
 };
 use crate::{
     localtime,
@@ -50,51 +55,64 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
         expires_ms: row.relevant_until_ms,
         why: vec![texts.get("app-arrival-why")],
     };
-    if let Some(decision) = decision(db, row)? {
-        let view = offer(db, row, &decision, &texts)?;
-        if let Some((title, body)) = words(db, row, &texts, view.as_ref())? {
-            (told.title, told.body) = (title, body);
-        }
-        told.zone = decision.moment.as_ref().map(|moment| moment.zone.clone());
-        told.why = view.map_or_else(Vec::new, |view| why(&texts, &view, row.created_ms));
+    if let Some((view, decision)) = offer(db, row, &texts)? {
+        told.why = why(&texts, &view, row.created_ms);
+        (told.title, told.body) = (view.title, view.body);
+        told.zone = decision.moment.map(|moment| moment.zone);
     }
     Ok(told)
 }
 
-/// The campaign's words with this shopper's product in them. The version is the one that was decided
-/// on; none if a gap stays empty by now, which the decision had ruled out.
-fn words(
+/// What a campaign would say to her, by a choice that was not kept; none if it is silent.
+pub(crate) fn preview(
     db: &Connection,
-    row: &DeliveryRow,
-    texts: &Texts,
-    view: Option<&MessageView>,
+    store: &StoreId,
+    customer: CustomerId,
+    campaign: &Campaign,
+    choice: &Choice,
+    facts: &MatchFacts,
 ) -> Result<Option<(String, String)>, StoreError> {
-    let Some((campaign, version)) = row.campaign else {
+    let Choice::Notify { subject, .. } = choice else {
         return Ok(None);
     };
-    let Some(version) = campaigns::version(db, campaign, version)? else {
+    let lang = Lang::from_code(&facts.language).unwrap_or_default();
+    let zone = localtime::zone(&shop::store(db, store)?.timezone);
+    let texts = Texts::new(lang, zone);
+    let sku = match subject {
+        Subject::Product { sku } => Some(sku),
+        Subject::Reward { .. } | Subject::Store => None,
+    };
+    let product = product(db, store, sku, facts, &texts)?;
+    filled(db, store, customer, &texts, campaign, product.as_ref())
+}
+
+/// A campaign's title and body with their gaps filled; none if one stays empty, or if there are no
+/// words in her language.
+fn filled(
+    db: &Connection,
+    store: &StoreId,
+    customer: CustomerId,
+    texts: &Texts,
+    campaign: &Campaign,
+    product: Option<&ProductView>,
+) -> Result<Option<(String, String)>, StoreError> {
+    let Some(words) = campaign.content.0.get(texts.lang.code()) else {
         return Ok(None);
     };
-    let language = if texts.lang == Lang::Nl { "nl" } else { "en" };
-    let Some(words) = version.campaign.content.0.get(language) else {
-        return Ok(None);
-    };
-    let given_name = people::customer(db, row.customer)?.given_name;
-    let store = shop::store(db, &row.store)?.name;
-    let value = |gap: Gap| match (gap, view) {
+    let given_name = people::customer(db, customer)?.given_name;
+    let store = shop::store(db, store)?.name;
+    let value = |gap: Gap| match (gap, product) {
         (Gap::GivenName, _) => Some(given_name.clone()),
         (Gap::Store, _) => Some(store.clone()),
-        (Gap::Product, Some(view)) => Some(view.product.clone()),
-        (Gap::Price, Some(view)) => view.price.as_ref().map(|price| texts.money(price)),
-        (Gap::Zone, Some(view)) => Some(view.zone.clone()),
-        (Gap::Shelf, Some(view)) => view.shelf.clone(),
-        (Gap::Place, Some(view)) => Some(place(view)),
+        (Gap::Product, Some(product)) => Some(product.name.clone()),
+        (Gap::Price, Some(product)) => product.price.as_ref().map(|price| texts.money(price)),
+        (Gap::Zone, Some(product)) => Some(product.zone.clone()),
+        (Gap::Shelf, Some(product)) => product.shelf.clone(),
+        (Gap::Place, Some(product)) => Some(product.place()),
         _ => None,
     };
-    let said = words
-        .title
-        .fill(value)
-        .and_then(|title| Ok((title, words.body.fill(value)?)));
+    let title = words.title.fill(value);
+    let said = title.and_then(|title| Ok((title, words.body.fill(value)?)));
     Ok(said.ok())
 }
 
@@ -104,105 +122,127 @@ pub fn texts(db: &Connection, row: &DeliveryRow, lang: Lang) -> Result<Texts, St
     Ok(Texts::new(lang, zone))
 }
 
-/// The decision behind a row; none for service messages.
-fn decision(db: &Connection, row: &DeliveryRow) -> Result<Option<Decision>, StoreError> {
-    match row.decision {
-        Some(decision) => outbox::decision_body(db, decision),
-        None => Ok(None),
-    }
-}
-
-/// An offer of a product as the page shows it; none for other messages.
+/// An offer as the page shows it; none for other messages.
 pub fn view(
     db: &Connection,
     row: &DeliveryRow,
     texts: &Texts,
 ) -> Result<Option<MessageView>, StoreError> {
-    match decision(db, row)? {
-        Some(decision) => offer(db, row, &decision, texts),
-        None => Ok(None),
-    }
+    Ok(offer(db, row, texts)?.map(|(view, _)| view))
 }
 
+/// An offer with the decision behind it. The words are of the version that was decided on.
 fn offer(
     db: &Connection,
     row: &DeliveryRow,
-    decision: &Decision,
     texts: &Texts,
-) -> Result<Option<MessageView>, StoreError> {
-    let (Some(sku), Some(facts)) = (&row.sku, &decision.facts) else {
+) -> Result<Option<(MessageView, Decision)>, StoreError> {
+    let (Some(id), Some((campaign, version))) = (row.decision, row.campaign) else {
         return Ok(None);
     };
-    let Some(candidate) = facts.candidates.iter().find(|c| c.sku == *sku) else {
+    let Some(decision) = outbox::decision_body(db, id)? else {
         return Ok(None);
     };
-    let Some(zone) = &candidate.zone else {
+    let (Some(facts), Some(moment)) = (&decision.facts, &decision.moment) else {
         return Ok(None);
     };
-    let product = shop::product(db, sku)?;
-    let store = shop::store(db, &row.store)?;
+    let Some(version) = campaigns::version(db, campaign, version)? else {
+        return Ok(None);
+    };
+    let product = product(db, &row.store, row.sku.as_ref(), facts, texts)?;
+    let words = filled(
+        db,
+        &row.store,
+        row.customer,
+        texts,
+        &version.campaign,
+        product.as_ref(),
+    )?;
+    let Some((title, body)) = words else {
+        return Ok(None);
+    };
     let names = shop::zone_names(db, &row.store)?;
-    let said = |names: &shop::Names| match texts.lang {
-        Lang::Nl => names.nl.clone(),
-        Lang::En => names.en.clone(),
-    };
+    let zone = names.get(&moment.zone);
+    let number_today = u32::try_from(facts.told_today()).unwrap_or(u32::MAX);
     let view = MessageView {
         delivery: row.delivery,
         sent_ms: row.created_ms,
-        product: said(&product.name),
-        price: Some(Money {
-            minor: i64::try_from(product.price_minor).unwrap_or(i64::MAX),
-            currency: product.currency,
-        }),
-        zone: names.get(zone).map_or_else(|| zone.to_string(), said),
-        shelf: candidate.shelf.clone(),
-        stock: candidate.stock,
+        title,
+        body,
+        product,
         why: WhyView {
-            intent: candidate.intent,
-            online_ms: candidate.last_ms,
-            views: candidate.views,
+            zone: zone.map_or_else(|| moment.zone.to_string(), |names| said(names, texts)),
             zone_ms: row.created_ms,
             share: decision.share,
-            number_today: u32::try_from(facts.told_today())
-                .unwrap_or(u32::MAX)
-                .saturating_add(1),
-            max_today: store.messages_per_day_max,
+            number_today: number_today.saturating_add(1),
+            max_today: shop::store(db, &row.store)?.messages_per_day_max,
         },
     };
-    Ok(Some(view))
+    Ok(Some((view, decision)))
 }
 
-fn place(view: &MessageView) -> String {
-    match &view.shelf {
-        Some(shelf) => format!("{}, {shelf}", view.zone),
-        None => view.zone.clone(),
+fn said(names: &shop::Names, texts: &Texts) -> String {
+    match texts.lang {
+        Lang::Nl => names.nl.clone(),
+        Lang::En => names.en.clone(),
     }
+}
+
+/// The product of an offer, as the facts had it.
+fn product(
+    db: &Connection,
+    store: &StoreId,
+    sku: Option<&Sku>,
+    facts: &MatchFacts,
+    texts: &Texts,
+) -> Result<Option<ProductView>, StoreError> {
+    let candidate = facts.candidates.iter().find(|c| Some(&c.sku) == sku);
+    let Some((candidate, zone)) = candidate.and_then(|c| Some((c, c.zone.as_ref()?))) else {
+        return Ok(None);
+    };
+    let product = shop::product(db, &candidate.sku)?;
+    let names = shop::zone_names(db, store)?;
+    let price = (product.price_minor > 0).then(|| Money {
+        minor: i64::try_from(product.price_minor).unwrap_or(i64::MAX),
+        currency: product.currency,
+    });
+    Ok(Some(ProductView {
+        name: said(&product.name, texts),
+        price,
+        zone: names
+            .get(zone)
+            .map_or_else(|| zone.to_string(), |names| said(names, texts)),
+        shelf: candidate.shelf.clone(),
+        stock: candidate.stock,
+        intent: candidate.intent,
+        online_ms: candidate.last_ms,
+        views: candidate.views,
+    }))
 }
 
 /// The same sentences that the page shows under "Waarom krijg ik dit?".
 fn why(texts: &Texts, view: &MessageView, now_ms: u64) -> Vec<String> {
     let WhyView {
-        intent,
-        online_ms,
-        views,
+        zone,
         zone_ms,
         share,
         number_today,
         max_today,
     } = &view.why;
-    let (did, rule) = match intent {
-        IntentKind::Carted => ("why-carted", "why-rule-carted"),
-        IntentKind::Wishlisted => ("why-wishlisted", "why-rule-wishlisted"),
-        IntentKind::Read => ("why-read", "why-rule-read"),
-        IntentKind::Viewed | IntentKind::Ordered => ("why-viewed", "why-rule-viewed"),
-    };
-    let online = texts.with("why-online", "when", texts.moment(online_ms, now_ms));
+    let online = view.product.as_ref().map(|product| {
+        let when = texts.moment(&product.online_ms, now_ms);
+        format!(
+            "{}: {}",
+            texts.with("why-online", "when", when),
+            product.online(texts)
+        )
+    });
     let when = texts.moment(zone_ms, now_ms);
-    vec![
-        format!("{online}: {}", texts.with(did, "views", *views)),
-        texts.with2("why-zone", "when", when, "zone", view.zone.clone()),
+    let then = [
+        texts.with2("why-zone", "when", when, "zone", zone.clone()),
         texts.with("why-sure", "percent", u32::from(percent(share))),
-        texts.get(rule),
+        view.rule(texts),
         texts.with2("why-cap", "number", *number_today, "max", *max_today),
-    ]
+    ];
+    online.into_iter().chain(then).collect()
 }

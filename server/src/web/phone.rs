@@ -96,8 +96,21 @@ pub struct MessageView {
     pub delivery: DeliveryId,
     /// When it was sent.
     pub sent_ms: u64,
-    /// The product's name.
-    pub product: String,
+    /// In the campaign's words.
+    pub title: String,
+    /// The same.
+    pub body: String,
+    /// The product that it is about.
+    pub product: Option<ProductView>,
+    /// Why she got it.
+    pub why: WhyView,
+}
+
+/// A product of this store that she did something with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProductView {
+    /// Its name.
+    pub name: String,
     /// What it costs; none: not known.
     pub price: Option<Money>,
     /// The zone where it is.
@@ -106,20 +119,59 @@ pub struct MessageView {
     pub shelf: Option<String>,
     /// Pieces that the store had when it was decided.
     pub stock: u32,
-    /// Why she got it.
-    pub why: WhyView,
-}
-
-/// The facts that a message rests on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WhyView {
     /// The strongest thing that she did with it online.
     pub intent: IntentKind,
     /// When.
     pub online_ms: u64,
     /// How often she looked at it.
     pub views: u32,
-    /// When we believed her to be in the zone.
+}
+
+impl ProductView {
+    fn icon(&self) -> Icon {
+        match self.intent {
+            IntentKind::Wishlisted => Icon::Heart,
+            IntentKind::Carted => Icon::Bag,
+            IntentKind::Read | IntentKind::Viewed | IntentKind::Ordered => Icon::Eye,
+        }
+    }
+
+    /// Where we have it from, in a few words.
+    fn source(&self, t: &Texts) -> String {
+        t.get(match self.intent {
+            IntentKind::Wishlisted => "message-from-wishlisted",
+            IntentKind::Carted => "message-from-carted",
+            IntentKind::Read => "message-from-read",
+            IntentKind::Viewed | IntentKind::Ordered => "message-from-viewed",
+        })
+    }
+
+    /// Zone and, if it is known, shelf.
+    pub fn place(&self) -> String {
+        match &self.shelf {
+            Some(shelf) => format!("{}, {shelf}", self.zone),
+            None => self.zone.clone(),
+        }
+    }
+
+    /// What she did online, in a sentence.
+    pub fn online(&self, t: &Texts) -> String {
+        match self.intent {
+            IntentKind::Wishlisted => t.with("why-wishlisted", "views", self.views),
+            IntentKind::Carted => t.with("why-carted", "views", self.views),
+            IntentKind::Read => t.get("why-read"),
+            // The matcher drops what was bought; if a row says otherwise, say the least.
+            IntentKind::Viewed | IntentKind::Ordered => t.with("why-viewed", "views", self.views),
+        }
+    }
+}
+
+/// The facts that a message rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhyView {
+    /// Where we believed her to be.
+    pub zone: String,
+    /// When.
     pub zone_ms: u64,
     /// How sure we were, as a share of 1.
     pub share: f32,
@@ -127,6 +179,19 @@ pub struct WhyView {
     pub number_today: u32,
     /// How many a day may have.
     pub max_today: u32,
+}
+
+impl MessageView {
+    /// Our rule, in a sentence.
+    pub fn rule(&self, t: &Texts) -> String {
+        t.get(match self.product.as_ref().map(|product| product.intent) {
+            None => "why-rule-store",
+            Some(IntentKind::Wishlisted) => "why-rule-wishlisted",
+            Some(IntentKind::Carted) => "why-rule-carted",
+            Some(IntentKind::Read) => "why-rule-read",
+            Some(IntentKind::Viewed | IntentKind::Ordered) => "why-rule-viewed",
+        })
+    }
 }
 
 /// The data of an `event: message` and an `event: orders`.
@@ -256,55 +321,6 @@ struct MessageTemplate<'a> {
     t: &'a Texts,
     message: &'a MessageView,
     now_ms: u64,
-}
-
-impl MessageTemplate<'_> {
-    fn icon(&self) -> Icon {
-        match self.message.why.intent {
-            IntentKind::Wishlisted => Icon::Heart,
-            IntentKind::Carted => Icon::Bag,
-            IntentKind::Read | IntentKind::Viewed | IntentKind::Ordered => Icon::Eye,
-        }
-    }
-
-    fn source_words(&self) -> String {
-        match self.message.why.intent {
-            IntentKind::Wishlisted => self.t.get("message-from-wishlisted"),
-            IntentKind::Carted => self.t.get("message-from-carted"),
-            IntentKind::Read => self.t.get("message-from-read"),
-            IntentKind::Viewed | IntentKind::Ordered => self.t.get("message-from-viewed"),
-        }
-    }
-
-    fn online_words(&self) -> String {
-        let views = self.message.why.views;
-        match self.message.why.intent {
-            IntentKind::Wishlisted => self.t.with("why-wishlisted", "views", views),
-            IntentKind::Carted => self.t.with("why-carted", "views", views),
-            // The matcher drops what was bought; if a row says otherwise, say the least.
-            IntentKind::Read => self.t.get("why-read"),
-            IntentKind::Viewed | IntentKind::Ordered => self.t.with("why-viewed", "views", views),
-        }
-    }
-
-    fn rule_words(&self) -> String {
-        match self.message.why.intent {
-            IntentKind::Wishlisted => self.t.get("why-rule-wishlisted"),
-            IntentKind::Carted => self.t.get("why-rule-carted"),
-            IntentKind::Read => self.t.get("why-rule-read"),
-            IntentKind::Viewed | IntentKind::Ordered => self.t.get("why-rule-viewed"),
-        }
-    }
-
-    fn place_words(&self) -> String {
-        let zone = self.message.zone.as_str();
-        match &self.message.shelf {
-            Some(shelf) => self
-                .t
-                .with2("message-shelf", "zone", zone, "shelf", shelf.as_str()),
-            None => self.t.with("message-zone", "zone", zone),
-        }
-    }
 }
 
 /// What she shows at the desk.

@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod bad_wire;
 mod bluez;
+mod campaigns;
 mod captures;
 mod consent;
 mod corpus;
@@ -28,6 +29,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(bad_input::tests());
     tests.extend(bad_wire::tests());
     tests.extend(bluez::tests());
+    tests.extend(campaigns::tests());
     tests.extend(captures::tests());
     tests.extend(consent::tests());
     tests.extend(corpus::tests());

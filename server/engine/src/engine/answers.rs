@@ -9,7 +9,7 @@ use protocol::{CustomerId, DecisionId, DeliveryId, VisitId};
 
 use super::StoreEngine;
 use crate::{
-    choice::{Verdict, decide},
+    choice::{Verdict, WEIGHED_MAX, decide},
     history::{LateVisit, spans},
     input::{MatchFacts, Observation, PastVisit, Told},
     matching::Occasion,
@@ -63,7 +63,7 @@ impl StoreEngine {
             share: occasion.share,
             choice: verdict.choice,
             arm: verdict.arm,
-            weighed: verdict.weighed,
+            weighed: verdict.weighed.into_iter().take(WEIGHED_MAX).collect(),
             considered: verdict.considered,
             facts: Some(facts),
         };

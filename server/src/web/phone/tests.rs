@@ -108,7 +108,14 @@ fn a_name_or_a_product_cannot_become_markup() {
     page.said = Some(nasty.to_owned());
     page.kept = vec![(nasty.to_owned(), nasty.to_owned())];
     page.messages = vec![MessageView {
-        product: nasty.to_owned(),
+        title: nasty.to_owned(),
+        body: nasty.to_owned(),
+        product: message(1, IntentKind::Carted)
+            .product
+            .map(|product| ProductView {
+                name: nasty.to_owned(),
+                ..product
+            }),
         ..message(1, IntentKind::Carted)
     }];
     page.pickup.orders = vec![OrderView {
