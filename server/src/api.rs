@@ -277,6 +277,6 @@ impl<T> Page<T> {
 }
 
 /// A fresh id of any kind.
-fn fresh<I>(make: impl Fn(u64, [u8; 10]) -> I, now_ms: u64) -> Result<I, StoreError> {
+pub(crate) fn fresh<I>(make: impl Fn(u64, [u8; 10]) -> I, now_ms: u64) -> Result<I, StoreError> {
     Ok(make(now_ms, secret::random()?))
 }

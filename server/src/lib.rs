@@ -27,4 +27,5 @@ pub mod secret;
 pub mod store;
 pub mod survey;
 pub mod tls;
+pub mod uplift;
 pub mod web;

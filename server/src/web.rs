@@ -7,6 +7,7 @@
 
 pub mod assets;
 pub mod board;
+pub mod campaigns;
 pub mod fleet;
 pub mod i18n;
 pub mod lintel;

@@ -32,6 +32,17 @@ CREATE TABLE campaign_counts (
   PRIMARY KEY (campaign, store, hour_ms)
 ) STRICT, WITHOUT ROWID;
 
+-- How the moments of a campaign ended, by days (UTC) and stores: told, or the reason why not. For
+-- lists; it names nobody.
+CREATE TABLE campaign_ends (
+  campaign BLOB NOT NULL,
+  store TEXT NOT NULL,
+  day_ms INTEGER NOT NULL,
+  end TEXT NOT NULL,
+  times INTEGER NOT NULL,
+  PRIMARY KEY (campaign, store, day_ms, end)
+) STRICT, WITHOUT ROWID;
+
 -- What she does not want to hear: everything for a while, a store, a topic.
 CREATE TABLE mutes (
   customer BLOB NOT NULL REFERENCES customers ON DELETE CASCADE,

@@ -377,13 +377,13 @@ pub struct PreviewView {
     /// `notify` with what, or `suppress` with the reason.
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    choice: engine::outcome::Choice,
+    pub(crate) choice: engine::outcome::Choice,
     /// Each product with its score or the reason against it, best first.
     #[schema(value_type = Object)]
     considered: Vec<engine::outcome::Considered>,
     /// What it would say.
-    title: Option<String>,
-    body: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) body: Option<String>,
 }
 
 /// What the newest version would do if this shopper stood in this zone now, surely. Nothing is sent

@@ -7,13 +7,16 @@ use std::collections::BTreeSet;
 use engine::{
     campaign::{CAMPAIGNS_MAX, Campaign},
     input::{CampaignCount, Told},
-    outcome::Decision,
+    outcome::{Arm, Choice, Decision, Reason},
 };
 use protocol::{CampaignId, CustomerId, DecisionId, StoreId, VisitId};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::replay::Stays;
+use crate::{
+    replay::Stays,
+    uplift::{Tally, Uplift},
+};
 
 use super::{StoreError, from_word, int, parsed, uint, word};
 
@@ -293,6 +296,115 @@ pub fn count(
         forget.execute(params![campaign, store, old])?;
     }
     Ok(())
+}
+
+/// Ends are kept for so long.
+const ENDS_KEPT_MS: u64 = 400 * DAY_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// The end of a moment at which a campaign was told.
+const TOLD: &str = "told";
+
+/// Counts how a moment ended for each campaign that it set off.
+pub fn tally(db: &Connection, store: &StoreId, decision: &Decision) -> Result<(), StoreError> {
+    let day_ms = decision.at_ms - decision.at_ms % DAY_MS;
+    let mut add = db.prepare_cached(
+        "INSERT INTO campaign_ends VALUES (?1, ?2, ?3, ?4, 1)
+         ON CONFLICT DO UPDATE SET times = times + 1",
+    )?;
+    for (place, weighed) in decision.weighed.iter().enumerate() {
+        let end = match (&decision.choice, weighed.out) {
+            (_, Some(reason)) => word(reason),
+            (Choice::Suppress { reason }, None) => word(reason),
+            (Choice::Notify { .. }, None) if place == 0 => TOLD.to_owned(),
+            // Another campaign was told: no reason against this one.
+            (Choice::Notify { .. }, None) => continue,
+        };
+        add.execute(params![
+            weighed.campaign.0,
+            store.as_str(),
+            int(day_ms),
+            end
+        ])?;
+    }
+    let old_ms = int(day_ms.saturating_sub(ENDS_KEPT_MS));
+    for weighed in decision.weighed.iter().take(1) {
+        db.prepare_cached(
+            "DELETE FROM campaign_ends WHERE campaign = ?1 AND store = ?2 AND day_ms < ?3",
+        )?
+        .execute(params![weighed.campaign.0, store.as_str(), old_ms])?;
+    }
+    Ok(())
+}
+
+/// How a campaign's moments ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// Told.
+    pub told: u64,
+    /// There was something to tell, and this held it back; most often first.
+    pub held_back: Vec<(Reason, u64)>,
+}
+
+/// How a campaign's moments in a store ended since then, in whole days.
+pub fn ends_since(
+    db: &Connection,
+    store: &StoreId,
+    campaign: CampaignId,
+    since_ms: u64,
+) -> Result<Ends, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT end, sum(times) FROM campaign_ends
+         WHERE campaign = ?1 AND store = ?2 AND day_ms >= ?3 GROUP BY end
+         ORDER BY sum(times) DESC, end",
+    )?;
+    let from_ms = int(since_ms - since_ms % DAY_MS);
+    let mut rows = statement.query(params![campaign.0, store.as_str(), from_ms])?;
+    let mut ends = Ends::default();
+    while let Some(row) = rows.next()? {
+        let (end, times) = (
+            row.get_ref(0)?.as_str().unwrap_or_default(),
+            uint(row.get(1)?),
+        );
+        if end == TOLD {
+            ends.told = times;
+            continue;
+        }
+        let reason: Reason = from_word(end)?;
+        if reason.held_back() {
+            ends.held_back.push((reason, times));
+        }
+    }
+    Ok(ends)
+}
+
+/// Both arms of a campaign, in all stores: persons, and who of them bought something within the
+/// window after the campaign's first turn came to her.
+pub fn uplift(
+    db: &Connection,
+    campaign: CampaignId,
+    attribution_ms: u64,
+) -> Result<Uplift, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT arm, count(*), sum(EXISTS (SELECT 1 FROM intents i
+           WHERE i.customer = first.customer AND i.kind = 'ordered'
+             AND i.at_ms > first.at_ms AND i.at_ms <= first.at_ms + ?2))
+         FROM (SELECT customer, arm, min(decided_ms) AS at_ms FROM decisions
+               WHERE campaign = ?1 GROUP BY customer, arm) AS first
+         GROUP BY arm",
+    )?;
+    let mut rows = statement.query(params![campaign.0, int(attribution_ms)])?;
+    let mut uplift = Uplift::default();
+    while let Some(row) = rows.next()? {
+        let tally = Tally {
+            persons: uint(row.get(1)?),
+            bought: uint(row.get(2)?),
+        };
+        match from_word(row.get_ref(0)?.as_str().unwrap_or_default())? {
+            Arm::Told => uplift.told = tally,
+            Arm::HeldOut => uplift.held_out = tally,
+        }
+    }
+    Ok(uplift)
 }
 
 /// What a shopper does not want to hear now.

@@ -204,7 +204,7 @@ fn decision(
         turn.map(|turn| turn.version),
         decision.arm.map(word),
     ])?;
-    Ok(())
+    campaigns::tally(db, store, decision)
 }
 
 fn may_keep(consent: Consent) -> bool {

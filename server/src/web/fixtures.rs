@@ -3,6 +3,7 @@
 //! Out: every page in every state that it has, in both languages.
 
 mod board;
+mod campaigns;
 mod fleet;
 mod map;
 mod phone;
@@ -48,6 +49,7 @@ type Pages = Result<Vec<(&'static str, String)>, RenderError>;
 pub(crate) fn all_pages(lang: Lang) -> Pages {
     let rooms = [
         board::pages,
+        campaigns::pages,
         phone::pages,
         fleet::pages,
         map::pages,

@@ -213,12 +213,28 @@ impl Texts {
     }
 
     /// `129,00` with its sign, as the language writes it.
+    /// Why the engine was silent, in a few words.
     pub fn reason(&self, reason: engine::outcome::Reason) -> String {
         let word = serde_json::to_value(reason);
         let word = word
             .ok()
             .and_then(|word| word.as_str().map(|word| word.replace('_', "-")));
         self.get(&format!("reason-{}", word.unwrap_or_default()))
+    }
+
+    /// A number with one decimal, as it is written in the language; a true minus sign.
+    pub fn tenths(&self, number: f64) -> String {
+        let text = format!("{:.1}", number.abs());
+        let text = match self.lang {
+            Lang::Nl => text.replace('.', ","),
+            Lang::En => text,
+        };
+        let below = number < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+        if below {
+            format!("\u{2212}{text}")
+        } else {
+            text
+        }
     }
 
     /// An amount, as it is written in the language.

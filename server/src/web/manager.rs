@@ -3,6 +3,7 @@
 //! In: a browser of somebody who runs the store. Out: its page, its stream.
 //! Invariant: a colleague who only works there gets in nowhere here.
 
+pub(super) mod campaigns;
 pub(super) mod fleet;
 pub(super) mod map;
 pub(super) mod visit;

@@ -52,6 +52,15 @@ pub fn router() -> Router<App> {
             get(manager::walk::walk).post(manager::walk::act),
         )
         .route("/manage/{store}/walk/events", get(manager::walk::events))
+        .route("/manage/{store}/campaigns", get(manager::campaigns::list))
+        .route(
+            "/manage/{store}/campaigns/new",
+            get(manager::campaigns::new).post(manager::campaigns::make),
+        )
+        .route(
+            "/manage/{store}/campaigns/{campaign}",
+            get(manager::campaigns::one).post(manager::campaigns::change),
+        )
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
@@ -189,6 +198,10 @@ impl From<RenderError> for Problem {
 }
 
 impl PageError {
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
     /// A problem for scripts, the log-in for strangers, else a page.
     pub(super) fn into_page(self, asked: &Asked) -> Response {
         if asked.script {

@@ -70,8 +70,10 @@ pub(super) enum Icon {
     Move,
     Off,
     Out,
+    Pause,
     Person,
     Pin,
+    Plus,
     Question,
     SoundOff,
     SoundOn,
@@ -112,6 +114,8 @@ impl Icon {
             }
             Self::Off => r#"<circle cx="12" cy="12" r="8"/><path d="M8 12h8"/>"#,
             Self::Out => r#"<path d="M14 4H6v16h8"/><path d="M11 12h10m-4-4 4 4-4 4"/>"#,
+            Self::Pause => r#"<path d="M8 5v14M16 5v14"/>"#,
+            Self::Plus => r#"<path d="M12 5v14M5 12h14"/>"#,
             Self::Person => {
                 r#"<circle cx="12" cy="8" r="4"/><path d="M4 21c.6-4.4 3.8-7 8-7s7.400 2.600 8 7"/>"#
             }

@@ -41,6 +41,17 @@ impl ZoneNames {
         Self(named.collect())
     }
 
+    /// All of them: id and name, by name.
+    pub fn all(&self) -> Vec<(String, String)> {
+        let named = self
+            .0
+            .iter()
+            .map(|(zone, name)| (zone.to_string(), name.clone()));
+        let mut all: Vec<(String, String)> = named.collect();
+        all.sort_by(|a, b| a.1.cmp(&b.1));
+        all
+    }
+
     /// A zone that was taken away is called by its id.
     pub fn name(&self, zone: &ZoneId) -> String {
         let known = self.0.get(zone).cloned();

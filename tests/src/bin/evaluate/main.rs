@@ -21,6 +21,7 @@
 //! and on no truth of the recording that it is about.
 
 mod cost;
+mod decisions;
 mod door;
 mod ears;
 mod entrance;
@@ -105,6 +106,8 @@ enum Command {
     Door(door::Args),
     /// What a customer costs the filter, as a table and two charts.
     Cost(cost::Args),
+    /// What a decision costs, with a chain's whole history behind it.
+    Decisions(decisions::Args),
 }
 
 const GATEWAYS_EXAMPLE: &str = "\
@@ -142,5 +145,6 @@ fn main() -> anyhow::Result<()> {
         Command::Sim(args) => sim::run(args),
         Command::Door(args) => door::run(args),
         Command::Cost(args) => cost::run(&args),
+        Command::Decisions(args) => decisions::run(&args),
     }
 }

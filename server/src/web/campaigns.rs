@@ -1,0 +1,319 @@
+//! The messages' pages: which run and what came of them, and one of them to be written.
+//!
+//! In: campaigns with their figures, what a marketer typed. Out: the two pages.
+//! Promises: what was typed wrong stands where it was typed, with what is wrong beside it.
+//! Invariant: a figure about fewer than ten people is not shown; nobody is named but the shopper
+//! whom the marketer chose to try a message on.
+
+use askama::Template;
+
+use super::{
+    i18n::Texts,
+    lintel::{Lintel, SCRIPT_WORDS},
+    views::{Icon, RenderError, render, script_words},
+};
+pub use crate::{
+    store::campaigns::State,
+    uplift::{Difference, Tally, Uplift},
+};
+
+/// The list.
+#[derive(Debug, Clone)]
+pub struct CampaignsPage {
+    /// What stands above it.
+    pub lintel: Lintel,
+    /// All campaigns, those that run first.
+    pub campaigns: Vec<CampaignRowView>,
+    /// Sent in the last seven days, in this store.
+    pub sent: u64,
+    /// Held back in that time.
+    pub held_back: u64,
+}
+
+/// A campaign in the list.
+#[derive(Debug, Clone)]
+pub struct CampaignRowView {
+    /// Its id.
+    pub campaign: String,
+    /// As the retailer calls it.
+    pub name: String,
+    /// How far it is.
+    pub state: State,
+    /// Its newest version, if that is a draft.
+    pub draft: Option<u32>,
+    /// What sets it off, in words.
+    pub when: String,
+    /// Sent in the last seven days, in this store.
+    pub sent: u64,
+    /// Held back in that time: the reason in words, how often; most often first.
+    pub held_back: Vec<(String, u64)>,
+    /// What it changes, in all stores.
+    pub uplift: Uplift,
+}
+
+impl CampaignRowView {
+    fn held_back_sum(&self) -> u64 {
+        self.held_back.iter().map(|(_, times)| times).sum()
+    }
+
+    fn reasons(&self) -> String {
+        let said = |(reason, times): &(String, u64)| format!("{times} {reason}");
+        let most: Vec<String> = self.held_back.iter().take(4).map(said).collect();
+        most.join(", ")
+    }
+}
+
+/// One campaign to be written.
+#[derive(Debug, Clone)]
+pub struct CampaignPage {
+    /// What stands above it.
+    pub lintel: Lintel,
+    /// Its id; none: it is not saved yet.
+    pub campaign: Option<String>,
+    /// How far it is.
+    pub state: State,
+    /// Which version this is, and when it was saved, by the clock.
+    pub saved: Option<(u32, String)>,
+    /// Whether this version runs.
+    pub runs: bool,
+    /// What was typed.
+    pub form: FormView,
+    /// What is wrong with it, by field.
+    pub wrong: Vec<(&'static str, String)>,
+    /// What came of the last tap.
+    pub said: Option<String>,
+    /// Zones to choose from: id, name.
+    pub zones: Vec<(String, String)>,
+    /// What it would say to the shopper it was tried on.
+    pub tried: Option<TriedView>,
+    /// What it would have done last week.
+    pub replayed: Option<ReplayView>,
+}
+
+/// The fields as they were typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct FormView {
+    /// The session's token.
+    pub csrf: String,
+    /// Which button.
+    #[serde(rename = "do")]
+    pub what: String,
+    /// As the retailer calls it.
+    pub name: String,
+    /// What a shopper may mute.
+    pub topic: String,
+    /// `enter`, `dwell` or `exit`.
+    pub when: String,
+    /// Seconds of a dwell.
+    pub seconds: String,
+    /// A zone, or nothing for all.
+    pub zone: String,
+    /// `wishlisted`, `carted`, `viewed`, `read`, `any`, `cheaper`, `back_in_stock` or `store`.
+    pub about: String,
+    /// `zone` or `store`: where the product may stand.
+    pub place: String,
+    /// Percent.
+    pub confidence: String,
+    /// Messages in a visit.
+    pub per_visit: String,
+    /// Messages a week.
+    pub per_week: String,
+    /// Percent who get nothing.
+    pub holdout: String,
+    /// Dutch.
+    pub title_nl: String,
+    /// Dutch.
+    pub body_nl: String,
+    /// English.
+    pub title_en: String,
+    /// English.
+    pub body_en: String,
+    /// The shop's own id of a shopper to try it on.
+    pub external_id: String,
+    /// The zone that she stands in.
+    pub in_zone: String,
+}
+
+/// What a message would say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriedView {
+    /// Title and body; none: it would be silent.
+    pub said: Option<(String, String)>,
+    /// The reason for silence, in words.
+    pub reason: Option<String>,
+}
+
+/// What a message would have done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayView {
+    /// Sent.
+    pub sent: u64,
+    /// Held back.
+    pub held_back: u64,
+    /// Why, most often first.
+    pub reasons: Vec<(String, u64)>,
+    /// Judged by the facts of an earlier moment.
+    pub estimated: u64,
+}
+
+impl CampaignPage {
+    fn wrong_at(&self, field: &str) -> Option<&str> {
+        let here = self.wrong.iter().find(|(at, _)| *at == field);
+        here.map(|(_, why)| why.as_str())
+    }
+
+    fn path(&self) -> String {
+        let campaign = self.campaign.as_deref().unwrap_or("new");
+        format!("/manage/{}/campaigns/{campaign}", self.lintel.store)
+    }
+
+    fn ended(&self) -> bool {
+        self.state == State::Ended
+    }
+}
+
+/// A choice of a list.
+struct Choice {
+    value: String,
+    words: String,
+    chosen: bool,
+}
+
+fn choices(t: &Texts, key: &str, values: &[&str], chosen: &str) -> Vec<Choice> {
+    let choice = |value: &&str| Choice {
+        value: (*value).to_owned(),
+        words: t.get(&format!("{key}-{}", value.replace('_', "-"))),
+        chosen: *value == chosen,
+    };
+    values.iter().map(choice).collect()
+}
+
+#[derive(Template)]
+#[template(path = "campaigns.html")]
+struct CampaignsTemplate<'a> {
+    t: &'a Texts,
+    page: &'a CampaignsPage,
+    now_ms: u64,
+    words: String,
+}
+
+impl CampaignsTemplate<'_> {
+    fn state(&self, state: &State) -> (&'static str, Icon, String) {
+        let (class, icon, words) = match state {
+            State::Draft => ("chip off", Icon::Question, "campaign-draft"),
+            State::Published => ("chip ok", Icon::Check, "campaign-published"),
+            State::Paused => ("chip", Icon::Pause, "campaign-paused"),
+            State::Ended => ("chip off", Icon::Check, "campaign-ended"),
+        };
+        (class, icon, self.t.get(words))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "campaign.html")]
+struct CampaignTemplate<'a> {
+    t: &'a Texts,
+    page: &'a CampaignPage,
+    form: &'a FormView,
+    now_ms: u64,
+    words: String,
+}
+
+impl CampaignTemplate<'_> {
+    fn choices(&self, key: &str, values: &[&str], chosen: &str) -> Vec<Choice> {
+        choices(self.t, key, values, chosen)
+    }
+
+    fn gaps(&self) -> String {
+        let gaps = engine::template::Gap::ALL;
+        let named: Vec<String> = gaps
+            .iter()
+            .map(|gap| format!("{{{}}}", gap.name()))
+            .collect();
+        named.join(" ")
+    }
+
+    fn title(&self) -> String {
+        match self.form.name.trim() {
+            "" => self.t.get("campaign-new"),
+            name => name.to_owned(),
+        }
+    }
+}
+
+/// Where an interval is drawn, on a grid of 180.
+struct Whisker {
+    low: f64,
+    by: f64,
+    high: f64,
+    zero: f64,
+}
+
+impl Whisker {
+    /// Zero is always on it, and both ends.
+    fn of(&Difference { by, low, high }: &Difference) -> Self {
+        let (left, right) = (low.min(0.0), high.max(0.0));
+        let wide = (right - left).max(0.01);
+        let at = |share: f64| (14.0 + 152.0 * (share - left) / wide).round();
+        Self {
+            low: at(low),
+            by: at(by),
+            high: at(high),
+            zero: at(0.0),
+        }
+    }
+}
+
+impl CampaignsTemplate<'_> {
+    /// A share in percentage points, with its sign.
+    fn number(&self, share: &f64) -> String {
+        self.t.tenths(share * 100.0)
+    }
+
+    fn points(&self, share: &f64) -> String {
+        let sign = if *share > 0.0 { "+" } else { "" };
+        let by = format!("{sign}{}", self.number(share));
+        self.t.with("uplift-points", "by", by)
+    }
+
+    fn uplift_words(&self, difference: &Difference) -> String {
+        let Difference { by, low, high } = difference;
+        let between = self.t.with2(
+            "uplift-between",
+            "low",
+            self.number(low),
+            "high",
+            self.number(high),
+        );
+        format!("{}, {between}", self.points(by))
+    }
+}
+
+/// The list.
+pub fn render_campaigns(page: &CampaignsPage, now_ms: u64) -> Result<String, RenderError> {
+    let t = &page.lintel.texts;
+    let words = script_words(t, &SCRIPT_WORDS);
+    render(
+        "campaigns",
+        &CampaignsTemplate {
+            t,
+            page,
+            now_ms,
+            words,
+        },
+    )
+}
+
+/// One campaign.
+pub fn render_campaign(page: &CampaignPage, now_ms: u64) -> Result<String, RenderError> {
+    let t = &page.lintel.texts;
+    let template = CampaignTemplate {
+        t,
+        page,
+        form: &page.form,
+        now_ms,
+        words: script_words(t, &SCRIPT_WORDS),
+    };
+    render("campaign", &template)
+}
