@@ -26,7 +26,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::find;
+use crate::harness::{axe, find};
 
 /// How long a page may take to show something. The board's own slowest step takes 10 s: stale.
 const SHOWN_WITHIN: Duration = Duration::from_secs(20);
@@ -249,6 +249,25 @@ impl Page {
             .issue_cmd(DevTools(body))
             .await
             .with_context(|| format!("ask for {command}"))
+    }
+
+    /// What axe-core finds that WCAG 2.2 AA forbids, as it stands now.
+    pub async fn flaws(&self) -> anyhow::Result<Vec<String>> {
+        let source = std::fs::read_to_string(axe()?).context("read axe-core")?;
+        self.client.execute(&source, vec![]).await?;
+        const RUN: &str = "const [done] = [arguments[arguments.length - 1]]; \
+            axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }) \
+            .then(({ violations, passes }) => done([passes.length, ...violations.flatMap((rule) => \
+              rule.nodes.map((node) => `${rule.id}: ${node.html} (${node.any[0]?.message})`))]), \
+              (error) => done([0, String(error)]));";
+        let found = self.client.execute_async(RUN, vec![]).await?;
+        let found: Vec<Value> = serde_json::from_value(found)?;
+        let looked = found.first().and_then(Value::as_u64).unwrap_or(0);
+        anyhow::ensure!(looked > 5, "axe-core looked at nothing: {found:?}");
+        let said = found.into_iter().skip(1);
+        Ok(said
+            .map(|flaw| flaw.as_str().unwrap_or_default().to_owned())
+            .collect())
     }
 
     /// The whole page as a picture, as PNG.

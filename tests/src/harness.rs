@@ -19,6 +19,8 @@ pub enum Tool {
     Cc,
     /// A message bus, for the virtual BlueZ.
     DbusDaemon,
+    /// axe-core, which looks for what keeps people out of a page: the file that `WELKOM_AXE` names.
+    Axe,
     /// Real advertisements, in the folder that `WELKOM_DATA` names. They are not ours to pass on,
     /// so nobody can be asked to install them: without them a test is skipped, always.
     Data,
@@ -31,14 +33,26 @@ impl Tool {
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Cc => &["cc"],
             Self::DbusDaemon => &["dbus-daemon"],
+            Self::Axe => &[],
             Self::Data => &["gzip"],
         }
     }
 
     fn is_there(self) -> bool {
         let installed = self.programs().iter().all(|p| find(p).is_some());
-        installed && (self != Self::Data || data().is_ok())
+        installed
+            && match self {
+                Self::Axe => axe().is_ok_and(|path| path.is_file()),
+                Self::Data => data().is_ok(),
+                _ => true,
+            }
     }
+}
+
+/// Where axe-core is.
+pub fn axe() -> anyhow::Result<PathBuf> {
+    let named = std::env::var_os("WELKOM_AXE").context("WELKOM_AXE is not set")?;
+    Ok(named.into())
 }
 
 /// Where real advertisements are.

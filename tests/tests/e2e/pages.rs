@@ -5,6 +5,7 @@
 //! Invariant: customers, orders and links are made through the shop's API alone.
 
 mod board;
+mod campaigns;
 mod fleet;
 mod keys;
 mod line;
@@ -33,6 +34,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = board::tests();
+    tests.extend(campaigns::tests());
     tests.extend(fleet::tests());
     tests.extend(phone::tests());
     tests.extend(pictures::tests());

@@ -11,7 +11,7 @@
 use std::{
     collections::BTreeMap,
     hint::black_box,
-    io::Write,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -22,12 +22,12 @@ use clap::Args as ClapArgs;
 use engine::{
     Observation,
     campaign::{About, Audience, Campaign, Caps, Content, ProductRule, Schedule, Trigger, Words},
-    choice::{Occasion, decide},
+    choice::decide,
     input::{Consent, MatchFacts, Rules},
+    matching::Occasion,
     outcome::{Moment, When},
 };
-use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{CampaignId, CustomerId, RadioId, Sku, StoreId, VisitId};
+use protocol::{CampaignId, CustomerId, RadioId, StoreId, VisitId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::{Connection, params};
@@ -146,10 +146,6 @@ fn customer(n: u64) -> CustomerId {
     CustomerId::at(1_600_000_000_000 + n, [7; 10])
 }
 
-fn sku(n: u64) -> anyhow::Result<Sku> {
-    Ok(format!("SKU-{n}").parse()?)
-}
-
 /// Half are set off by entering, the others by a dwell; of all kinds, with caps.
 fn campaigns_of(count: usize) -> Vec<Campaign> {
     let words = Words {
@@ -194,16 +190,6 @@ fn campaigns_of(count: usize) -> Vec<Campaign> {
     (0..count).map(one).collect()
 }
 
-fn bar(len: u64, what: &str) -> ProgressBar {
-    // Without a terminal it stays silent by itself.
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-    let bar = ProgressBar::new(len).with_message(what.to_owned());
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
 /// A chain: one store of twelve zones with all products, and shoppers who agreed to all.
 fn build(path: &Path, customers: u64, intents: u64, products: u64) -> anyhow::Result<()> {
     let half = path.with_extension("half");
@@ -231,16 +217,16 @@ fn build(path: &Path, customers: u64, intents: u64, products: u64) -> anyhow::Re
     }
     db.execute_batch("COMMIT")?;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let progress = bar(customers, "shoppers");
     for from in (0..customers).step_by(10_000) {
         db.execute_batch("BEGIN")?;
         for n in from..(from + 10_000).min(customers) {
             shopper(&db, &mut rng, n, intents, products, now_ms)?;
         }
         db.execute_batch("COMMIT")?;
-        progress.inc(10_000);
+        if std::io::stderr().is_terminal() {
+            eprint!("\r{from} of {customers} shoppers");
+        }
     }
-    progress.finish_and_clear();
     db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); ANALYZE;")?;
     drop(db);
     std::fs::rename(&half, path).context("the database is whole")

@@ -15,7 +15,7 @@ use super::{EVA, Shop, now_ms};
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 /// More stops than a board with one card has.
-const TABS_MAX: usize = 30;
+const TABS_MAX: usize = 40;
 
 pub(super) fn tests() -> Vec<Trial> {
     vec![test(
@@ -65,7 +65,7 @@ async fn keys_alone() -> anyhow::Result<()> {
     sound(&phone).await
 }
 
-async fn tab_to(page: &Page, css: &str) -> anyhow::Result<()> {
+pub(super) async fn tab_to(page: &Page, css: &str) -> anyhow::Result<()> {
     let there = format!("document.activeElement.matches('{css}')");
     for _ in 0..TABS_MAX {
         page.keys(TAB).await?;
