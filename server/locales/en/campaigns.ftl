@@ -56,7 +56,8 @@ uplift-of = { $persons } of about { $wanted } customers
 uplift-none = begins with the first message
 
 campaign-edit = How it looks
-campaign-saved = version { $version }, saved { $time }
+campaign-saved = version { $version }, { $time }
+campaign-from-start = from the start
 campaign-runs = runs
 campaign-unsaved = not saved yet
 campaign-name = Name, for yourselves

@@ -56,7 +56,8 @@ uplift-of = { $persons } van ongeveer { $wanted } klanten
 uplift-none = begint met het eerste bericht
 
 campaign-edit = Zo ziet het eruit
-campaign-saved = versie { $version }, bewaard { $time }
+campaign-saved = versie { $version }, { $time }
+campaign-from-start = van het begin af
 campaign-runs = loopt
 campaign-unsaved = nog niet bewaard
 campaign-name = Naam, voor jullie zelf

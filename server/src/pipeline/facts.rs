@@ -66,7 +66,12 @@ pub fn facts_now(
     let capped: Vec<CampaignId> = campaigns.iter().map(|c| c.campaign).collect();
     let back_ms = campaigns.iter().map(Campaign::looks_back_ms).max();
     let since_ms = now_ms.saturating_sub(back_ms.unwrap_or(0));
-    facts(db, now_ms, store, customer, consent, &capped, since_ms)
+    let facts = facts(db, now_ms, store, customer, consent, &capped, since_ms)?;
+    Ok(MatchFacts {
+        // The visit that she would be in.
+        visit_number: facts.visit_number.saturating_add(1),
+        ..facts
+    })
 }
 
 fn facts(

@@ -199,10 +199,12 @@ async fn draw(
         state: row.as_ref().map_or(State::Draft, |row| row.state),
         saved: row.as_ref().map(|row| {
             let saved = &row.newest;
-            (
-                saved.campaign.version,
-                texts.moment(&saved.saved_ms, clock::now_ms()),
-            )
+            let when = match saved.saved_ms {
+                // Came with the database.
+                0 => texts.get("campaign-from-start"),
+                at_ms => texts.moment(at_ms, clock::now_ms()),
+            };
+            (saved.campaign.version, when)
         }),
         runs: row.as_ref().is_some_and(|row| {
             row.state == State::Published && row.published == Some(row.newest.campaign.version)
