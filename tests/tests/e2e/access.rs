@@ -56,6 +56,7 @@ fn routes(doc: &Value) -> anyhow::Result<Vec<Route>> {
             .replace("{customer}", "0192f7a0-0000-7000-8000-000000000001")
             .replace("{order}", "0192f7a0-0000-7000-8000-000000000001")
             .replace("{delivery}", "0192f7a0-0000-7000-8000-000000000001")
+            .replace("{campaign}", "0192f7a0-0000-7000-8000-000000000001")
             .replace("{visit}", "0192f7a0-0000-7000-8000-000000000001")
             .replace("{sku}", "LAMP-BOOG")
             .replace("{login}", "sanne");

@@ -150,12 +150,18 @@ async fn erasure_leaves_no_byte() -> anyhow::Result<()> {
         "lines": [{"sku": "LAMP-BOOG", "quantity": 1}], "state": "ready", "bay": "B1",
         "code": "4821",
     });
-    let _: Nothing = stack.api.post("/v1/orders", &order).await?;
     let door = &rig.credentials[0];
     let mut hand = Hand::connect(&stack.store, door).await?;
     let mut run = Run::new(&stack.store, &door.gateway);
     seen(&mut hand, &mut run, &cleo).await?;
     let database = stack.database();
+    until("an offer", async || {
+        let sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'";
+        Ok(Audit::open(&database)?.number(sent)? == 1)
+    })
+    .await?;
+    // Whoever waits for her order is offered nothing, so it comes after.
+    let _: Nothing = stack.api.post("/v1/orders", &order).await?;
     until("a visit, a card, an offer", async || {
         let audit = Audit::open(&database)?;
         Ok(audit.visits("kade-9")?.len() == 1

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use demo::stack::{STAFF, until_within};
+use demo::{
+    audit::Audit,
+    stack::{STAFF, until, until_within},
+};
 use e2e::{
     browser::{Page, Reader},
     harness::{Tool, test},
@@ -223,11 +226,20 @@ async fn come(
     zone: &str,
 ) -> anyhow::Result<CustomerId> {
     let customer = shop.customer(person).await?;
-    shop.ready_order(customer, number, bay, sku).await?;
     let app = shop.app(customer).await?;
     app.set_consent(Consent::ALL, "2026-11", "nl").await?;
     shop.wish(customer, "LAMP-BOOG").await?;
     shop.stand_at(&app, zone).await?;
+    if zone == "lampen" {
+        // Once she waits for her order she is offered nothing.
+        let database = shop.rig.stack.database();
+        until("an offer", async || {
+            let sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'";
+            Ok(Audit::open(&database)?.number(sent)? == 1)
+        })
+        .await?;
+    }
+    shop.ready_order(customer, number, bay, sku).await?;
     let (store, zone) = (shop.rig.stack.store.clone(), zone.to_owned());
     stays.spawn(async move {
         let mut every = tokio::time::interval(REPORT_EVERY);
