@@ -186,12 +186,12 @@ fn act(command: Command) -> Result<(), Failed> {
             store,
             role,
         } => Ok(staff(&load(&config)?, &login, name, store, &role)?),
-        Command::Explain { what } => Ok(explain(what)?),
+        Command::Explain { what } => Ok(explain(&what)?),
     }
 }
 
-fn explain(what: Explain) -> Result<(), Failed> {
-    let (Explain::Presence { config, json, .. } | Explain::Decision { config, json, .. }) = &what;
+fn explain(what: &Explain) -> Result<(), Failed> {
+    let (Explain::Presence { config, json, .. } | Explain::Decision { config, json, .. }) = what;
     let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     let style = match json {
         true => Style::Json,
@@ -200,8 +200,8 @@ fn explain(what: Explain) -> Result<(), Failed> {
     };
     let database = run::database(&load(config)?.data_dir);
     let told = match what {
-        Explain::Presence { visit, .. } => explain::presence(&database, visit, style),
-        Explain::Decision { decision, .. } => explain::decision(&database, decision, style),
+        Explain::Presence { visit, .. } => explain::presence(&database, *visit, style),
+        Explain::Decision { decision, .. } => explain::decision(&database, *decision, style),
     }?;
     // Whoever reads only the first lines closes the pipe: that is no failure.
     let _ = std::io::stdout().write_all(told.as_bytes());

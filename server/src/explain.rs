@@ -21,7 +21,8 @@ use crate::{
     store::{
         self, StoreError,
         board::VisitRow,
-        campaigns, outbox,
+        campaigns,
+        outbox::{self, Fate},
         shop::{self, StoreRow},
         visits::{self, ChangeRow},
     },
@@ -72,8 +73,6 @@ pub fn decision(database: &Path, decision: DecisionId, style: Style) -> anyhow::
     Ok(paper.decision(&shop, &texts, &zones, &body, &names, fate))
 }
 
-type Fate = Option<(String, Vec<(u64, String)>)>;
-
 /// A text with headings and asides.
 struct Paper {
     bold: &'static str,
@@ -97,7 +96,7 @@ impl Paper {
         zones: &ZoneNames,
         body: &Decision,
         names: &BTreeMap<CampaignId, String>,
-        fate: Fate,
+        fate: Option<Fate>,
     ) -> String {
         let Self { bold, dim, end } = self;
         let named = |id: &CampaignId| names.get(id).map_or_else(|| id.to_string(), String::clone);
@@ -160,7 +159,7 @@ impl Paper {
         if let Some((state, tries)) = fate {
             lines.push(format!("\n{bold}The message{end}: {state}"));
             for (at_ms, result) in tries {
-                lines.push(format!("  {dim}{}{end} {result}", texts.clock(&at_ms)));
+                lines.push(format!("  {dim}{}{end} {result}", texts.clock(at_ms)));
             }
         }
         lines.join("\n") + "\n"

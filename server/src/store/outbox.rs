@@ -308,11 +308,11 @@ pub fn decision_body(
         .transpose()
 }
 
-/// What became of a decision's message: its state, and each try with its time and result.
-pub fn fate(
-    db: &Connection,
-    decision: DecisionId,
-) -> Result<Option<(String, Vec<(u64, String)>)>, StoreError> {
+/// What became of a message: its state, and each try with its time and result.
+pub type Fate = (String, Vec<(u64, String)>);
+
+/// What became of a decision's message; none: there was none.
+pub fn fate(db: &Connection, decision: DecisionId) -> Result<Option<Fate>, StoreError> {
     let found: Option<(uuid::Uuid, String)> = db
         .prepare_cached("SELECT delivery, state FROM deliveries WHERE decision = ?1")?
         .query_row([decision.0], |row| Ok((row.get(0)?, row.get(1)?)))

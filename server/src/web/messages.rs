@@ -230,7 +230,7 @@ fn why(texts: &Texts, view: &MessageView, now_ms: u64) -> Vec<String> {
         max_today,
     } = &view.why;
     let online = view.product.as_ref().map(|product| {
-        let when = texts.moment(&product.online_ms, now_ms);
+        let when = texts.moment(product.online_ms, now_ms);
         format!(
             "{}: {}",
             texts.with("why-online", "when", when),

@@ -296,7 +296,7 @@ const STORE: &[Row] = &[
         "a wish with a quarter off goes before an equal one",
         |s| {
             s.add("sneaker", IntentKind::Wishlisted, "shoes")
-                .wished_price_minor = Some(17_200)
+                .wished_price_minor = Some(17_200);
         },
         Tells("sneaker"),
     ),

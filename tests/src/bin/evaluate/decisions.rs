@@ -169,7 +169,7 @@ fn campaigns_of(count: usize) -> Vec<Campaign> {
         about: About::Product(ProductRule {
             cheaper: n % 3 == 1,
             back_in_stock: n % 3 == 2,
-            anywhere: n % 4 == 0,
+            anywhere: n.is_multiple_of(4),
             ..ProductRule::default()
         }),
         audience: Audience::default(),
@@ -179,7 +179,7 @@ fn campaigns_of(count: usize) -> Vec<Campaign> {
         caps: Caps {
             per_visit: Some(1),
             per_person_week: Some(3),
-            per_store_day: (n % 10 == 0).then_some(1_000_000),
+            per_store_day: n.is_multiple_of(10).then_some(1_000_000),
             ..Caps::default()
         },
         cool_down_ms: DAY_MS,
@@ -561,13 +561,16 @@ fn growth(dir: &Path, folder: &Path) -> anyhow::Result<()> {
         by_campaigns.entry("decide").or_default().push(at(&decided));
     }
     let chart = |by: BTreeMap<&str, Vec<(f64, f64)>>| -> Vec<Line> {
-        let line = |(colour, (name, points)): (usize, (&str, Vec<(f64, f64)>))| Line {
-            name: name.to_owned(),
-            dashed: false,
-            colour,
-            points,
-        };
-        by.into_iter().enumerate().map(line).collect()
+        let mut lines = Vec::new();
+        for (name, points) in by {
+            lines.push(Line {
+                name: name.to_owned(),
+                dashed: false,
+                colour: lines.len(),
+                points,
+            });
+        }
+        lines
     };
     lines(
         &folder.join("decisions-intents.svg"),

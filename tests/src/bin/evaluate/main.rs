@@ -12,6 +12,7 @@
 //! | [`sim`] | In which zone of a simulated store, and how late is it said? |
 //! | [`door`] | Who comes in, who goes, who only passes by? |
 //! | [`cost`] | What does a customer take, in bytes and in time? |
+//! | [`decisions`] | What does a decision take, with a million shoppers behind it? |
 //!
 //! They share [`table`] (files of rows) and [`sightings`] (rows of recorded people), [`ears`] (what
 //! gateways tell), [`figures`] (shares, and intervals of them) and [`plot`] (charts).
