@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod app;
+pub mod catalogue;
 pub mod customers;
 pub mod fleet;
 pub mod floor;
@@ -149,8 +150,11 @@ pub fn router(app: App) -> Router {
         .routes(routes!(floor::put_anchor))
         .routes(routes!(shop::post_gateway))
         .routes(routes!(shop::put_staff))
-        .routes(routes!(shop::put_product))
-        .routes(routes!(shop::put_placement))
+        .routes(routes!(catalogue::put_product))
+        .routes(routes!(catalogue::put_placement))
+        .routes(routes!(catalogue::put_category_placement))
+        .routes(routes!(catalogue::put_stock))
+        .routes(routes!(catalogue::put_article))
         .routes(routes!(customers::post_customer))
         .routes(routes!(customers::get_customer, customers::delete_customer))
         .routes(routes!(customers::post_enrolment))

@@ -33,6 +33,7 @@ use crate::{
     after_help = "Examples:
   welkom-server check --config welkom.toml
   welkom-server key --config welkom.toml --name webshop --role shop
+  welkom-server key --config welkom.toml --name pages --role track
   welkom-server staff --config welkom.toml --login sanne --name Sanne --store kade-9 --role staff
   welkom-server run --config welkom.toml
   welkom-server explain presence --config welkom.toml --visit 0199a6b0-…"
@@ -111,6 +112,8 @@ enum Explain {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Role {
+    /// Events of a web shop (/v1/track), nothing else.
+    Track,
     /// Products, customers, orders, reading.
     Shop,
     /// Stores, gateways and staff too.
@@ -245,17 +248,27 @@ async fn asked_to_stop() {
 }
 
 fn key(config: &Config, name: &str, role: Role) -> anyhow::Result<()> {
-    println!("{}", make_key(config, name, matches!(role, Role::Admin))?);
+    let role = match role {
+        Role::Track => KeyRole::Track,
+        Role::Shop => KeyRole::Shop,
+        Role::Admin => KeyRole::Admin,
+    };
+    println!("{}", make_key_for(config, name, role)?);
     Ok(())
 }
 
 /// Makes an API key in the database of `config`, whether or not a server runs on it.
 pub fn make_key(config: &Config, name: &str, admin: bool) -> anyhow::Result<String> {
+    let role = if admin { KeyRole::Admin } else { KeyRole::Shop };
+    make_key_for(config, name, role)
+}
+
+/// The same for any role.
+pub fn make_key_for(config: &Config, name: &str, role: KeyRole) -> anyhow::Result<String> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("create {}", config.data_dir.display()))?;
     let db = store::open_writer(&run::database(&config.data_dir))?;
     let key = secret::token("wk_")?;
-    let role = if admin { KeyRole::Admin } else { KeyRole::Shop };
     access::add_key(&db, clock::now_ms(), name, role, &secret::sha256(&key))?;
     Ok(key)
 }

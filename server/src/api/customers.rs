@@ -1,7 +1,6 @@
 //! Customers, their devices' enrolment, and what they did online: as the shop tells it.
 
 use axum::{Json, extract::State, http::StatusCode};
-use engine::input::IntentKind;
 use garde::Validate;
 use protocol::{CustomerId, DeviceId, EidKey, RadioId, Sku};
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,8 @@ use crate::{
     secret,
     store::{
         StoreError, access,
+        catalogue::Item,
+        intents::{self, Did},
         people::{self, ConsentEntry, CustomerRow, DeviceRow, PURPOSES, RadioRow},
     },
 };
@@ -219,10 +220,10 @@ pub(super) async fn post_page_link(
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IntentBody {
-    /// `viewed`, `wishlisted`, `carted` or `ordered`.
+    /// `viewed`, `wishlisted`, `unwishlisted`, `carted`, `uncarted`, `ordered` or `read`.
     #[schema(value_type = String)]
     #[garde(skip)]
-    kind: IntentKind,
+    kind: Did,
     /// With which product.
     #[schema(value_type = String)]
     #[garde(skip)]
@@ -255,7 +256,8 @@ pub(super) async fn post_intent(
             if !people::switches(&since).browsing {
                 return Ok(false);
             }
-            people::add_intent(txn.db, customer, &body.sku, body.kind, body.at_ms)?;
+            let item = Item::sku(body.sku.clone());
+            intents::add(txn.db, txn.now_ms, customer, &item, body.kind, body.at_ms)?;
             Ok(true)
         })
         .await?;

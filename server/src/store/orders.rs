@@ -71,7 +71,7 @@ pub fn add_order(
             int(now_ms)
         ])?;
     for (sku, quantity) in &row.lines {
-        super::shop::product(db, sku)?;
+        super::catalogue::product(db, sku)?;
         db.prepare_cached(
             "INSERT INTO order_lines VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET quantity = quantity + ?3",

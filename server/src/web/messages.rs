@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     localtime,
-    store::{StoreError, campaigns, outbox, outbox::DeliveryRow, people, shop},
+    store::{StoreError, campaigns, catalogue, outbox, outbox::DeliveryRow, people, shop},
 };
 
 /// A message as the app gets it.
@@ -139,7 +139,7 @@ fn offer(
     let Some(zone) = &candidate.zone else {
         return Ok(None);
     };
-    let product = shop::product(db, sku)?;
+    let product = catalogue::product(db, sku)?;
     let store = shop::store(db, &row.store)?;
     let names = shop::zone_names(db, &row.store)?;
     let said = |names: &shop::Names| match texts.lang {
