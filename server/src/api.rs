@@ -15,8 +15,12 @@ mod idempotency;
 pub mod orders;
 pub mod problem;
 pub mod shop;
+pub mod sources;
 pub(crate) mod sse;
+pub mod track;
 pub mod visits;
+pub mod webhooks;
+mod wire;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -81,6 +85,8 @@ pub struct Parts {
     pub secure_cookies: bool,
     /// Failed log-ins.
     pub logins: crate::web::logins::Logins,
+    /// Webhooks whose signature was wrong.
+    pub refusals: webhooks::Refusals,
     /// Password hashes computed at once: each takes 19 MiB and a core.
     pub hashing: Semaphore,
     /// Turns true when open streams must end.
@@ -121,11 +127,17 @@ fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
         http.description = Some(description.to_owned());
         components.add_security_scheme(name, SecurityScheme::Http(http));
     }
+    let mut basic = Http::new(HttpAuthScheme::Basic);
+    basic.description = Some("a key of role track as user name, no password".to_owned());
+    components.add_security_scheme("write_key", SecurityScheme::Http(basic));
     for (path, item) in &mut doc.paths.paths {
         let scheme = match path.as_str() {
             // A phone has no token yet, and the time is no secret.
             "/v1/app/enrol" | "/v1/app/time" => None,
             path if path.starts_with("/v1/app/") => Some("device"),
+            "/v1/track" | "/v1/identify" | "/v1/batch" => Some("write_key"),
+            // Each message is signed.
+            path if path.starts_with("/v1/webhooks/") => None,
             _ => Some("api_key"),
         };
         let needed = scheme.map(|name| SecurityRequirement::new(name, Vec::<String>::new()));
@@ -155,6 +167,10 @@ pub fn router(app: App) -> Router {
         .routes(routes!(catalogue::put_category_placement))
         .routes(routes!(catalogue::put_stock))
         .routes(routes!(catalogue::put_article))
+        .routes(routes!(sources::put_source))
+        .routes(routes!(sources::get_sources))
+        .routes(routes!(sources::get_tasks))
+        .routes(routes!(sources::put_task_done))
         .routes(routes!(customers::post_customer))
         .routes(routes!(customers::get_customer, customers::delete_customer))
         .routes(routes!(customers::post_enrolment))
@@ -190,6 +206,19 @@ pub fn router(app: App) -> Router {
             OpenApiRouter::new()
                 .routes(routes!(customers::import))
                 .layer(DefaultBodyLimit::max(customers::IMPORT_LEN_MAX)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(track::track))
+                .routes(routes!(track::identify))
+                .routes(routes!(track::batch))
+                .layer(DefaultBodyLimit::max(track::BATCH_LEN_MAX)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(webhooks::shopify))
+                .routes(routes!(webhooks::woocommerce))
+                .layer(DefaultBodyLimit::max(webhooks::WEBHOOK_LEN_MAX)),
         )
         .split_for_parts();
     let doc = with_security(doc);

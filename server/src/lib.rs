@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod live;
 pub mod localtime;
 pub mod maps;
+pub mod money;
 pub mod pipeline;
 pub mod run;
 pub mod secret;

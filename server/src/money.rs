@@ -5,8 +5,8 @@
 
 /// Currencies whose smallest coin is the unit itself (ISO 4217).
 const WHOLE: [&str; 17] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
-    "XAF", "XOF", "XPF",
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
 ];
 /// Currencies with a thousand small coins in a unit.
 const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
@@ -36,8 +36,13 @@ pub fn minor(amount: &str, currency: &str) -> Option<u64> {
         let digit = fraction.as_bytes().get(i).map_or(0, |b| b - b'0');
         minor = minor.checked_mul(10)?.checked_add(u64::from(digit))?;
     }
-    let up = fraction.as_bytes().get(decimals).is_some_and(|b| *b >= b'5');
-    minor.checked_add(u64::from(up)).filter(|minor| i64::try_from(*minor).is_ok())
+    let up = fraction
+        .as_bytes()
+        .get(decimals)
+        .is_some_and(|b| *b >= b'5');
+    minor
+        .checked_add(u64::from(up))
+        .filter(|minor| i64::try_from(*minor).is_ok())
 }
 
 #[cfg(test)]

@@ -151,6 +151,15 @@ CREATE TABLE source_links (
   PRIMARY KEY (source, kind, external)
 ) STRICT, WITHOUT ROWID;
 
+-- Which of our orders the shop's order is.
+CREATE TABLE source_orders (
+  source TEXT NOT NULL REFERENCES sources ON DELETE CASCADE,
+  external TEXT NOT NULL,
+  "order" BLOB NOT NULL REFERENCES orders ON DELETE CASCADE,
+  PRIMARY KEY (source, external)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX source_orders_by_order ON source_orders ("order");
+
 -- Deliveries that came before, by hashes of their ids and bodies.
 CREATE TABLE source_seen (
   seen BLOB PRIMARY KEY,

@@ -38,10 +38,7 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
 
 async fn key(parts: &Parts, app: &App) -> Result<(KeyRole, String), Problem> {
     let hash = secret::sha256(bearer(parts)?);
-    let role = app
-        .readers
-        .read(move |db| access::key(db, &hash))
-        .await?;
+    let role = app.readers.read(move |db| access::key(db, &hash)).await?;
     let (role, _) = role.ok_or_else(|| Problem::unauthorized("this API key is not known"))?;
     Ok((role, hex::encode(&hash[..8])))
 }
@@ -89,10 +86,7 @@ impl FromRequestParts<App> for WriteKey {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let hash = secret::sha256(&basic_user(parts)?);
-        let found = app
-            .readers
-            .read(move |db| access::key(db, &hash))
-            .await?;
+        let found = app.readers.read(move |db| access::key(db, &hash)).await?;
         match found {
             Some((KeyRole::Track, name)) => Ok(Self { name }),
             Some(_) => Err(Problem::forbidden(
@@ -106,7 +100,9 @@ impl FromRequestParts<App> for WriteKey {
 fn basic_user(parts: &Parts) -> Result<String, Problem> {
     let how = "send Authorization: Basic with the write key as user name and no password";
     let value = parts.headers.get(header::AUTHORIZATION);
-    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value = value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let plain = value
         .strip_prefix("Basic ")
         .and_then(|coded| STANDARD.decode(coded.trim()).ok())

@@ -196,7 +196,14 @@ fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
     people::put_customer(txn.db, txn.now_ms, &customer)?;
     set_consent(txn, anna(), ALL, "1", "nl", "app")?;
     let (lamp, at_ms) = ("LAMP".parse().unwrap(), txn.now_ms - 60_000);
-    intents::add(txn.db, txn.now_ms, anna(), &Item::sku(lamp), Did::Carted, at_ms)
+    intents::add(
+        txn.db,
+        txn.now_ms,
+        anna(),
+        &Item::sku(lamp),
+        Did::Carted,
+        at_ms,
+    )
 }
 
 fn build(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {

@@ -46,7 +46,9 @@ pub fn key(
 ) -> Result<Option<(KeyRole, String)>, StoreError> {
     let found: Option<(String, String)> = db
         .prepare_cached("SELECT role, name FROM api_keys WHERE key_sha256 = ?1")?
-        .query_row([key_sha256.as_slice()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([key_sha256.as_slice()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let Some((role, name)) = found else {
         return Ok(None);

@@ -163,7 +163,12 @@ pub fn put_stock(
                quantity = ?3, version_ms = ?4
              WHERE version_ms <= ?4",
         )?
-        .execute(params![store.as_str(), sku.as_str(), quantity, int(version_ms)])?;
+        .execute(params![
+            store.as_str(),
+            sku.as_str(),
+            quantity,
+            int(version_ms)
+        ])?;
     Ok(changed > 0)
 }
 
@@ -280,7 +285,11 @@ mod tests {
                     Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.map(uint)))
                 })
                 .unwrap();
-            assert_eq!((counted, now), (counts, known), "{quantity} at {version_ms}");
+            assert_eq!(
+                (counted, now),
+                (counts, known),
+                "{quantity} at {version_ms}"
+            );
         }
     }
 

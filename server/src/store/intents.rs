@@ -116,7 +116,8 @@ impl<'a> Pen<'a> {
     /// A pen for one transaction.
     pub fn new(db: &'a Connection, now_ms: u64) -> Result<Self, StoreError> {
         Ok(Self {
-            known: db.prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
+            known: db
+                .prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
             anonymous: db.prepare_cached(
                 "INSERT OR IGNORE INTO anonymous
                    (anonymous, sku, grouped, at_ms, kind, price_minor, kept_ms)
@@ -190,7 +191,8 @@ impl<'a> Pen<'a> {
 /// Keeps what is known of one customer within its bounds, in number and in age.
 pub fn trim(db: &Connection, customer: CustomerId, now_ms: u64) -> Result<(), StoreError> {
     let old_ms = int(now_ms.saturating_sub(INTENT_AGE_MS_MAX));
-    let count = |table: &str| format!("SELECT count(*), min(at_ms) FROM {table} WHERE customer = ?1");
+    let count =
+        |table: &str| format!("SELECT count(*), min(at_ms) FROM {table} WHERE customer = ?1");
     for (table, key, max) in [
         ("intents", "sku, grouped, at_ms, kind", INTENTS_MAX),
         ("interests", "category, at_ms", INTERESTS_MAX),
@@ -248,23 +250,26 @@ pub fn tidy(db: &Connection, now_ms: u64) -> Result<(), StoreError> {
 fn tidy_to(db: &Connection, now_ms: u64, rows_max: u64) -> Result<(), StoreError> {
     // Ids rise with time. Holes count too, so that there are rather fewer rows than more.
     let (first, last): (Option<i64>, Option<i64>) = db
-        .prepare_cached(
-            "SELECT (SELECT min(id) FROM anonymous), (SELECT max(id) FROM anonymous)",
-        )?
+        .prepare_cached("SELECT (SELECT min(id) FROM anonymous), (SELECT max(id) FROM anonymous)")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let Some((first, last)) = first.zip(last) {
         let keep_from = last - int(rows_max) + 1;
         let up_to = first + int(TIDY_MAX);
-        db.prepare_cached(
-            "DELETE FROM anonymous WHERE id < ?1 AND (id < ?2 OR kept_ms < ?3)",
-        )?
-        .execute(params![up_to, keep_from, int(now_ms.saturating_sub(ANONYMOUS_MS))])?;
+        db.prepare_cached("DELETE FROM anonymous WHERE id < ?1 AND (id < ?2 OR kept_ms < ?3)")?
+            .execute(params![
+                up_to,
+                keep_from,
+                int(now_ms.saturating_sub(ANONYMOUS_MS))
+            ])?;
     }
     db.prepare_cached(
         "DELETE FROM messages_seen WHERE message IN
            (SELECT message FROM messages_seen WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)",
     )?
-    .execute(params![int(now_ms.saturating_sub(MESSAGE_MS)), int(TIDY_MAX)])?;
+    .execute(params![
+        int(now_ms.saturating_sub(MESSAGE_MS)),
+        int(TIDY_MAX)
+    ])?;
     Ok(())
 }
 
@@ -318,7 +323,12 @@ pub fn not_ordered(
         "DELETE FROM intents WHERE customer = ?1 AND sku = ?2 AND grouped = ?3 AND at_ms = ?4
            AND kind = 'ordered'",
     )?
-    .execute(params![customer.0, item.sku.as_str(), item.grouped, int(at_ms)])?;
+    .execute(params![
+        customer.0,
+        item.sku.as_str(),
+        item.grouped,
+        int(at_ms)
+    ])?;
     Ok(())
 }
 
@@ -467,9 +477,9 @@ pub fn candidates(
         let sku = match item.grouped {
             false => item.sku.clone(),
             true => {
-                let chosen = of_hers.iter().filter(|(_, (_, known))| {
-                    known.product.as_ref() == Some(&item.sku)
-                });
+                let chosen = of_hers
+                    .iter()
+                    .filter(|(_, (_, known))| known.product.as_ref() == Some(&item.sku));
                 let chosen: Vec<Sku> = chosen.map(|(sku, _)| sku.clone()).collect();
                 shelves.variant(&item.sku, &chosen)?
             }
@@ -488,8 +498,14 @@ pub fn candidates(
         }
         if let Some(ordered_ms) = tally.ordered_ms {
             // She has the shoe: she needs no other size of it.
-            let whole = if item.grouped { Some(&item.sku) } else { known.product.as_ref() };
-            let bought = ordered.entry(whole.unwrap_or(&item.sku).clone()).or_default();
+            let whole = if item.grouped {
+                Some(&item.sku)
+            } else {
+                known.product.as_ref()
+            };
+            let bought = ordered
+                .entry(whole.unwrap_or(&item.sku).clone())
+                .or_default();
             *bought = ordered_ms.max(*bought);
         }
     }
@@ -644,7 +660,9 @@ impl Shelves<'_> {
     fn variant(&mut self, product: &Sku, chosen: &[Sku]) -> Result<Sku, StoreError> {
         let variants: Vec<Sku> = if chosen.is_empty() {
             self.db
-                .prepare_cached("SELECT sku FROM products WHERE product = ?1 ORDER BY sku LIMIT ?2")?
+                .prepare_cached(
+                    "SELECT sku FROM products WHERE product = ?1 ORDER BY sku LIMIT ?2",
+                )?
                 .query_map(params![product.as_str(), VARIANTS_MAX], |row| {
                     parsed(row.get_ref(0)?.as_str()?)
                 })?

@@ -81,6 +81,13 @@ pub fn add_order(
     Ok((row.order, true))
 }
 
+/// Whether the shop's number is taken.
+pub fn is_taken(db: &Connection, external_id: &str) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM orders WHERE external_id = ?1)")?
+        .query_row([external_id], |row| row.get(0))?)
+}
+
 /// Moves an order on. A completed or cancelled order stays so.
 pub fn set_state(
     db: &Connection,

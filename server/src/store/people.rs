@@ -89,6 +89,22 @@ pub fn customer(db: &Connection, customer: CustomerId) -> Result<CustomerRow, St
     .ok_or(StoreError::NotFound("customer"))
 }
 
+/// Gives a customer another name; an empty one changes nothing.
+pub fn rename_customer(
+    db: &Connection,
+    customer: CustomerId,
+    given_name: &str,
+    family_name: &str,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE customers SET given_name = coalesce(nullif(?2, ''), given_name),
+           family_name = coalesce(nullif(?3, ''), family_name)
+         WHERE customer = ?1",
+    )?
+    .execute(params![customer.0, given_name, family_name])?;
+    Ok(())
+}
+
 /// The customer whom the shop knows by this id.
 pub fn by_external_id(
     db: &Connection,

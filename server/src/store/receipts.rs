@@ -196,8 +196,7 @@ mod tests {
             lines: Vec::new(),
             ..bought.clone()
         };
-        let number =
-            |sql: &str| -> u32 { db.query_row(sql, [], |row| row.get(0)).unwrap() };
+        let number = |sql: &str| -> u32 { db.query_row(sql, [], |row| row.get(0)).unwrap() };
         // In order, the cancellation first, and the purchase again after it.
         for order in [
             vec![(&bought, 1)],

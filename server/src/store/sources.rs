@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{CustomerId, StoreId};
+use protocol::{CustomerId, OrderId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, int, parsed, uint};
@@ -142,6 +142,42 @@ pub fn link(
         .optional()?)
 }
 
+/// Forgets what a link says, and returns it.
+pub fn take_link(
+    db: &Connection,
+    source: &str,
+    kind: &str,
+    external: &str,
+) -> Result<Option<String>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "DELETE FROM source_links WHERE source = ?1 AND kind = ?2 AND external = ?3
+             RETURNING ours",
+        )?
+        .query_row([source, kind, external], |row| row.get(0))
+        .optional()?)
+}
+
+/// Which of our orders the shop's order is.
+pub fn order(db: &Connection, source: &str, external: &str) -> Result<Option<OrderId>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT \"order\" FROM source_orders WHERE source = ?1 AND external = ?2")?
+        .query_row([source, external], |row| Ok(OrderId(row.get(0)?)))
+        .optional()?)
+}
+
+/// Remembers which of our orders the shop's order is.
+pub fn put_order(
+    db: &Connection,
+    source: &str,
+    external: &str,
+    order: OrderId,
+) -> Result<(), StoreError> {
+    db.prepare_cached("INSERT OR REPLACE INTO source_orders VALUES (?1, ?2, ?3)")?
+        .execute(params![source, external, order.0])?;
+    Ok(())
+}
+
 /// Whether any of the shop's names of our stores is known.
 pub fn has_locations(db: &Connection, source: &str) -> Result<bool, StoreError> {
     Ok(db
@@ -224,7 +260,13 @@ pub fn count(db: &Connection, now_ms: u64, source: &str, news: &News) -> Result<
          ON CONFLICT DO UPDATE SET last_ms = ?2, signature = coalesce(?3, signature),
            signature_ms = coalesce(?4, signature_ms), counts = ?5",
     )?
-    .execute(params![source, int(now_ms), news.signature, signature_ms, text])?;
+    .execute(params![
+        source,
+        int(now_ms),
+        news.signature,
+        signature_ms,
+        text
+    ])?;
     if news.errors.is_empty() {
         return Ok(());
     }
@@ -301,7 +343,13 @@ pub fn add_task(
     db.prepare_cached(
         "INSERT INTO tasks (at_ms, source, kind, customer, external) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![int(now_ms), source, kind, customer.map(|c| c.0), external])?;
+    .execute(params![
+        int(now_ms),
+        source,
+        kind,
+        customer.map(|c| c.0),
+        external
+    ])?;
     Ok(())
 }
 

@@ -4,13 +4,12 @@
 //! Pure: time is an argument.
 //! Invariant: of what an event holds only ids, kinds, times, prices and categories go on from here.
 
-use std::borrow::Cow;
-
 use protocol::Sku;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    api::wire::{Text, moment, plain, reason},
     money,
     store::{
         catalogue::{self, Item},
@@ -90,35 +89,6 @@ pub(super) enum Read {
     Ignored,
 }
 
-/// A text that shops send as a text or a number.
-#[derive(Debug)]
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text or a whole number")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(text.into()))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(text.to_owned().into()))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Text<'de>, E> {
-                Ok(Text(number.to_string().into()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Text<'de>, E> {
-                Ok(Text(number.to_string().into()))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
@@ -138,11 +108,15 @@ struct Wire<'a> {
     properties: Option<&'a RawValue>,
 }
 
+/// What stands in `properties`, read in two passes: `flatten` would read it into a map first.
+struct Properties<'a> {
+    item: Product<'a>,
+    rest: Rest<'a>,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Properties<'a> {
-    #[serde(borrow, flatten)]
-    item: Product<'a>,
+struct Rest<'a> {
     #[serde(borrow)]
     products: Vec<Product<'a>>,
     #[serde(borrow)]
@@ -215,15 +189,6 @@ pub(super) fn read(json: &str, kind: Option<&str>, now_ms: u64) -> Result<Read, 
     })))
 }
 
-/// What serde says, without what stood there: that may be about a person.
-fn reason(error: serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Data => "a field is not of its type",
-        _ => "not JSON",
-    };
-    format!("{what}, at line {} column {}", error.line(), error.column())
-}
-
 fn id(name: &str, text: Option<Text<'_>>) -> Result<Option<String>, String> {
     let Some(Text(text)) = text.filter(|text| !text.0.is_empty()) else {
         return Ok(None);
@@ -232,17 +197,6 @@ fn id(name: &str, text: Option<Text<'_>>) -> Result<Option<String>, String> {
         return Err(format!("{name}: more than {ID_LEN_MAX} bytes"));
     }
     Ok(Some(text.into_owned()))
-}
-
-/// A time with an offset; one without is taken as UTC.
-pub(crate) fn moment(text: &str) -> Option<u64> {
-    let with_offset = || text.parse::<jiff::Timestamp>().ok();
-    let without = || {
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-    };
-    let at = with_offset().or_else(without)?;
-    u64::try_from(at.as_millisecond()).ok()
 }
 
 fn deed(name: &str, properties: &str) -> Result<Option<Deed>, String> {
@@ -275,8 +229,10 @@ fn deed(name: &str, properties: &str) -> Result<Option<Deed>, String> {
     let properties = parsed(properties)?;
     let of_many = matches!(name, "Cart Viewed" | "Checkout Started");
     let items = if of_many {
-        let items = properties.products.iter();
-        items.map(|p| priced(p, &properties)).collect::<Result<_, _>>()?
+        let items = properties.rest.products.iter();
+        items
+            .map(|p| priced(p, &properties))
+            .collect::<Result<_, _>>()?
     } else {
         vec![priced(&properties.item, &properties)?]
     };
@@ -288,15 +244,15 @@ fn deed(name: &str, properties: &str) -> Result<Option<Deed>, String> {
 }
 
 fn parsed(json: &str) -> Result<Properties<'_>, String> {
-    // `flatten` would read the rest into a map first; two passes over a short text are quicker.
-    let properties: Properties<'_> = serde_json::from_str(json).map_err(|error| {
-        let why = reason(error);
-        format!("properties: {why}")
-    })?;
-    if properties.products.len() > RECEIPT_LINES_MAX {
+    let wrong = |error| format!("properties: {}", reason(error));
+    let properties = Properties {
+        item: serde_json::from_str(json).map_err(wrong)?,
+        rest: serde_json::from_str(json).map_err(wrong)?,
+    };
+    if properties.rest.products.len() > RECEIPT_LINES_MAX {
         return Err(format!("products: more than {RECEIPT_LINES_MAX}"));
     }
-    if properties.categories.len() > CATEGORIES_MAX {
+    if properties.rest.categories.len() > CATEGORIES_MAX {
         return Err(format!("categories: more than {CATEGORIES_MAX}"));
     }
     Ok(properties)
@@ -321,13 +277,11 @@ fn item(product: &Product<'_>) -> Result<Item, String> {
     }
 }
 
-/// The text of a JSON number or string.
-fn plain(raw: &RawValue) -> &str {
-    raw.get().trim_matches('"')
-}
-
 fn currency<'a>(product: &'a Product<'_>, properties: &'a Properties<'_>) -> &'a str {
-    let own = product.currency.as_ref().or(properties.item.currency.as_ref());
+    let own = product
+        .currency
+        .as_ref()
+        .or(properties.item.currency.as_ref());
     own.map_or(USUAL_CURRENCY, |text| &text.0)
 }
 
@@ -344,12 +298,21 @@ fn priced(
 }
 
 fn article(properties: &Properties<'_>) -> Result<Deed, String> {
-    let article = properties.article_id.as_ref().map(|text| text.0.as_ref());
+    let article = properties
+        .rest
+        .article_id
+        .as_ref()
+        .map(|text| text.0.as_ref());
     let article = article.filter(|id| (1..=ID_LEN_MAX).contains(&id.len()));
-    let categories = properties.categories.iter();
+    let categories = properties.rest.categories.iter();
     Ok(Deed::Article {
         article: article.ok_or("article_id: 1 to 200 bytes")?.to_owned(),
-        items: properties.products.iter().map(item).collect::<Result<_, _>>()?,
+        items: properties
+            .rest
+            .products
+            .iter()
+            .map(item)
+            .collect::<Result<_, _>>()?,
         categories: categories
             .filter_map(|text| catalogue::category(&text.0))
             .collect(),
@@ -357,7 +320,11 @@ fn article(properties: &Properties<'_>) -> Result<Deed, String> {
 }
 
 fn order(state: State, properties: &Properties<'_>) -> Result<Deed, String> {
-    let order = properties.order_id.as_ref().map(|text| text.0.as_ref());
+    let order = properties
+        .rest
+        .order_id
+        .as_ref()
+        .map(|text| text.0.as_ref());
     let order = order.filter(|id| (1..=ID_LEN_MAX).contains(&id.len()));
     let line = |product: &Product<'_>| {
         let quantity = product.quantity.and_then(|raw| plain(raw).parse().ok());
@@ -368,13 +335,23 @@ fn order(state: State, properties: &Properties<'_>) -> Result<Deed, String> {
         })
     };
     let unit = properties.item.currency.as_ref();
-    let unit = unit.map(|text| text.0.as_ref()).filter(|unit| unit.len() == 3);
-    let total = properties.total;
+    let unit = unit
+        .map(|text| text.0.as_ref())
+        .filter(|unit| unit.len() == 3);
+    let total = properties.rest.total;
     Ok(Deed::Order {
         state,
         order: order.ok_or("order_id: 1 to 200 bytes")?.to_owned(),
-        lines: properties.products.iter().map(line).collect::<Result<_, _>>()?,
+        lines: properties
+            .rest
+            .products
+            .iter()
+            .map(line)
+            .collect::<Result<_, _>>()?,
         total_minor: total.and_then(|raw| money::minor(plain(raw), unit.unwrap_or(USUAL_CURRENCY))),
         currency: unit.map(str::to_owned),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,14 @@ impl Shop {
     }
 
     fn candidates(&self) -> Vec<Candidate> {
-        candidates(&self.db, &self.store, self.anna, NOW_MS - 90 * DAY_MS, NOW_MS).unwrap()
+        candidates(
+            &self.db,
+            &self.store,
+            self.anna,
+            NOW_MS - 90 * DAY_MS,
+            NOW_MS,
+        )
+        .unwrap()
     }
 
     /// Sku and intent of each.
@@ -132,13 +139,25 @@ fn what_was_done_and_undone_at_once_is_undone_and_leaves_what_is_weaker() {
     let cases: [(&[(Did, u64)], Option<Kind>); 9] = [
         (&[(Viewed, 1)], Some(Kind::Viewed)),
         (&[(Viewed, 1), (Carted, 2)], Some(Kind::Carted)),
-        (&[(Viewed, 1), (Carted, 2), (Uncarted, 3)], Some(Kind::Viewed)),
+        (
+            &[(Viewed, 1), (Carted, 2), (Uncarted, 3)],
+            Some(Kind::Viewed),
+        ),
         (&[(Carted, 2), (Uncarted, 2)], None),
         (&[(Uncarted, 2), (Carted, 3)], Some(Kind::Carted)),
-        (&[(Wishlisted, 1), (Carted, 2), (Uncarted, 3)], Some(Kind::Wishlisted)),
-        (&[(Wishlisted, 1), (Unwishlisted, 3), (Read, 2)], Some(Kind::Read)),
+        (
+            &[(Wishlisted, 1), (Carted, 2), (Uncarted, 3)],
+            Some(Kind::Wishlisted),
+        ),
+        (
+            &[(Wishlisted, 1), (Unwishlisted, 3), (Read, 2)],
+            Some(Kind::Read),
+        ),
         (&[(Carted, 1), (Ordered, 2)], None),
-        (&[(Carted, 1), (Ordered, 2), (Viewed, 3)], Some(Kind::Viewed)),
+        (
+            &[(Carted, 1), (Ordered, 2), (Viewed, 3)],
+            Some(Kind::Viewed),
+        ),
     ];
     for (events, left) in cases {
         let shop = Shop::open();
@@ -190,8 +209,15 @@ fn the_newest_forty_are_kept_and_the_oldest_rows_go() {
     assert_eq!(found[0].0, format!("P-{}", INTENTS_MAX + 19));
     assert_eq!(products(&shop.db, shop.anna).unwrap(), INTENTS_MAX as usize);
     // What is too old goes when she does something new.
-    add(&shop.db, NOW_MS + 91 * DAY_MS, shop.anna, &sku("LAMP"), Did::Viewed, NOW_MS + 91 * DAY_MS)
-        .unwrap();
+    add(
+        &shop.db,
+        NOW_MS + 91 * DAY_MS,
+        shop.anna,
+        &sku("LAMP"),
+        Did::Viewed,
+        NOW_MS + 91 * DAY_MS,
+    )
+    .unwrap();
     assert_eq!(products(&shop.db, shop.anna).unwrap(), 1);
 }
 
@@ -211,7 +237,11 @@ fn anonymous_browsing_is_hers_once_claimed_and_else_goes() {
         claim(&shop.db, hash, claims.then_some(shop.anna)).unwrap();
         let found = shop.candidates();
         assert_eq!(found.len(), left);
-        assert!(found.iter().all(|c| c.wished_price_minor == Some(77) && c.affinity == 1.0));
+        assert!(
+            found
+                .iter()
+                .all(|c| c.wished_price_minor == Some(77) && c.affinity == 1.0)
+        );
         let rows: u32 = shop
             .db
             .query_row("SELECT count(*) FROM anonymous", [], |row| row.get(0))
@@ -232,7 +262,8 @@ fn anonymous_rows_are_bounded_in_age_and_number() {
         let kept_ms = NOW_MS - (9 - n) * 10 * DAY_MS;
         let mut pen = Pen::new(&shop.db, kept_ms).unwrap();
         let who = Who::anonymous(&format!("b-{n}"));
-        pen.did(who, &sku("LAMP"), Did::Viewed, kept_ms, None).unwrap();
+        pen.did(who, &sku("LAMP"), Did::Viewed, kept_ms, None)
+            .unwrap();
         assert!(pen.is_new("track", &format!("m-{n}")).unwrap());
         assert!(!pen.is_new("track", &format!("m-{n}")).unwrap());
     }
