@@ -8,6 +8,8 @@ pub mod access;
 pub mod app;
 pub mod catalogue;
 pub mod customers;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod fleet;
 pub mod floor;
 pub mod history;
