@@ -43,7 +43,11 @@ async fn a_bad_event_in_a_batch_is_set_aside_and_the_others_are_kept() {
             event("anna", "Product Viewed", json!({"sku": "LAMP"})),
             json!({"type": "track", "event": "Product Viewed", "properties": {"sku": "LAMP"}}),
             event("anna", "Product Added", json!({})),
-            event("anna", "Product Added", json!({"sku": "LAMP", "note": long})),
+            event(
+                "anna",
+                "Product Added",
+                json!({"sku": "LAMP", "note": long}),
+            ),
             json!(7),
             event("anna", "Sock Darned", json!({"sku": "LAMP"})),
             json!({"type": "page", "userId": "anna"}),
@@ -71,7 +75,11 @@ async fn what_is_no_batch_or_too_much_is_a_problem() {
     let rig = Rig::open().await;
     let many = json!({"batch": vec![json!({}); BATCH_EVENTS_MAX + 1]}).to_string();
     let long = format!("{{\"batch\":[\"{}\"]}}", "x".repeat(BATCH_LEN_MAX));
-    let event = event("anna", "Product Viewed", json!({"note": "x".repeat(EVENT_LEN_MAX)}));
+    let event = event(
+        "anna",
+        "Product Viewed",
+        json!({"note": "x".repeat(EVENT_LEN_MAX)}),
+    );
     for (path, body, status) in [
         ("/v1/batch", "nonsense".to_owned(), 400),
         ("/v1/batch", "{}".to_owned(), 400),
@@ -79,7 +87,11 @@ async fn what_is_no_batch_or_too_much_is_a_problem() {
         ("/v1/batch", long, 413),
         ("/v1/track", event.to_string(), 413),
         ("/v1/track", "{\"event\":".to_owned(), 422),
-        ("/v1/track", json!({"event": "Product Viewed"}).to_string(), 422),
+        (
+            "/v1/track",
+            json!({"event": "Product Viewed"}).to_string(),
+            422,
+        ),
     ] {
         let start: String = body.chars().take(40).collect();
         let (given, answer) = rig.ask("POST", path, &[TRACK], body).await;
@@ -134,7 +146,11 @@ async fn identify_joins_anonymous_browsing_only_with_consent_and_else_it_goes() 
     for (user, hers) in [("anna", 3), ("bea", 0), ("nobody", 0)] {
         let rig = Rig::open().await;
         let mut events = vec![
-            event("", "Product Added to Wishlist", json!({"sku": "LAMP", "price": 79.95})),
+            event(
+                "",
+                "Product Added to Wishlist",
+                json!({"sku": "LAMP", "price": 79.95}),
+            ),
             event("", "Product Viewed", json!({"product_id": "SHOE"})),
             event("", "Product List Viewed", json!({"category": "Lamps"})),
         ];
@@ -162,7 +178,11 @@ async fn nothing_is_kept_of_who_did_not_agree_or_is_not_known() {
     let mut events = Vec::new();
     for user in ["bea", "nobody"] {
         events.push(event(user, "Product Added", json!({"sku": "LAMP"})));
-        events.push(event(user, "Product List Viewed", json!({"category": "lamps"})));
+        events.push(event(
+            user,
+            "Product List Viewed",
+            json!({"category": "lamps"}),
+        ));
         let bought = json!({"order_id": "1", "products": [{"sku": "LAMP"}]});
         events.push(event(user, "Order Completed", bought));
         let read = json!({"article_id": "a", "products": [{"sku": "LAMP"}]});
@@ -187,7 +207,12 @@ async fn an_article_is_what_the_shop_told_of_it_and_else_what_the_event_says() {
     let article = json!({"title": "Licht", "skus": ["LAMP"], "products": ["SHOE"],
                          "categories": ["Lamps"]});
     let (status, answer) = rig
-        .send("PUT", "/v1/articles/licht", crate::api::fixtures::SHOP, &article)
+        .send(
+            "PUT",
+            "/v1/articles/licht",
+            crate::api::fixtures::SHOP,
+            &article,
+        )
         .await;
     assert_eq!(status, 204, "{answer}");
     let said = json!([{"sku": "HAT"}]);
@@ -216,12 +241,24 @@ async fn what_was_bought_is_no_candidate_until_the_order_is_cancelled() {
         let found = intents::candidates(&rig.db(), &rig.store, rig.anna, 0, now_ms());
         found.unwrap().len()
     };
-    batch(&rig, &[event("anna", "Order Completed", order.clone()), cart]).await;
+    batch(
+        &rig,
+        &[event("anna", "Order Completed", order.clone()), cart],
+    )
+    .await;
     assert_eq!(candidates(), 0);
     let row = "SELECT receipt || ' ' || total_minor || ' ' || state || ' ' ||
       (SELECT quantity || ' ' || price_minor FROM receipt_lines) FROM receipts";
     assert_eq!(rig.text(row), "track/key-track/1042 7995 bought 2 3998");
-    batch(&rig, &[event("anna", "Order Cancelled", json!({"order_id": "1042"}))]).await;
+    batch(
+        &rig,
+        &[event(
+            "anna",
+            "Order Cancelled",
+            json!({"order_id": "1042"}),
+        )],
+    )
+    .await;
     assert_eq!(candidates(), 1);
     // Sent again, late: it stays cancelled.
     batch(&rig, &[event("anna", "Order Completed", order)]).await;
