@@ -43,6 +43,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::problem::Problem;
+pub(crate) use self::wire::moment;
 use crate::{
     broker::Credentials,
     fleet::Fleet,
@@ -173,11 +174,12 @@ pub fn router(app: App) -> Router {
         .routes(routes!(sources::get_sources))
         .routes(routes!(sources::get_tasks))
         .routes(routes!(sources::put_task_done))
-        .routes(routes!(customers::post_customer))
+        .routes(routes!(customers::post_customer, customers::find_customer))
         .routes(routes!(customers::get_customer, customers::delete_customer))
         .routes(routes!(customers::post_enrolment))
         .routes(routes!(customers::post_page_link))
         .routes(routes!(customers::post_intent))
+        .routes(routes!(customers::post_receipt))
         .routes(routes!(orders::post_order))
         .routes(routes!(orders::put_state))
         .routes(routes!(visits::visits))

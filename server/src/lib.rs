@@ -16,6 +16,7 @@ pub mod deliver;
 pub mod explain;
 pub mod fleet;
 pub mod identity;
+pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod localtime;

@@ -47,7 +47,7 @@ pub(super) fn reason(error: serde_json::Error) -> String {
 }
 
 /// A time with an offset; one without is taken as UTC.
-pub(super) fn moment(text: &str) -> Option<u64> {
+pub(crate) fn moment(text: &str) -> Option<u64> {
     let with_offset = || text.parse::<jiff::Timestamp>().ok();
     let without = || {
         let civil: jiff::civil::DateTime = text.parse().ok()?;

@@ -7,6 +7,7 @@ mod bluez;
 mod captures;
 mod consent;
 mod corpus;
+mod data_in;
 mod delivery;
 mod evaluate;
 mod fleet;
@@ -31,6 +32,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(captures::tests());
     tests.extend(consent::tests());
     tests.extend(corpus::tests());
+    tests.extend(data_in::tests());
     tests.extend(delivery::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
