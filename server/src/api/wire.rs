@@ -38,6 +38,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// What serde says, without what stood there: that may be about a person.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands in `map_err`, which passes the error"
+)]
 pub(super) fn reason(error: serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Data => "a field is not of its type",

@@ -14,6 +14,7 @@ fn ago(ms: u64) -> String {
     jiff::Timestamp::from_millisecond(at).unwrap().to_string()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for this one call")]
 fn event(user: &str, name: &str, properties: Value) -> Value {
     json!({"type": "track", "userId": user, "event": name, "properties": properties,
            "timestamp": ago(60_000)})

@@ -56,8 +56,8 @@ pub(super) fn read(
             Ok(Change::Customer {
                 customer: id("id", wire.id.as_ref())?,
                 version_ms: version(&wire.updated_at)?,
-                given_name: wire.first_name.map(name).unwrap_or_default(),
-                family_name: wire.last_name.map(name).unwrap_or_default(),
+                given_name: wire.first_name.as_ref().map(name).unwrap_or_default(),
+                family_name: wire.last_name.as_ref().map(name).unwrap_or_default(),
             })
         }
         "products/update" | "products/create" => {
@@ -119,7 +119,7 @@ fn id(name: &str, text: Option<&Text<'_>>) -> Result<String, String> {
         .to_owned())
 }
 
-fn name(text: Text<'_>) -> String {
+fn name(text: &Text<'_>) -> String {
     text.0.trim().chars().take(100).collect()
 }
 

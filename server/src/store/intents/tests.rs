@@ -138,7 +138,8 @@ fn what_was_done_and_undone_at_once_is_undone_and_leaves_what_is_weaker() {
     use Did::*;
     use IntentKind as Kind;
     // What she did with the lamp, hours after yesterday; what is left of it.
-    let cases: [(&[(Did, u64)], Option<Kind>); 9] = [
+    type Case<'a> = (&'a [(Did, u64)], Option<Kind>);
+    let cases: [Case<'_>; 9] = [
         (&[(Viewed, 1)], Some(Kind::Viewed)),
         (&[(Viewed, 1), (Carted, 2)], Some(Kind::Carted)),
         (
@@ -203,7 +204,7 @@ fn who_bought_one_size_is_told_of_no_other() {
 #[test]
 fn the_newest_forty_are_kept_and_the_oldest_rows_go() {
     let shop = Shop::open();
-    for n in 0..INTENTS_MAX as u64 + 20 {
+    for n in 0..u64::from(INTENTS_MAX) + 20 {
         shop.did(&sku(&format!("P-{n}")), Did::Viewed, NOW_MS - DAY_MS + n);
     }
     let found = shop.brief();

@@ -6,6 +6,7 @@ use super::*;
 
 const NOW_MS: u64 = 1_800_000_000_000;
 
+#[expect(clippy::needless_pass_by_value, reason = "made for this one call")]
 fn said(name: &str, properties: serde_json::Value) -> Result<Option<Deed>, String> {
     let json = json!({"event": name, "userId": 7, "properties": properties}).to_string();
     match read(&json, Some("track"), NOW_MS)? {
