@@ -274,3 +274,50 @@ fn json_line(bytes: &[u8], number: u64, end_bytes: u64) -> Result<Line, Wrong> {
         fields,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str) -> Vec<Result<(u64, String), String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let one = |line: Result<Line, Wrong>| {
+            let told = line.and_then(|line| Ok((line.number, line.text("sku")?)));
+            told.map_err(|wrong| wrong.to_string())
+        };
+        Lines::open(&path).unwrap().map(one).collect()
+    }
+
+    #[test]
+    fn lines_are_numbered_as_an_editor_shows_them_and_say_what_is_wrong() {
+        let ok = |number, sku: &str| Ok((number, sku.to_owned()));
+        let no = |why: &str| Err(why.to_owned());
+        assert_eq!(
+            read(
+                "a.csv",
+                "\u{feff}SKU;name\nA;\"two\nlines\"\nB;x;y\n;z\nC;\"x;y\"\n"
+            ),
+            [
+                ok(2, "A"),
+                no("line 4: 3 columns, and the header has 2"),
+                no("line 5, column 1 (sku): is missing"),
+                ok(6, "C"),
+            ]
+        );
+        assert_eq!(
+            read(
+                "a.jsonl",
+                "{\"sku\":\"A\"}\n\n[1]\n{\"sku\":7}\n{\"sku\":{}}"
+            ),
+            [
+                ok(1, "A"),
+                no("line 3, column 0: is no JSON object"),
+                ok(4, "7"),
+                no("line 5 (sku): a text is expected"),
+            ]
+        );
+        assert!(Lines::open(Path::new("a.xls")).is_err());
+    }
+}
