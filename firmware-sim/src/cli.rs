@@ -39,6 +39,8 @@ Examples:
   welkom-sim run --server http://127.0.0.1:8080 --api-key $KEY --seed 7 --for 90s --truth truth.jsonl
   # 50 gateways, 20,000 sightings a second
   welkom-sim load --server http://127.0.0.1:8080 --api-key $KEY --gateways 50 --rate 20000 --for 30s --json
+  # a million events of a web shop, as fast as they go
+  welkom-sim events --server http://127.0.0.1:8080 --api-key $KEY --write-key $WRITE_KEY --count 1000000
   # only the air, without any server, to try a gateway
   welkom-sim air --listen 127.0.0.1:7001 --seed 7
   # the same through a virtual BlueZ, for a gateway with source \"btleplug\"
@@ -62,6 +64,8 @@ enum Command {
     Run(RunArgs),
     /// Offer load with many gateways, and measure
     Load(LoadArgs),
+    /// Send a web shop's events in batches, and measure
+    Events(EventsArgs),
     /// Serve a virtual BlueZ full of strangers, to try or measure a gateway
     Bluez(bluez::BluezArgs),
 }
@@ -208,6 +212,36 @@ struct LoadArgs {
     json: bool,
 }
 
+#[derive(Args)]
+struct EventsArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Key of role track
+    #[arg(long, env = "WELKOM_WRITE_KEY", hide_env_values = true)]
+    write_key: String,
+    /// Events in all
+    #[arg(long, default_value_t = 1_000_000)]
+    count: u64,
+    /// Events a second; 0: as many as go
+    #[arg(long, default_value_t = 0)]
+    rate: u64,
+    /// Events in one batch
+    #[arg(long, default_value_t = 800)]
+    batch: u64,
+    /// Batches under way at once
+    #[arg(long, default_value_t = 2)]
+    connections: u64,
+    /// Customers that they are of
+    #[arg(long, default_value_t = 50_000)]
+    customers: u64,
+    /// Products that they are about
+    #[arg(long, default_value_t = 20_000)]
+    products: u64,
+    /// External ids begin with it [default: e and the time]
+    #[arg(long)]
+    prefix: Option<String>,
+}
+
 /// Runs the program with these arguments, the program's name first.
 pub fn main_from<I>(args: I) -> ExitCode
 where
@@ -255,6 +289,7 @@ fn in_runtime(command: Command) -> anyhow::Result<()> {
             Command::Provision(args) => provision(args).await,
             Command::Run(args) => run(args, shutdown).await,
             Command::Load(args) => load(args, shutdown).await,
+            Command::Events(args) => events(args).await,
             Command::Bluez(args) => bluez::run(args, shutdown).await,
         }
     })
@@ -304,6 +339,25 @@ async fn run(args: RunArgs, shutdown: watch::Receiver<bool>) -> anyhow::Result<(
             .with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
+}
+
+async fn events(args: EventsArgs) -> anyhow::Result<()> {
+    let api = args.server.api()?;
+    let track = api.with_write_key(args.write_key);
+    let config = load::events::EventsConfig {
+        count: args.count,
+        rate_per_s: args.rate,
+        batch: args.batch.max(1),
+        connections: args.connections,
+        customers: args.customers,
+        products: args.products,
+        prefix: args
+            .prefix
+            .unwrap_or_else(|| format!("e{:x}", clock::unix_ms())),
+    };
+    let report = load::events::run(&api, &track, config).await?;
+    let text = serde_json::to_string(&report).context("write the report")?;
+    writeln!(std::io::stdout().lock(), "{text}").context("write the report")
 }
 
 async fn load(args: LoadArgs, shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {

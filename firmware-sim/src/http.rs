@@ -18,6 +18,7 @@ pub struct Api {
     client: reqwest::Client,
     base: String,
     bearer: Option<String>,
+    write_key: Option<String>,
 }
 
 impl std::fmt::Debug for Api {
@@ -115,6 +116,7 @@ impl Api {
             client,
             base: base.trim_end_matches('/').to_owned(),
             bearer: None,
+            write_key: None,
         })
     }
 
@@ -122,6 +124,23 @@ impl Api {
     pub fn with_bearer(&self, bearer: impl Into<String>) -> Self {
         Self {
             bearer: Some(bearer.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The same caller at another address.
+    pub fn with_base(&self, base: &str) -> Self {
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same server, asked with this write key as the user name of HTTP Basic.
+    pub fn with_write_key(&self, key: impl Into<String>) -> Self {
+        Self {
+            bearer: None,
+            write_key: Some(key.into()),
             ..self.clone()
         }
     }
@@ -215,6 +234,9 @@ impl Api {
             .headers(headers);
         if let Some(bearer) = &self.bearer {
             request = request.bearer_auth(bearer);
+        }
+        if let Some(key) = &self.write_key {
+            request = request.basic_auth(key, None::<&str>);
         }
         if method != Method::GET {
             request = request

@@ -22,6 +22,7 @@ use crate::{
 
 pub mod audit;
 pub mod crowd;
+pub mod events;
 pub mod link;
 pub mod measure;
 mod pacer;

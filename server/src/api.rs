@@ -7,7 +7,10 @@
 pub mod access;
 pub mod app;
 pub mod campaigns;
+pub mod catalogue;
 pub mod customers;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod fleet;
 pub mod floor;
 pub mod history;
@@ -15,8 +18,12 @@ mod idempotency;
 pub mod orders;
 pub mod problem;
 pub mod shop;
+pub mod sources;
 pub(crate) mod sse;
+pub mod track;
 pub mod visits;
+pub mod webhooks;
+mod wire;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -37,6 +44,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::problem::Problem;
+pub(crate) use self::wire::moment;
 use crate::{
     broker::Credentials,
     fleet::Fleet,
@@ -81,6 +89,8 @@ pub struct Parts {
     pub secure_cookies: bool,
     /// Failed log-ins.
     pub logins: crate::web::logins::Logins,
+    /// Webhooks whose signature was wrong.
+    pub refusals: webhooks::Refusals,
     /// Password hashes computed at once: each takes 19 MiB and a core.
     pub hashing: Semaphore,
     /// Turns true when open streams must end.
@@ -121,11 +131,17 @@ fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
         http.description = Some(description.to_owned());
         components.add_security_scheme(name, SecurityScheme::Http(http));
     }
+    let mut basic = Http::new(HttpAuthScheme::Basic);
+    basic.description = Some("a key of role track as user name, no password".to_owned());
+    components.add_security_scheme("write_key", SecurityScheme::Http(basic));
     for (path, item) in &mut doc.paths.paths {
         let scheme = match path.as_str() {
             // A phone has no token yet, and the time is no secret.
             "/v1/app/enrol" | "/v1/app/time" => None,
             path if path.starts_with("/v1/app/") => Some("device"),
+            "/v1/track" | "/v1/identify" | "/v1/batch" => Some("write_key"),
+            // Each message is signed.
+            path if path.starts_with("/v1/webhooks/") => None,
             _ => Some("api_key"),
         };
         let needed = scheme.map(|name| SecurityRequirement::new(name, Vec::<String>::new()));
@@ -150,13 +166,21 @@ pub fn router(app: App) -> Router {
         .routes(routes!(floor::put_anchor))
         .routes(routes!(shop::post_gateway))
         .routes(routes!(shop::put_staff))
-        .routes(routes!(shop::put_product))
-        .routes(routes!(shop::put_placement))
-        .routes(routes!(customers::post_customer))
+        .routes(routes!(catalogue::put_product))
+        .routes(routes!(catalogue::put_placement))
+        .routes(routes!(catalogue::put_category_placement))
+        .routes(routes!(catalogue::put_stock))
+        .routes(routes!(catalogue::put_article))
+        .routes(routes!(sources::put_source))
+        .routes(routes!(sources::get_sources))
+        .routes(routes!(sources::get_tasks))
+        .routes(routes!(sources::put_task_done))
+        .routes(routes!(customers::post_customer, customers::find_customer))
         .routes(routes!(customers::get_customer, customers::delete_customer))
         .routes(routes!(customers::post_enrolment))
         .routes(routes!(customers::post_page_link))
         .routes(routes!(customers::post_intent))
+        .routes(routes!(customers::post_receipt))
         .routes(routes!(orders::post_order))
         .routes(routes!(orders::put_state))
         .routes(routes!(campaigns::list, campaigns::post))
@@ -192,6 +216,19 @@ pub fn router(app: App) -> Router {
             OpenApiRouter::new()
                 .routes(routes!(customers::import))
                 .layer(DefaultBodyLimit::max(customers::IMPORT_LEN_MAX)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(track::track))
+                .routes(routes!(track::identify))
+                .routes(routes!(track::batch))
+                .layer(DefaultBodyLimit::max(track::BATCH_LEN_MAX)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(webhooks::shopify))
+                .routes(routes!(webhooks::woocommerce))
+                .layer(DefaultBodyLimit::max(webhooks::WEBHOOK_LEN_MAX)),
         )
         .split_for_parts();
     let doc = with_security(doc);

@@ -18,6 +18,7 @@ use crate::{
     clock,
     config::Config,
     explain::{self, Style},
+    import::{self, Import},
     run, secret,
     store::{
         self,
@@ -33,6 +34,7 @@ use crate::{
     after_help = "Examples:
   welkom-server check --config welkom.toml
   welkom-server key --config welkom.toml --name webshop --role shop
+  welkom-server key --config welkom.toml --name pages --role track
   welkom-server staff --config welkom.toml --login sanne --name Sanne --store kade-9 --role staff
   welkom-server run --config welkom.toml
   welkom-server explain presence --config welkom.toml --visit 0199a6b0-…
@@ -87,12 +89,66 @@ enum Command {
         #[arg(long, default_value = "staff")]
         role: String,
     },
+    /// Takes over a file of the shop: CSV with a header, or a JSON object a line.
+    ///
+    /// It asks the running server over HTTP, one request a line, with a key of role shop or admin.
+    /// It does not write into the database itself: that has one writer, and the server must hear
+    /// of orders and consent. A line that is refused is told with its number and column, and costs
+    /// no other; the exit code is then 1. A run that was interrupted goes on where it was (FILE.welkom-import
+    /// holds the place); a line that is sent twice changes nothing.
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import {
+        /// The settings: where the server is follows from them.
+        #[arg(long, env = "WELKOM_CONFIG")]
+        config: Option<PathBuf>,
+        /// Where the server is, if not as the settings say: https://welkom.kade9.nl:8443
+        #[arg(long, env = "WELKOM_SERVER")]
+        server: Option<String>,
+        /// Certificate (PEM) to trust, if not as the settings say.
+        #[arg(long)]
+        ca: Option<PathBuf>,
+        /// Key of role shop or admin; not needed for --dry-run.
+        #[arg(long, env = "WELKOM_API_KEY", hide_env_values = true)]
+        api_key: Option<String>,
+        /// Read everything, send nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// One JSON object for each refused line, and one at the end.
+        #[arg(long)]
+        json: bool,
+        /// Begin at this line, whatever an earlier run did.
+        #[arg(long)]
+        from_line: Option<u64>,
+        /// What stands in the file.
+        #[arg(value_enum)]
+        kind: import::Kind,
+        /// The file: .csv or .jsonl.
+        file: PathBuf,
+    },
     /// Explains what the engine thought, and why.
     Explain {
         #[command(subcommand)]
         what: Explain,
     },
 }
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  welkom-server import --config welkom.toml --dry-run products products.csv
+  welkom-server import --config welkom.toml --api-key $KEY products products.csv
+  welkom-server import --server https://welkom.kade9.nl:8443 --api-key $KEY stock stock.jsonl
+  welkom-server import --config welkom.toml --api-key $KEY --json receipts till.csv > refused.jsonl
+
+Columns (a CSV has them in its first line, with comma, semicolon or tab between; times as
+2026-11-25T10:00:00+01:00, amounts as 129.00):
+  products    sku, name (or name_nl, name_en), price, [currency, product, category, variant, updated_at]
+  stock       store, sku, quantity, [updated_at]
+  placement   store, sku or category, zone, [shelf]
+  customers   external_id, given_name, family_name, [salutation, language, consent]
+  wishlists   customer, sku, at, [price, currency]
+  orders      order, customer, store, code, lines (LAMP:1 SHOE:2), [state, bay]
+  receipts    receipt, customer, at, [store, total, currency, lines (LAMP:1:79.95 SHOE:2:90.00)]
+`customer` is the shop's own id of her, as in external_id.";
 
 #[derive(Debug, Subcommand)]
 enum Explain {
@@ -123,6 +179,8 @@ enum Explain {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Role {
+    /// Events of a web shop (/v1/track), nothing else.
+    Track,
     /// Products, customers, orders, reading.
     Shop,
     /// Stores, gateways and staff too.
@@ -186,8 +244,57 @@ fn act(command: Command) -> Result<(), Failed> {
             store,
             role,
         } => Ok(staff(&load(&config)?, &login, name, store, &role)?),
+        Command::Import {
+            config,
+            server,
+            ca,
+            api_key,
+            dry_run,
+            json,
+            from_line,
+            kind,
+            file,
+        } => {
+            let config = config.as_deref().map(load).transpose()?;
+            let (base, trusted) = config.as_ref().map(import::server_of).unzip();
+            let server = match server.or(base) {
+                Some(server) => server,
+                None if dry_run => String::new(),
+                None => return Err(anyhow::anyhow!("say --config or --server").into()),
+            };
+            let api_key = match api_key {
+                Some(key) => key,
+                None if dry_run => String::new(),
+                None => return Err(anyhow::anyhow!("say --api-key").into()),
+            };
+            let ca = ca.or(trusted.flatten().filter(|_| !dry_run));
+            Ok(run_import(Import {
+                kind,
+                file,
+                server,
+                api_key,
+                ca,
+                dry_run,
+                json,
+                from_line,
+            })?)
+        }
         Command::Explain { what } => Ok(explain(&what)?),
     }
+}
+
+fn run_import(import: Import) -> anyhow::Result<()> {
+    let (json, dry_run) = (import.json, import.dry_run);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(import::run(import))?;
+    if !json {
+        let what = if dry_run { "can be read" } else { "taken" };
+        println!("{} lines {what}, {} refused", report.done, report.failed);
+    }
+    anyhow::ensure!(report.failed == 0, "{} lines were refused", report.failed);
+    Ok(())
 }
 
 fn explain(what: &Explain) -> Result<(), Failed> {
@@ -255,17 +362,27 @@ async fn asked_to_stop() {
 }
 
 fn key(config: &Config, name: &str, role: Role) -> anyhow::Result<()> {
-    println!("{}", make_key(config, name, matches!(role, Role::Admin))?);
+    let role = match role {
+        Role::Track => KeyRole::Track,
+        Role::Shop => KeyRole::Shop,
+        Role::Admin => KeyRole::Admin,
+    };
+    println!("{}", make_key_for(config, name, role)?);
     Ok(())
 }
 
 /// Makes an API key in the database of `config`, whether or not a server runs on it.
 pub fn make_key(config: &Config, name: &str, admin: bool) -> anyhow::Result<String> {
+    let role = if admin { KeyRole::Admin } else { KeyRole::Shop };
+    make_key_for(config, name, role)
+}
+
+/// The same for any role.
+pub fn make_key_for(config: &Config, name: &str, role: KeyRole) -> anyhow::Result<String> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("create {}", config.data_dir.display()))?;
     let db = store::open_writer(&run::database(&config.data_dir))?;
     let key = secret::token("wk_")?;
-    let role = if admin { KeyRole::Admin } else { KeyRole::Shop };
     access::add_key(&db, clock::now_ms(), name, role, &secret::sha256(&key))?;
     Ok(key)
 }

@@ -10,13 +10,19 @@ pub mod access;
 pub mod beacons;
 pub mod board;
 pub mod campaigns;
+pub mod catalogue;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod intents;
 pub mod log;
 pub mod orders;
 pub mod outbox;
 pub mod outcome;
 pub mod people;
 pub mod plan;
+pub mod receipts;
 pub mod shop;
+pub mod sources;
 pub mod visits;
 pub mod walk;
 

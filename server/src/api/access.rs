@@ -9,6 +9,7 @@ use axum::{
     http::{Method, header, request::Parts},
 };
 use axum_extra::extract::CookieJar;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use protocol::{CustomerId, DeviceId};
 use subtle::ConstantTimeEq;
 
@@ -37,11 +38,8 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
 
 async fn key(parts: &Parts, app: &App) -> Result<(KeyRole, String), Problem> {
     let hash = secret::sha256(bearer(parts)?);
-    let role = app
-        .readers
-        .read(move |db| access::key_role(db, &hash))
-        .await?;
-    let role = role.ok_or_else(|| Problem::unauthorized("this API key is not known"))?;
+    let role = app.readers.read(move |db| access::key(db, &hash)).await?;
+    let (role, _) = role.ok_or_else(|| Problem::unauthorized("this API key is not known"))?;
     Ok((role, hex::encode(&hash[..8])))
 }
 
@@ -52,7 +50,12 @@ impl FromRequestParts<App> for ShopKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        key(parts, app).await.map(|_| Self)
+        match key(parts, app).await?.0 {
+            KeyRole::Shop | KeyRole::Admin => Ok(Self),
+            KeyRole::Track => Err(Problem::forbidden(
+                "this needs an API key of role shop or admin",
+            )),
+        }
     }
 }
 
@@ -65,9 +68,48 @@ impl FromRequestParts<App> for AdminKey {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match key(parts, app).await?.0 {
             KeyRole::Admin => Ok(Self),
-            KeyRole::Shop => Err(Problem::forbidden("this needs an API key of role admin")),
+            KeyRole::Shop | KeyRole::Track => {
+                Err(Problem::forbidden("this needs an API key of role admin"))
+            }
         }
     }
+}
+
+/// A web shop that tells what shoppers do: a write key, as the user name of HTTP Basic.
+pub struct WriteKey {
+    /// What the key is called.
+    pub name: String,
+}
+
+impl FromRequestParts<App> for WriteKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let hash = secret::sha256(&basic_user(parts)?);
+        let found = app.readers.read(move |db| access::key(db, &hash)).await?;
+        match found {
+            Some((KeyRole::Track, name)) => Ok(Self { name }),
+            Some(_) => Err(Problem::forbidden(
+                "this needs a key of role track: others may do too much to be in a web page",
+            )),
+            None => Err(Problem::unauthorized("this write key is not known")),
+        }
+    }
+}
+
+fn basic_user(parts: &Parts) -> Result<String, Problem> {
+    let how = "send Authorization: Basic with the write key as user name and no password";
+    let value = parts.headers.get(header::AUTHORIZATION);
+    let value = value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let plain = value
+        .strip_prefix("Basic ")
+        .and_then(|coded| STANDARD.decode(coded.trim()).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| Problem::unauthorized(how))?;
+    let (user, _) = plain.split_once(':').unwrap_or((&plain, ""));
+    Ok(user.to_owned())
 }
 
 /// The name under which a key's earlier answers are kept; none without a known key.

@@ -1,16 +1,15 @@
 //! Customers, their devices' enrolment, and what they did online: as the shop tells it.
 
 use axum::{Json, extract::State, http::StatusCode};
-use engine::input::IntentKind;
 use garde::Validate;
-use protocol::{CustomerId, DeviceId, EidKey, RadioId, Sku};
+use protocol::{CustomerId, DeviceId, EidKey, RadioId, Sku, StoreId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     App,
     access::ShopKey,
-    problem::{At, Body, Problem},
+    problem::{At, Body, Problem, Query},
 };
 use crate::{
     clock,
@@ -18,7 +17,10 @@ use crate::{
     secret,
     store::{
         StoreError, access,
+        catalogue::Item,
+        intents::{self, Did, Pen, Who},
         people::{self, ConsentEntry, CustomerRow, DeviceRow, PURPOSES, RadioRow},
+        receipts::{self, LineRow, ReceiptRow, State as ReceiptState},
     },
 };
 
@@ -142,6 +144,30 @@ pub(super) async fn get_customer(
     }))
 }
 
+/// Which customer.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FindQuery {
+    /// The shop's own id of her.
+    external_id: String,
+}
+
+/// Finds a customer by the shop's own id.
+#[utoipa::path(get, path = "/v1/customers", tag = "shop", params(FindQuery),
+    responses((status = 200, body = CustomerMade), (status = "default", body = Problem)))]
+pub(super) async fn find_customer(
+    _: ShopKey,
+    State(app): State<App>,
+    Query(query): Query<FindQuery>,
+) -> Result<Json<CustomerMade>, Problem> {
+    let found = app
+        .readers
+        .read(move |db| people::by_external_id(db, &query.external_id))
+        .await?;
+    let customer = found.ok_or(StoreError::NotFound("customer"))?;
+    Ok(Json(CustomerMade { customer }))
+}
+
 /// Erases a customer: rows, log entries, snapshots and identities.
 #[utoipa::path(delete, path = "/v1/customers/{customer}", tag = "shop",
     params(("customer" = String, Path)),
@@ -219,10 +245,10 @@ pub(super) async fn post_page_link(
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IntentBody {
-    /// `viewed`, `wishlisted`, `carted` or `ordered`.
+    /// `viewed`, `wishlisted`, `unwishlisted`, `carted`, `uncarted`, `ordered` or `read`.
     #[schema(value_type = String)]
     #[garde(skip)]
-    kind: IntentKind,
+    kind: Did,
     /// With which product.
     #[schema(value_type = String)]
     #[garde(skip)]
@@ -230,6 +256,10 @@ pub struct IntentBody {
     /// When.
     #[garde(skip)]
     at_ms: u64,
+    /// Of a wish: the price at that time, in the currency's minor unit; if it is not said, what the
+    /// product costs now.
+    #[garde(inner(range(max = 1_000_000_000)))]
+    price_minor: Option<u64>,
 }
 
 /// Records one thing that a shopper did online. Without her consent to its use it is not kept.
@@ -255,7 +285,110 @@ pub(super) async fn post_intent(
             if !people::switches(&since).browsing {
                 return Ok(false);
             }
-            people::add_intent(txn.db, customer, &body.sku, body.kind, body.at_ms)?;
+            let item = Item::sku(body.sku.clone());
+            let who = Who::Customer(customer);
+            Pen::new(txn.db, txn.now_ms)?.did(
+                who,
+                &item,
+                body.kind,
+                body.at_ms,
+                body.price_minor,
+            )?;
+            intents::trim(txn.db, customer, txn.now_ms)?;
+            Ok(true)
+        })
+        .await?;
+    Ok(if kept {
+        StatusCode::CREATED
+    } else {
+        StatusCode::ACCEPTED
+    })
+}
+
+/// What a customer bought.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptBody {
+    /// The shop's own number.
+    #[garde(length(min = 1, max = 100))]
+    receipt: String,
+    /// Where; none: online.
+    #[schema(value_type = Option<String>)]
+    #[garde(skip)]
+    store: Option<StoreId>,
+    /// When.
+    #[garde(skip)]
+    at_ms: u64,
+    /// What she paid, in the currency's minor unit.
+    #[garde(inner(range(max = 1_000_000_000_000)))]
+    total_minor: Option<u64>,
+    /// ISO 4217.
+    #[garde(length(equal = 3), ascii)]
+    currency: String,
+    /// What is in it.
+    #[garde(length(max = receipts::RECEIPT_LINES_MAX), dive)]
+    lines: Vec<ReceiptLine>,
+}
+
+/// One line of a receipt.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptLine {
+    /// The product.
+    #[schema(value_type = String)]
+    #[garde(skip)]
+    sku: Sku,
+    /// Pieces.
+    #[garde(range(min = 1, max = 10_000))]
+    quantity: u32,
+    /// Of one piece, in the currency's minor unit.
+    #[garde(inner(range(max = 1_000_000_000)))]
+    price_minor: Option<u64>,
+}
+
+/// Records what a customer bought. It is kept with her consent to browsing or to statistics.
+#[utoipa::path(post, path = "/v1/customers/{customer}/receipts", tag = "shop",
+    request_body = ReceiptBody, params(("customer" = String, Path)),
+    responses((status = 201), (status = 202, description = "not kept: no consent"),
+              (status = "default", body = Problem)))]
+pub(super) async fn post_receipt(
+    _: ShopKey,
+    State(app): State<App>,
+    At(customer): At<CustomerId>,
+    Body(body): Body<ReceiptBody>,
+) -> Result<StatusCode, Problem> {
+    if body.at_ms > clock::now_ms() + 60_000 {
+        return Err(Problem::invalid("at_ms: lies in the future"));
+    }
+    let line = |line: ReceiptLine| LineRow {
+        item: Item::sku(line.sku),
+        quantity: line.quantity,
+        price_minor: line.price_minor,
+    };
+    let row = ReceiptRow {
+        receipt: format!("shop/{}", body.receipt),
+        customer,
+        store: body.store,
+        at_ms: Some(body.at_ms),
+        total_minor: body.total_minor,
+        currency: Some(body.currency),
+        state: ReceiptState::Bought,
+        lines: body.lines.into_iter().map(line).collect(),
+    };
+    let kept = app
+        .pipeline
+        .write(move |txn| {
+            people::customer(txn.db, customer)?;
+            if let Some(store) = &row.store {
+                crate::store::shop::store(txn.db, store)?;
+            }
+            let consent = txn.switches(customer)?;
+            if !consent.browsing && !consent.statistics {
+                return Ok(false);
+            }
+            let at_ms = row.at_ms.unwrap_or(txn.now_ms);
+            receipts::put(txn.db, txn.now_ms, &row, at_ms, consent.browsing)?;
+            intents::trim(txn.db, customer, txn.now_ms)?;
             Ok(true)
         })
         .await?;

@@ -1,14 +1,14 @@
-//! Stores, gateways, staff, products: what the operator and the shop set up.
+//! Stores, gateways, staff: what the operator sets up.
 
 use axum::{Json, extract::State, http::StatusCode};
 use garde::Validate;
-use protocol::{GatewayId, Sku, StaffId, StoreId, ZoneId};
+use protocol::{GatewayId, StaffId, StoreId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     App,
-    access::{AdminKey, ShopKey},
+    access::AdminKey,
     fresh,
     problem::{At, Body, Problem},
 };
@@ -17,7 +17,7 @@ use crate::{
     store::{
         access::{self, StaffRow},
         plan::{self, Certainty},
-        shop::{self, Names, PlacementRow, ProductRow, StoreRow},
+        shop::{self, Names, StoreRow},
     },
 };
 
@@ -242,80 +242,6 @@ pub(super) async fn put_staff(
             }
             access::put_staff(txn.db, txn.now_ms, &row)
         })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// A product.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProductBody {
-    /// What it is called.
-    #[garde(dive)]
-    name: NamesBody,
-    /// Price in the currency's minor unit: 12900 for € 129,00.
-    #[garde(range(max = 1_000_000_000))]
-    price_minor: u64,
-    /// ISO 4217.
-    #[garde(length(equal = 3), ascii)]
-    currency: String,
-}
-
-/// Makes or changes a product.
-#[utoipa::path(put, path = "/v1/products/{sku}", tag = "shop", request_body = ProductBody,
-    params(("sku" = String, Path)), responses((status = 204), (status = "default", body = Problem)))]
-pub(super) async fn put_product(
-    _: ShopKey,
-    State(app): State<App>,
-    At(sku): At<Sku>,
-    Body(body): Body<ProductBody>,
-) -> Result<StatusCode, Problem> {
-    let row = ProductRow {
-        sku,
-        name: body.name.into(),
-        price_minor: body.price_minor,
-        currency: body.currency,
-    };
-    app.pipeline
-        .write(move |txn| shop::put_product(txn.db, &row))
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Where a store has a product.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PlacementBody {
-    /// The zone.
-    #[schema(value_type = String)]
-    #[garde(skip)]
-    zone: ZoneId,
-    /// The shelf, in the shop's own words: `rek 4`.
-    #[garde(inner(length(min = 1, max = 60)))]
-    shelf: Option<String>,
-    /// Pieces.
-    #[garde(range(max = 1_000_000))]
-    stock: u32,
-}
-
-/// Places a product in a store.
-#[utoipa::path(put, path = "/v1/stores/{store}/products/{sku}", tag = "shop",
-    request_body = PlacementBody, params(("store" = String, Path), ("sku" = String, Path)),
-    responses((status = 204), (status = "default", body = Problem)))]
-pub(super) async fn put_placement(
-    _: ShopKey,
-    State(app): State<App>,
-    At((store, sku)): At<(StoreId, Sku)>,
-    Body(body): Body<PlacementBody>,
-) -> Result<StatusCode, Problem> {
-    let row = PlacementRow {
-        sku,
-        zone: body.zone,
-        shelf: body.shelf,
-        stock: body.stock,
-    };
-    app.pipeline
-        .write(move |txn| shop::put_placement(txn.db, &store, &row))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

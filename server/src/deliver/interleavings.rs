@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use engine::{
     Observation,
     campaign::{About, Campaign, Caps, ProductRule},
-    input::IntentKind,
 };
 use proptest::prelude::*;
 use protocol::RadioId;
@@ -17,9 +16,10 @@ use protocol::RadioId;
 use super::tests::{Shop, anna, kade_9};
 use crate::store::{
     StoreError, campaigns,
+    catalogue::{self, Item, Placed, PlacementRow, ProductRow},
+    intents::{self, Did},
     outbox::LEASE_MS,
-    people,
-    shop::{self, Names, PlacementRow, ProductRow},
+    shop::{self, Names},
 };
 
 /// Anna's wishes in the two zones of the store.
@@ -126,15 +126,18 @@ fn fill(txn: &mut crate::pipeline::Txn<'_>, limits: Limits) -> Result<(), StoreE
             name: names(),
             price_minor: 100,
             currency: "EUR".into(),
+            product: None,
+            category: None,
+            variant: None,
         };
-        shop::put_product(txn.db, &row)?;
-        let row = PlacementRow {
-            sku: row.sku,
+        catalogue::put_product(txn.db, &row, 0)?;
+        let placed = PlacementRow {
+            what: Placed::Sku(row.sku.clone()),
             zone: zone.parse().unwrap(),
             shelf: None,
-            stock: 1,
         };
-        shop::put_placement(txn.db, &kade_9(), &row)?;
+        catalogue::put_placement(txn.db, &kade_9(), &placed)?;
+        catalogue::put_stock(txn.db, &kade_9(), &row.sku, 1, 0)?;
     }
     let usual = campaigns::published(txn.db)?.remove(0);
     let newest = campaigns::one(txn.db, usual.campaign)?.newest;
@@ -284,8 +287,8 @@ async fn happen(shop: Shop, event: &Event, plain: &mut Plain) -> Shop {
         Event::Wishes { which } => {
             let (sku, _) = WISHES[*which];
             shop.write(move |txn| {
-                let sku = sku.parse().unwrap();
-                people::add_intent(txn.db, anna(), &sku, IntentKind::Wishlisted, txn.now_ms)
+                let item = Item::sku(sku.parse().unwrap());
+                intents::add(txn.db, txn.now_ms, anna(), &item, Did::Carted, txn.now_ms)
             })
             .await;
         }

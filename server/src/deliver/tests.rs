@@ -4,7 +4,7 @@ use std::{path::Path, thread};
 
 use engine::{
     Observation,
-    input::{Consent, IntentKind, OrderState},
+    input::{Consent, OrderState},
 };
 use protocol::{AnchorId, CustomerId, GatewayId, OrderId, RadioId, StoreId, ZoneId};
 use tempfile::TempDir;
@@ -19,10 +19,12 @@ use crate::{
     pipeline::{Counts, Outlets, Txn},
     store::{
         campaigns,
+        catalogue::{self, Item, Placed, PlacementRow, ProductRow},
+        intents::{self, Did},
         orders::{self, OrderRow},
         outbox::{DeliveryRow, LEASE_MS},
         people::{self, CustomerRow},
-        shop::{self, AnchorKind, AnchorRow, Names, PlacementRow, ProductRow, StoreRow},
+        shop::{self, AnchorKind, AnchorRow, Names, StoreRow},
     },
 };
 
@@ -194,7 +196,14 @@ fn furnish(txn: &mut Txn<'_>) -> Result<(), StoreError> {
     people::put_customer(txn.db, txn.now_ms, &customer)?;
     set_consent(txn, anna(), ALL, "1", "nl", "app")?;
     let (lamp, at_ms) = ("LAMP".parse().unwrap(), txn.now_ms - 60_000);
-    people::add_intent(txn.db, anna(), &lamp, IntentKind::Carted, at_ms)
+    intents::add(
+        txn.db,
+        txn.now_ms,
+        anna(),
+        &Item::sku(lamp),
+        Did::Carted,
+        at_ms,
+    )
 }
 
 fn build(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {
@@ -230,15 +239,19 @@ fn build(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {
         name: names(),
         price_minor: 1,
         currency: "EUR".into(),
+        product: None,
+        category: None,
+        variant: None,
     };
-    shop::put_product(txn.db, &lamp)?;
+    catalogue::put_product(txn.db, &lamp, 0)?;
     let placed = PlacementRow {
-        sku: lamp.sku.clone(),
+        what: Placed::Sku(lamp.sku.clone()),
         zone: "back".parse().unwrap(),
         shelf: None,
-        stock: 3,
     };
-    shop::put_placement(txn.db, store, &placed)
+    catalogue::put_placement(txn.db, store, &placed)?;
+    catalogue::put_stock(txn.db, store, &lamp.sku, 3, 0)?;
+    Ok(())
 }
 
 fn is(class: &str, state: &str) -> (String, String) {

@@ -30,6 +30,8 @@ const HOLD_AFTER_START_MS: u64 = 15_000;
 /// A sighting as young as this shows that its gateway listens; an older one may have waited in the
 /// broker for longer than its gateway lived.
 const FRESH_MS: u64 = 5_000;
+/// How often rows whose time is over are taken away while nothing else comes in.
+const TIDY_MS: u64 = 60_000;
 /// People whose consent is kept at hand; past it the memory is cleared and read again.
 const PEOPLE_MAX: usize = 200_000;
 /// Boots whose applied ranges are kept at hand.
@@ -42,6 +44,8 @@ pub(super) struct Core {
     /// Whether engines were told that nobody was heard while the server was down.
     began: bool,
     snapshot_ms: u64,
+    /// When short-lived rows were last taken away.
+    tidied_ms: u64,
     last_ms: u64,
     stores: HashMap<StoreId, StoreCore>,
     people: HashMap<CustomerId, Person>,
@@ -118,6 +122,7 @@ impl Core {
             started_ms: now_ms,
             began: false,
             snapshot_ms,
+            tidied_ms: 0,
             last_ms: 0,
             stores: HashMap::new(),
             people: HashMap::new(),
@@ -427,6 +432,12 @@ impl<'a> Txn<'a> {
         ))
     }
 
+    /// Her switches.
+    pub fn switches(&mut self, customer: CustomerId) -> Result<Consent, StoreError> {
+        let person = self.core.person(self.db, customer)?;
+        Ok(people::switches(&person.consent))
+    }
+
     /// Reads a new customer's switches while her rows are at hand, so that her first sighting waits
     /// for nothing.
     pub fn get_to_know(&mut self, customer: CustomerId) -> Result<(), StoreError> {
@@ -593,6 +604,10 @@ impl<'a> Txn<'a> {
                 self.snapshot(&store)?;
             }
             self.forget_stale_walk(&store)?;
+        }
+        if self.now_ms >= self.core.tidied_ms + TIDY_MS {
+            self.core.tidied_ms = self.now_ms;
+            store::intents::tidy(self.db, self.now_ms)?;
         }
         self.finish_job();
         Ok(())

@@ -13,11 +13,9 @@ use rusqlite::Connection;
 
 use crate::{
     localtime::local_day,
-    store::{StoreError, board, campaigns, people, shop},
+    store::{StoreError, board, campaigns, intents, people, shop},
 };
 
-/// What she did online longer ago than this is not looked at.
-const INTENT_AGE_MS_MAX: u64 = 90 * 86_400_000;
 /// Late sightings join a visit that ended this shortly before, or begins this shortly after.
 const JOIN_MS: u64 = 180_000;
 
@@ -85,8 +83,8 @@ fn facts(
 ) -> Result<MatchFacts, StoreError> {
     let today = local_day(&shop::store(db, store)?.timezone, now_ms);
     let candidates = if consent.messages && consent.browsing {
-        let since_ms = now_ms.saturating_sub(INTENT_AGE_MS_MAX);
-        people::candidates(db, store, customer, since_ms)?
+        let since_ms = now_ms.saturating_sub(intents::INTENT_AGE_MS_MAX);
+        intents::candidates(db, store, customer, since_ms, now_ms)?
     } else {
         Vec::new()
     };

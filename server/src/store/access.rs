@@ -8,10 +8,22 @@ use super::{StoreError, int, parsed};
 /// What an API key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRole {
+    /// A web shop's pages and apps: tell what shoppers do online, and nothing else.
+    Track,
     /// A shop system: products, customers, orders, reading.
     Shop,
     /// The operator: stores, gateways and staff too.
     Admin,
+}
+
+impl KeyRole {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Shop => "shop",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// Adds an API key.
@@ -22,23 +34,30 @@ pub fn add_key(
     role: KeyRole,
     key_sha256: &[u8; 32],
 ) -> Result<(), StoreError> {
-    let role = if role == KeyRole::Admin {
-        "admin"
-    } else {
-        "shop"
-    };
     db.prepare_cached("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key_sha256, name, role, int(now_ms)])?;
+        .execute(params![key_sha256, name, role.as_str(), int(now_ms)])?;
     Ok(())
 }
 
-/// What a key may do; none: it is no key.
-pub fn key_role(db: &Connection, key_sha256: &[u8; 32]) -> Result<Option<KeyRole>, StoreError> {
-    Ok(db
-        .prepare_cached("SELECT role = 'admin' FROM api_keys WHERE key_sha256 = ?1")?
-        .query_row([key_sha256.as_slice()], |row| row.get(0))
-        .optional()?
-        .map(|admin: bool| if admin { KeyRole::Admin } else { KeyRole::Shop }))
+/// What a key may do, and what it is called; none: it is no key.
+pub fn key(
+    db: &Connection,
+    key_sha256: &[u8; 32],
+) -> Result<Option<(KeyRole, String)>, StoreError> {
+    let found: Option<(String, String)> = db
+        .prepare_cached("SELECT role, name FROM api_keys WHERE key_sha256 = ?1")?
+        .query_row([key_sha256.as_slice()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((role, name)) = found else {
+        return Ok(None);
+    };
+    [KeyRole::Track, KeyRole::Shop, KeyRole::Admin]
+        .into_iter()
+        .find(|known| known.as_str() == role)
+        .map(|role| Some((role, name)))
+        .ok_or_else(|| StoreError::Damaged(format!("role {role:?} of a key")))
 }
 
 /// A colleague's role; each may what those before it may.

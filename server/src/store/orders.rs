@@ -71,7 +71,7 @@ pub fn add_order(
             int(now_ms)
         ])?;
     for (sku, quantity) in &row.lines {
-        super::shop::product(db, sku)?;
+        super::catalogue::product(db, sku)?;
         db.prepare_cached(
             "INSERT INTO order_lines VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET quantity = quantity + ?3",
@@ -79,6 +79,13 @@ pub fn add_order(
         .execute(params![row.order.0, sku.as_str(), quantity])?;
     }
     Ok((row.order, true))
+}
+
+/// Whether the shop's number is taken.
+pub fn is_taken(db: &Connection, external_id: &str) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM orders WHERE external_id = ?1)")?
+        .query_row([external_id], |row| row.get(0))?)
 }
 
 /// Moves an order on. A completed or cancelled order stays so.

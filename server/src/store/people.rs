@@ -1,12 +1,12 @@
-//! Customers, their consent, devices, radios and intents.
+//! Customers, their consent, devices and radios.
 
 use std::collections::HashMap;
 
-use engine::input::{Candidate, Consent, IntentKind};
-use protocol::{CustomerId, DeviceId, EidKey, RadioId, Sku, StoreId};
+use engine::input::Consent;
+use protocol::{CustomerId, DeviceId, EidKey, RadioId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, from_word, int, parsed, uint, word};
+use super::{StoreError, int, uint};
 
 /// A shopper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,22 @@ pub fn customer(db: &Connection, customer: CustomerId) -> Result<CustomerRow, St
     })
     .optional()?
     .ok_or(StoreError::NotFound("customer"))
+}
+
+/// Gives a customer another name; an empty one changes nothing.
+pub fn rename_customer(
+    db: &Connection,
+    customer: CustomerId,
+    given_name: &str,
+    family_name: &str,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE customers SET given_name = coalesce(nullif(?2, ''), given_name),
+           family_name = coalesce(nullif(?3, ''), family_name)
+         WHERE customer = ?1",
+    )?
+    .execute(params![customer.0, given_name, family_name])?;
+    Ok(())
 }
 
 /// The customer whom the shop knows by this id.
@@ -350,20 +366,6 @@ pub fn use_enrolment(
     Ok(CustomerId(customer))
 }
 
-/// Records one thing that a shopper did online; the same again changes nothing.
-pub fn add_intent(
-    db: &Connection,
-    customer: CustomerId,
-    sku: &Sku,
-    kind: IntentKind,
-    at_ms: u64,
-) -> Result<(), StoreError> {
-    self::customer(db, customer)?;
-    db.prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![customer.0, sku.as_str(), int(at_ms), word(kind)])?;
-    Ok(())
-}
-
 /// Forgets what was kept for a purpose that she took back: her visits for it, and for `browsing`
 /// what she did online, also where a decision had noted it. A visit that still goes on has another
 /// purpose, or the engine would have ended it: from now on it is kept for that.
@@ -387,9 +389,11 @@ pub fn forget_purpose(
     .execute(params![customer.0, purpose, remaining])?;
     db.prepare_cached("DELETE FROM visits WHERE customer = ?1 AND purpose = ?2")?
         .execute(params![customer.0, purpose])?;
+    if !consent.browsing && !consent.statistics {
+        super::receipts::forget(db, customer)?;
+    }
     if purpose == "browsing" {
-        db.prepare_cached("DELETE FROM intents WHERE customer = ?1")?
-            .execute([customer.0])?;
+        super::intents::forget(db, customer)?;
         db.prepare_cached(
             "UPDATE decisions SET body = json_set(body, '$.facts', NULL, '$.considered', json('[]'))
              WHERE customer = ?1",
@@ -397,68 +401,4 @@ pub fn forget_purpose(
         .execute([customer.0])?;
     }
     Ok(())
-}
-
-/// What she did online since `since_ms`, a row a product, with this store's placement; what she
-/// bought after is out.
-pub fn candidates(
-    db: &Connection,
-    store: &StoreId,
-    customer: CustomerId,
-    since_ms: u64,
-) -> Result<Vec<Candidate>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT i.sku,
-                max(CASE i.kind WHEN 'carted' THEN 3 WHEN 'wishlisted' THEN 2 ELSE 1 END),
-                sum(i.kind = 'viewed'),
-                max(CASE WHEN i.kind <> 'ordered' THEN i.at_ms ELSE 0 END) AS last_ms,
-                max(CASE WHEN i.kind = 'ordered' THEN i.at_ms ELSE 0 END) AS ordered_ms,
-                p.zone, coalesce(p.stock, 0), p.shelf, coalesce(s.price_minor, 0)
-         FROM intents i LEFT JOIN placements p ON p.store = ?1 AND p.sku = i.sku
-         LEFT JOIN products s ON s.sku = i.sku
-         WHERE i.customer = ?2 AND i.at_ms >= ?3
-         GROUP BY i.sku HAVING last_ms > ordered_ms ORDER BY i.sku",
-    )?;
-    let rows = statement.query_map(params![store.as_str(), customer.0, int(since_ms)], |row| {
-        let intent = match row.get::<_, i64>(1)? {
-            3 => IntentKind::Carted,
-            2 => IntentKind::Wishlisted,
-            _ => IntentKind::Viewed,
-        };
-        Ok(Candidate {
-            sku: parsed(row.get_ref(0)?.as_str()?)?,
-            intent,
-            views: row.get(2)?,
-            last_ms: uint(row.get(3)?),
-            read_ms: None,
-            shelf: row.get(7)?,
-            back_ms: None,
-            price_minor: uint(row.get(8)?),
-            wished_price_minor: None,
-            affinity: 0.0,
-            zone: row.get_ref(5)?.as_str_or_null()?.map(parsed).transpose()?,
-            stock: row.get(6)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// When she last did this with a product: for "why do I get this?".
-pub fn last_intent(
-    db: &Connection,
-    customer: CustomerId,
-    sku: &Sku,
-) -> Result<Option<(IntentKind, u64)>, StoreError> {
-    let found: Option<(String, i64)> = db
-        .prepare_cached(
-            "SELECT kind, at_ms FROM intents WHERE customer = ?1 AND sku = ?2
-             ORDER BY at_ms DESC LIMIT 1",
-        )?
-        .query_row(params![customer.0, sku.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    found
-        .map(|(kind, at_ms)| Ok((from_word(&kind)?, uint(at_ms))))
-        .transpose()
 }

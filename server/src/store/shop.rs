@@ -1,11 +1,11 @@
-//! Stores, zones, anchors, gateways, products and where they stand.
+//! Stores, zones, anchors, gateways.
 
 use std::collections::BTreeMap;
 
-use protocol::{AnchorId, GatewayId, Sku, StoreId, Transmitter, ZoneId, message::BEACONS_MAX};
+use protocol::{AnchorId, GatewayId, StoreId, Transmitter, ZoneId, message::BEACONS_MAX};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, beacons, int, parsed, uint};
+use super::{StoreError, beacons, int, parsed};
 
 /// A store as the operator describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -258,109 +258,4 @@ pub fn gateway_passwords(
         ))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// A product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProductRow {
-    /// Its number.
-    pub sku: Sku,
-    /// Its name.
-    pub name: Names,
-    /// Its price in the currency's minor unit.
-    pub price_minor: u64,
-    /// ISO 4217.
-    pub currency: String,
-}
-
-/// Makes or changes a product.
-pub fn put_product(db: &Connection, row: &ProductRow) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "INSERT INTO products VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET name_nl = ?2, name_en = ?3, price_minor = ?4, currency = ?5",
-    )?
-    .execute(params![
-        row.sku.as_str(),
-        row.name.nl,
-        row.name.en,
-        int(row.price_minor),
-        row.currency
-    ])?;
-    Ok(())
-}
-
-/// One product.
-pub fn product(db: &Connection, sku: &Sku) -> Result<ProductRow, StoreError> {
-    db.prepare_cached(
-        "SELECT name_nl, name_en, price_minor, currency FROM products WHERE sku = ?1",
-    )?
-    .query_row([sku.as_str()], |row| {
-        Ok(ProductRow {
-            sku: sku.clone(),
-            name: Names {
-                nl: row.get(0)?,
-                en: row.get(1)?,
-            },
-            price_minor: uint(row.get(2)?),
-            currency: row.get(3)?,
-        })
-    })
-    .optional()?
-    .ok_or(StoreError::NotFound("product"))
-}
-
-/// Where a store has a product, and how many.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlacementRow {
-    /// The product.
-    pub sku: Sku,
-    /// The zone.
-    pub zone: ZoneId,
-    /// The shelf within it, in the shop's own words.
-    pub shelf: Option<String>,
-    /// Pieces.
-    pub stock: u32,
-}
-
-/// Places a product in a store.
-pub fn put_placement(
-    db: &Connection,
-    store: &StoreId,
-    row: &PlacementRow,
-) -> Result<(), StoreError> {
-    product(db, &row.sku)?;
-    if !zone_names(db, store)?.contains_key(&row.zone) {
-        return Err(StoreError::NotFound("zone"));
-    }
-    db.prepare_cached(
-        "INSERT INTO placements VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET zone = ?3, shelf = ?4, stock = ?5",
-    )?
-    .execute(params![
-        store.as_str(),
-        row.sku.as_str(),
-        row.zone.as_str(),
-        row.shelf,
-        row.stock
-    ])?;
-    Ok(())
-}
-
-/// Where this store has a product; none if it does not.
-pub fn placement(
-    db: &Connection,
-    store: &StoreId,
-    sku: &Sku,
-) -> Result<Option<PlacementRow>, StoreError> {
-    Ok(db
-        .prepare_cached("SELECT zone, shelf, stock FROM placements WHERE store = ?1 AND sku = ?2")?
-        .query_row([store.as_str(), sku.as_str()], |row| {
-            Ok(PlacementRow {
-                sku: sku.clone(),
-                zone: parsed(row.get_ref(0)?.as_str()?)?,
-                shelf: row.get(1)?,
-                stock: row.get(2)?,
-            })
-        })
-        .optional()?)
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     localtime,
-    store::{StoreError, campaigns, outbox, outbox::DeliveryRow, people, shop},
+    store::{StoreError, campaigns, catalogue, outbox, outbox::DeliveryRow, people, shop},
 };
 
 /// A message as the app gets it.
@@ -200,7 +200,7 @@ fn product(
     let Some((candidate, zone)) = candidate.and_then(|c| Some((c, c.zone.as_ref()?))) else {
         return Ok(None);
     };
-    let product = shop::product(db, &candidate.sku)?;
+    let product = catalogue::product(db, &candidate.sku)?;
     let names = shop::zone_names(db, store)?;
     let price = (product.price_minor > 0).then(|| Money {
         minor: i64::try_from(product.price_minor).unwrap_or(i64::MAX),

@@ -38,7 +38,7 @@ use crate::{
     pipeline::Txn,
     secret,
     store::{
-        StoreError, access, board, orders,
+        StoreError, access, board, catalogue, intents, orders,
         orders::OrderRow,
         outbox::{self, DeliveryRow},
         people::{self, CustomerRow},
@@ -91,7 +91,7 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
     for order in orders::open_orders(db, id, Some(&store))? {
         let mut products = Vec::new();
         for (sku, _) in &order.lines {
-            let name = shop::product(db, sku)?.name;
+            let name = catalogue::product(db, sku)?.name;
             products.push(if lang == Lang::Nl { name.nl } else { name.en });
         }
         with_products.push((order, products));
@@ -103,7 +103,7 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         orders: with_products,
         messages: outbox::sent_since(db, id, now_ms.saturating_sub(MESSAGES_MS))?,
         visits: board::visit_count(db, id)?,
-        intents: people::candidates(db, &store, id, 0)?.len(),
+        intents: intents::products(db, id)?,
         store: shop::store(db, &store)?,
     })
 }

@@ -45,7 +45,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 const HER_SKU: &str = "ALLEEN-ANNA-7Q3X9";
 
 /// The files that hold one of these bytes, in the server's folder and among the logs.
-fn files_with(stack: &Stack, wanted: &[u8]) -> anyhow::Result<Vec<String>> {
+pub(crate) fn files_with(stack: &Stack, wanted: &[u8]) -> anyhow::Result<Vec<String>> {
     fn look(dir: &Path, wanted: &[u8], found: &mut Vec<String>) -> anyhow::Result<()> {
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();

@@ -8,6 +8,7 @@ mod campaigns;
 mod captures;
 mod consent;
 mod corpus;
+mod data_in;
 mod delivery;
 mod evaluate;
 mod fleet;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(captures::tests());
     tests.extend(consent::tests());
     tests.extend(corpus::tests());
+    tests.extend(data_in::tests());
     tests.extend(delivery::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());

@@ -1,0 +1,168 @@
+//! The whole API over a database of its own, asked without a socket: for the tests of its rooms.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body, http::Request};
+use protocol::{CustomerId, StoreId};
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tower::ServiceExt;
+
+use super::{App, Parts, app::consent::set_consent};
+use crate::{
+    clock,
+    fleet::Fleet,
+    identity::Identity,
+    live::Live,
+    maps::Maps,
+    pipeline::{Counts, Outlets, Pipeline},
+    secret,
+    store::{
+        Readers,
+        access::{self, KeyRole},
+        fixtures, open_reader, open_writer,
+    },
+};
+
+/// The keys that are known.
+pub(crate) const ADMIN: (&str, &str) = ("authorization", "Bearer admin");
+pub(crate) const SHOP: (&str, &str) = ("authorization", "Bearer shop");
+pub(crate) const TRACK_AS_BEARER: (&str, &str) = ("authorization", "Bearer track");
+/// base64 of `track:`.
+pub(crate) const TRACK: (&str, &str) = ("authorization", "Basic dHJhY2s6");
+/// base64 of `shop:`.
+pub(crate) const SHOP_AS_BASIC: (&str, &str) = ("authorization", "Basic c2hvcDo=");
+
+/// A server without sockets: a store, a lamp, and three customers.
+pub(crate) struct Rig {
+    router: Router,
+    pipeline: Pipeline,
+    /// Agreed to everything.
+    pub(crate) anna: CustomerId,
+    /// Agreed to all but browsing and statistics.
+    pub(crate) bea: CustomerId,
+    pub(crate) store: StoreId,
+    dir: TempDir,
+    _stop: watch::Sender<bool>,
+}
+
+impl Rig {
+    pub(crate) async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let db = open_writer(&path).unwrap();
+        for (key, role) in [
+            ("admin", KeyRole::Admin),
+            ("shop", KeyRole::Shop),
+            ("track", KeyRole::Track),
+        ] {
+            access::add_key(&db, 1, &format!("key-{key}"), role, &secret::sha256(key)).unwrap();
+        }
+        let store = fixtures::store(&db);
+        fixtures::product(&db, "LAMP", None, Some("lamps"), 8_000);
+        let anna = fixtures::customer(&db, "anna", 7);
+        let bea = fixtures::customer(&db, "bea", 8);
+        drop(db);
+
+        let (live, counts) = (Arc::new(Live::default()), Arc::new(Counts::default()));
+        let identity = Arc::new(Identity::load(&[], clock::now_ms()));
+        let fleet = Arc::new(Fleet::new(counts.clone()).0);
+        let outlets = Outlets {
+            live: live.clone(),
+            identity: identity.clone(),
+            outbox: Arc::new(Notify::new()),
+            fleet: fleet.clone(),
+            committed: mpsc::unbounded_channel().0,
+            counts: counts.clone(),
+        };
+        let (pipeline, _) = Pipeline::start(&path, outlets, 60_000).unwrap();
+        let (stop, shutdown) = watch::channel(false);
+        let app = App::new(Parts {
+            pipeline: pipeline.clone(),
+            readers: Readers::new(&path),
+            live,
+            identity,
+            fleet,
+            maps: Maps::new(pipeline.clone()),
+            credentials: Arc::default(),
+            counts,
+            mqtt_host: "localhost".into(),
+            mqtt_port: 1883,
+            secure_cookies: false,
+            logins: Default::default(),
+            refusals: Default::default(),
+            hashing: Semaphore::new(1),
+            shutdown,
+        });
+        let rig = Self {
+            router: super::router(app),
+            pipeline,
+            anna,
+            bea,
+            store,
+            dir,
+            _stop: stop,
+        };
+        rig.consent(anna, [true; 4]).await;
+        rig.consent(bea, [true, true, false, false]).await;
+        rig
+    }
+
+    pub(crate) async fn consent(&self, customer: CustomerId, switches: [bool; 4]) {
+        let switches = switches.map(Some);
+        self.pipeline
+            .write(move |txn| set_consent(txn, customer, switches, "1", "nl", "app"))
+            .await
+            .unwrap();
+    }
+
+    /// Status and body of an answer; null if it is no JSON.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (u16, Value) {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: (&str, &str),
+        body: &Value,
+    ) -> (u16, Value) {
+        let headers = [key, ("content-type", "application/json")];
+        self.ask(method, path, &headers, body.to_string()).await
+    }
+
+    /// A number from the database.
+    pub(crate) fn number(&self, sql: &str) -> u32 {
+        self.db().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// A text from the database; empty if there is no row.
+    pub(crate) fn text(&self, sql: &str) -> String {
+        let found = self.db().query_row(sql, [], |row| row.get(0));
+        found.unwrap_or_default()
+    }
+
+    pub(crate) fn db(&self) -> Connection {
+        open_reader(&self.dir.path().join("db")).unwrap()
+    }
+}
