@@ -18,7 +18,10 @@ use crate::{
     broker::{self, Address, Credentials, Embedded, INGEST_CLIENT},
     clock,
     config::{Config, Http, Tls},
-    deliver::Deliver,
+    deliver::{
+        Deliver,
+        push::{Providers, Push},
+    },
     fleet::Fleet,
     identity::Identity,
     ingest::Ingest,
@@ -68,6 +71,9 @@ pub async fn run(
     let path = database(&config.data_dir);
     let files = tls::files(&config.http, &config.data_dir)?;
 
+    let providers = Providers::new(&config.push, &config.outgoing, &config.data_dir)?;
+    let providers = Arc::new(providers);
+
     let live = Arc::new(Live::default());
     let counts = Arc::new(Counts::default());
     let (fleet, keeper) = Fleet::new(counts.clone());
@@ -112,7 +118,16 @@ pub async fn run(
         pipeline: pipeline.clone(),
         live: live.clone(),
         nudge: outbox,
+        kinds: providers.kinds(),
+        wake: Arc::default(),
     };
+    let push = Push {
+        pipeline: pipeline.clone(),
+        readers: readers.clone(),
+        providers: providers.clone(),
+        nudge: deliver.wake.clone(),
+    };
+    let push = tokio::spawn(push.run(stopping.clone()));
     let deliver = tokio::spawn(deliver.run(stopping.clone()));
 
     let gateways_at = embedded
@@ -173,7 +188,7 @@ pub async fn run(
     // All of these end when told; what they could not finish is on disk.
     let _ = stop.send(true);
     handle.graceful_shutdown(Some(GOODBYE));
-    let _ = tokio::join!(ingest, keeper, deliver, web);
+    let _ = tokio::join!(ingest, keeper, deliver, push, web);
     if let Some(broker) = embedded {
         broker.stop().await;
     }

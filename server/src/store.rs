@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod outcome;
 pub mod people;
 pub mod plan;
+pub mod push;
 pub mod shop;
 pub mod visits;
 pub mod walk;

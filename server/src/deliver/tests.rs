@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// Tests have stand-ins for all providers.
+const ALL_KINDS: [Kind; 3] = [Kind::WebPush, Kind::Fcm, Kind::Apns];
+
 const ALL: [Option<bool>; 4] = [Some(true); 4];
 
 fn anna() -> CustomerId {
@@ -152,7 +155,7 @@ impl Shop {
 
     /// What may be sent so much later than now.
     async fn leased_in(&self, ms: u64) -> Vec<DeliveryRow> {
-        self.write(move |txn| outbox::lease(txn.db, txn.now_ms + ms))
+        self.write(move |txn| outbox::lease(txn.db, txn.now_ms + ms, &ALL_KINDS))
             .await
     }
 
@@ -377,3 +380,5 @@ async fn a_visit_goes_on_for_the_purpose_that_is_left() {
     shop.switches([Some(false), Some(false), None, None]).await;
     assert_eq!(shop.visits().await, []);
 }
+
+mod push;
