@@ -9,6 +9,7 @@ pub mod app;
 pub mod customers;
 pub mod fleet;
 pub mod floor;
+pub mod funnel;
 pub mod history;
 mod idempotency;
 pub mod orders;
@@ -38,6 +39,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::problem::Problem;
 use crate::{
     broker::Credentials,
+    deliver::push::Providers,
     fleet::Fleet,
     identity::Identity,
     live::Live,
@@ -70,6 +72,10 @@ pub struct Parts {
     pub maps: Maps,
     /// The broker's list.
     pub credentials: Arc<Credentials>,
+    /// Who wakes phones that sleep.
+    pub providers: Arc<Providers>,
+    /// What others name may be sent to although it is not public.
+    pub private_addresses: bool,
     /// Counters.
     pub counts: Arc<Counts>,
     /// Where gateways find the broker.
@@ -165,6 +171,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(fleet::gateways))
         .routes(routes!(fleet::beacons))
         .routes(routes!(history::events))
+        .routes(routes!(funnel::funnel))
         .routes(routes!(history::server))
         .routes(routes!(app::enrol::enrol))
         .routes(routes!(app::enrol::rotate_key))
@@ -177,6 +184,9 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::sightings::here))
         .routes(routes!(app::messages::events))
         .routes(routes!(app::messages::displayed))
+        .routes(routes!(app::messages::opened))
+        .routes(routes!(app::push::put_push, app::push::delete_push))
+        .routes(routes!(app::push::put_channels))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::layer,

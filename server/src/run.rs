@@ -141,6 +141,8 @@ pub async fn run(
         fleet,
         maps: Maps::new(pipeline.clone()),
         credentials,
+        providers,
+        private_addresses: config.outgoing.private_addresses,
         counts,
         mqtt_host: gateways_at.map_or(address.host.clone(), |at| gateway_host(&config.http, at)),
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),

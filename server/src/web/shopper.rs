@@ -34,7 +34,9 @@ use crate::{
         problem::Problem,
         sse,
     },
-    clock, localtime,
+    clock,
+    deliver::web_push::WebPush,
+    localtime,
     pipeline::Txn,
     secret,
     store::{
@@ -154,6 +156,7 @@ async fn draw(
     let now_ms = clock::now_ms();
     let (id, asked) = (shopper.customer, asked.clone());
     let csrf = shopper.csrf.clone();
+    let push_key = app.providers.web.as_ref().map(WebPush::public_key);
     let page = app.readers.read(move |db| {
         let lang = language(&asked, &people::customer(db, id)?);
         let known = know(db, id, lang, now_ms)?;
@@ -171,6 +174,7 @@ async fn draw(
             consent: known.consent,
             messages_per_day_max: known.store.messages_per_day_max,
             kept: kept(&texts, &known),
+            push_key,
             said: said.map(|came| came.words(&texts)),
             given_name: known.customer.given_name,
             store_name: known.store.name,
