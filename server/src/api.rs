@@ -17,6 +17,7 @@ pub mod problem;
 pub mod shop;
 pub(crate) mod sse;
 pub mod visits;
+pub mod webhooks;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -173,6 +174,10 @@ pub fn router(app: App) -> Router {
         .routes(routes!(history::events))
         .routes(routes!(funnel::funnel))
         .routes(routes!(history::server))
+        .routes(routes!(webhooks::get_webhooks))
+        .routes(routes!(webhooks::put_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
         .routes(routes!(app::enrol::enrol))
         .routes(routes!(app::enrol::rotate_key))
         .routes(routes!(app::enrol::time))

@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod outgoing;
 pub mod push;
 pub mod web_push;
+pub mod webhook;
 
 use std::{sync::Arc, time::Duration};
 

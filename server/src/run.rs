@@ -20,7 +20,9 @@ use crate::{
     config::{Config, Http, Tls},
     deliver::{
         Deliver,
+        outgoing::Outgoing,
         push::{Providers, Push},
+        webhook::Webhooks,
     },
     fleet::Fleet,
     identity::Identity,
@@ -128,6 +130,20 @@ pub async fn run(
         nudge: deliver.wake.clone(),
     };
     let push = tokio::spawn(push.run(stopping.clone()));
+    let webhooks = match Outgoing::new(config.outgoing.private_addresses) {
+        Ok(outgoing) => {
+            let webhooks = Webhooks {
+                pipeline: pipeline.clone(),
+                outgoing,
+            };
+            Some(tokio::spawn(webhooks.run(stopping.clone())))
+        }
+        Err(error) => {
+            // A machine without certificates of authorities can greet shoppers all the same.
+            tracing::error!(%error, "webhooks wait: no client can be made");
+            None
+        }
+    };
     let deliver = tokio::spawn(deliver.run(stopping.clone()));
 
     let gateways_at = embedded
@@ -191,6 +207,9 @@ pub async fn run(
     let _ = stop.send(true);
     handle.graceful_shutdown(Some(GOODBYE));
     let _ = tokio::join!(ingest, keeper, deliver, push, web);
+    if let Some(webhooks) = webhooks {
+        let _ = webhooks.await;
+    }
     if let Some(broker) = embedded {
         broker.stop().await;
     }

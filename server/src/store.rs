@@ -20,6 +20,7 @@ pub mod push;
 pub mod shop;
 pub mod visits;
 pub mod walk;
+pub mod webhooks;
 
 use std::{
     path::{Path, PathBuf},

@@ -93,7 +93,7 @@ CREATE TABLE webhook_messages (
   said TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhook_messages_due ON webhook_messages (due_ms) WHERE state IN ('pending', 'sending');
-CREATE INDEX webhook_messages_by_webhook ON webhook_messages (webhook, created_ms);
+CREATE INDEX webhook_messages_by_webhook ON webhook_messages (webhook, message);
 
 -- For the funnel of a store or a campaign.
 CREATE INDEX deliveries_by_store ON deliveries (store, campaign);

@@ -382,3 +382,4 @@ async fn a_visit_goes_on_for_the_purpose_that_is_left() {
 }
 
 mod push;
+mod webhook;

@@ -8,11 +8,13 @@
 
 use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
 
 use super::{
     StoreError, campaigns, int, parsed, people,
     push::{self, Kind},
     uint,
+    webhooks::{self, Event},
 };
 
 /// How long a sender may take before another may try.
@@ -223,11 +225,28 @@ pub fn record_sent(
     delivery: DeliveryId,
     result: &str,
 ) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "UPDATE deliveries SET state = 'sent', sent_ms = ?2, leased_until_ms = NULL
-         WHERE delivery = ?1 AND state IN ('sending', 'unknown')",
-    )?
-    .execute(params![delivery.0, int(now_ms)])?;
+    let recorded = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'sent', sent_ms = ?2, leased_until_ms = NULL
+             WHERE delivery = ?1 AND state IN ('sending', 'unknown')",
+        )?
+        .execute(params![delivery.0, int(now_ms)])?;
+    if let (1, Some(row)) = (recorded, row(db, delivery)?) {
+        let class = if row.marketing {
+            "marketing"
+        } else {
+            "service"
+        };
+        let more = json!({ "message": delivery, "class": class, "sku": row.sku });
+        webhooks::tell(
+            db,
+            now_ms,
+            Event::MessageSent,
+            &row.store,
+            row.customer,
+            more,
+        )?;
+    }
     db.prepare_cached(
         "UPDATE attempts SET result = ?2 WHERE delivery = ?1
          AND attempt = (SELECT attempts FROM deliveries WHERE delivery = ?1)",

@@ -49,32 +49,32 @@ const AUTH: [u8; 16] = [9; 16];
 
 /// One request as it came.
 #[derive(Debug, Clone)]
-struct Asked {
+pub(super) struct Asked {
     path: String,
     version: Version,
     headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
 impl Asked {
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 /// A provider: it keeps what it is asked and says what it is told to.
 #[derive(Clone, Default)]
-struct Provider {
+pub(super) struct Provider {
     asked: Arc<Mutex<Vec<Asked>>>,
     says: Arc<Mutex<VecDeque<(u16, Value)>>>,
 }
 
 impl Provider {
-    async fn start() -> (Self, String) {
+    pub(super) async fn start() -> (Self, String) {
         let this = Self::default();
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listener = listener.await.unwrap();
@@ -84,13 +84,13 @@ impl Provider {
         (this, url)
     }
 
-    fn say(&self, status: u16, body: Value) {
+    pub(super) fn say(&self, status: u16, body: Value) {
         let mut says = self.says.lock().unwrap();
         says.push_back((status, body));
     }
 
     /// What was asked since the last look.
-    fn heard(&self) -> Vec<Asked> {
+    pub(super) fn heard(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
