@@ -86,7 +86,7 @@ async fn woken() -> anyhow::Result<()> {
     let stack = &rig.stack;
     let (service, endpoint) = PushService::start().await?;
     let anna = person(stack, "anna", MESSAGES).await?;
-    anna.did_online(stack, "carted", "LAMP-BOOG").await?;
+    anna.did_online(stack, "carted", "SJAAL-ROOD").await?;
     let phone = &anna.phone;
     // The example of RFC 8291, appendix A.
     let subscription = json!({
@@ -111,7 +111,7 @@ async fn woken() -> anyhow::Result<()> {
     let door = &rig.credentials[0];
     let mut hand = Hand::connect(&stack.store, door).await?;
     let mut run = Run::new(&stack.store, &door.gateway);
-    hand.stands(&mut run, &[&anna], &"lampen".parse()?).await?;
+    hand.stands(&mut run, &[&anna], &"door".parse()?).await?;
     let accepted = "SELECT count(*) FROM pushes WHERE state = 'accepted'";
     until("the push service to take it", async || {
         Ok(Audit::open(&stack.database())?.number(accepted)? == 1)
