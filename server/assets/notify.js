@@ -7,6 +7,9 @@
 
 import { text } from "./words.js";
 
+// A browser without a way to its push service may try for ever.
+const SUBSCRIBED_WITHIN_MS = 10_000;
+
 const button = document.querySelector("#notify");
 const said = document.querySelector("#notify-said");
 
@@ -35,7 +38,8 @@ async function begin(worker) {
     return;
   }
   const applicationServerKey = button.dataset.key;
-  const subscription = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
+  const subscribed = worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
+  const subscription = await within(SUBSCRIBED_WITHIN_MS, subscribed);
   const { endpoint, keys } = subscription.toJSON();
   try {
     await post("/ik/meldingen", { endpoint, ...keys });
@@ -56,6 +60,11 @@ async function stop(worker) {
   }
   pressed(false);
   said.textContent = text("notify-off");
+}
+
+function within(wait_ms, promise) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("too late")), wait_ms));
+  return Promise.race([promise, late]);
 }
 
 function pressed(on) {
