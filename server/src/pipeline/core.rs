@@ -272,6 +272,10 @@ impl<'a> Txn<'a> {
 
     /// Tells the engine of a store: writes the input, then what follows from it, then the answers
     /// to what the engine asks. Returns the outcome of `input` itself.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "every caller makes it for this"
+    )]
     pub fn feed(&mut self, store: &StoreId, input: Input) -> Result<Outcome, StoreError> {
         self.fed.insert(store.clone());
         let mut first = self.step(store, &input)?;

@@ -10,6 +10,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use garde::Validate;
 use protocol::DeliveryId;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ use crate::{
         App,
         access::Shopper,
         app::push::{PushBody, Subscription, take},
-        problem::{At, Problem},
+        problem::{At, Body, Problem},
     },
     store::{StoreError, outbox, push},
 };
@@ -55,14 +56,15 @@ pub(super) async fn pass(shopper: Shopper) -> Json<Pass> {
 pub(super) async fn subscribe(
     shopper: Shopper,
     State(app): State<App>,
-    Json(subscription): Json<Subscription>,
+    Body(subscription): Body<Subscription>,
 ) -> Result<StatusCode, Problem> {
     let body = PushBody::WebPush { subscription };
     take(&app, shopper.customer, None, body, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Validate)]
+#[garde(allow_unvalidated)]
 pub(super) struct Endpoint {
     endpoint: String,
 }
@@ -71,7 +73,7 @@ pub(super) struct Endpoint {
 pub(super) async fn unsubscribe(
     shopper: Shopper,
     State(app): State<App>,
-    Json(Endpoint { endpoint }): Json<Endpoint>,
+    Body(Endpoint { endpoint }): Body<Endpoint>,
 ) -> Result<StatusCode, Problem> {
     app.pipeline
         .write(move |txn| push::unregister(txn.db, shopper.customer, &endpoint))

@@ -60,6 +60,9 @@ fn routes(doc: &Value) -> anyhow::Result<Vec<Route>> {
             .replace("{sku}", "LAMP-BOOG")
             .replace("{login}", "sanne");
         let real = real.replace("{zone}", "entree").replace("{anchor}", "door");
+        let real = real
+            .replace("{name}", "till")
+            .replace("{message}", "0192f7a0-0000-7000-8000-000000000001");
         anyhow::ensure!(!real.contains('{'), "a place without a value: {real}");
         for (method, operation) in methods.as_object().into_iter().flatten() {
             let schemes = operation["security"].as_array().into_iter().flatten();

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
+use garde::Validate;
 use protocol::{CustomerId, DeviceId};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -52,8 +53,9 @@ pub enum PushBody {
 }
 
 /// A browser's subscription.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Subscription {
     /// Where its push service takes messages for it.
     endpoint: String,

@@ -100,6 +100,42 @@ async fn notified() -> anyhow::Result<()> {
     })
     .await?;
 
+    // What the page and the worker say counts with the session's own token alone.
+    let opened = format!("/ik/meldingen/{delivery}/opened");
+    let subscription = json!({
+        "endpoint": "http://127.0.0.1:1/eva", "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    });
+    for (path, body, token, status) in [
+        (opened.as_str(), json!({}), "''", 403),
+        ("/ik/meldingen", subscription.clone(), "''", 403),
+        (
+            &opened,
+            json!({}),
+            "document.querySelector('#notify').dataset.csrf",
+            204,
+        ),
+        (
+            "/ik/meldingen",
+            subscription,
+            "document.querySelector('#notify').dataset.csrf",
+            204,
+        ),
+    ] {
+        page.value(&format!(
+            "(() => {{ window.status_of = null; fetch('{path}', {{ method: 'POST', \
+               headers: {{ 'Content-Type': 'application/json', 'X-CSRF-Token': {token} }}, \
+               body: JSON.stringify({body}) }}).then(a => {{ window.status_of = a.status; }}); }})()"
+        ))
+        .await?;
+        page.until(&format!("window.status_of === {status}"))
+            .await?;
+    }
+    let funnel: Value = shop.rig.stack.api.get(&path).await?;
+    anyhow::ensure!(funnel["opened"] == 1, "{funnel}");
+    let addresses = "SELECT count(*) FROM push_addresses";
+    anyhow::ensure!(Audit::open(&database)?.number(addresses)? == 1);
+
     // No push service can be reached from here: she is told, and nothing is pretended.
     page.click("#notify").await?;
     page.until_says("#notify-said", "Dat lukte niet").await?;
