@@ -176,6 +176,13 @@ pub fn unregister_device(db: &Connection, device: DeviceId) -> Result<(), StoreE
     Ok(())
 }
 
+/// How many addresses of a customer are kept.
+pub fn address_count(db: &Connection, customer: CustomerId) -> Result<u32, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT count(*) FROM push_addresses WHERE customer = ?1")?
+        .query_row([customer.0], |row| row.get(0))?)
+}
+
 /// Forgets an address of a customer; hers alone.
 pub fn unregister(db: &Connection, customer: CustomerId, address: &str) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM push_addresses WHERE address_sha256 = ?1 AND customer = ?2")?

@@ -44,6 +44,7 @@ use crate::{
         orders::OrderRow,
         outbox::{self, DeliveryRow},
         people::{self, CustomerRow},
+        push,
         shop::{self, StoreRow},
     },
 };
@@ -85,6 +86,7 @@ struct Known {
     messages: Vec<DeliveryRow>,
     visits: u32,
     intents: usize,
+    push_addresses: u32,
 }
 
 fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Known, StoreError> {
@@ -106,6 +108,7 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         messages: outbox::sent_since(db, id, now_ms.saturating_sub(MESSAGES_MS))?,
         visits: board::visit_count(db, id)?,
         intents: people::candidates(db, &store, id, 0)?.len(),
+        push_addresses: push::address_count(db, id)?,
         store: shop::store(db, &store)?,
     })
 }
@@ -198,7 +201,7 @@ fn open_until_ms(store: &StoreRow, now_ms: u64) -> Option<u64> {
 
 fn kept(t: &Texts, known: &Known) -> Vec<(String, String)> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    vec![
+    let mut kept = vec![
         (t.get("kept-name"), t.get("kept-name-until")),
         (t.get("kept-visits"), known.visits.to_string()),
         (
@@ -207,7 +210,11 @@ fn kept(t: &Texts, known: &Known) -> Vec<(String, String)> {
         ),
         (t.get("kept-messages"), known.messages.len().to_string()),
         (t.get("kept-path"), t.get("kept-path-not")),
-    ]
+    ];
+    if known.push_addresses > 0 {
+        kept.push((t.get("kept-push"), known.push_addresses.to_string()));
+    }
+    kept
 }
 
 #[derive(Deserialize)]

@@ -663,3 +663,47 @@ async fn apple_forgets_a_device_that_is_gone_and_not_for_a_fault_of_ours() {
         assert_eq!(shop.alarms().await, Vec::from_iter(expected), "{reason}");
     }
 }
+
+#[tokio::test]
+async fn what_is_kept_to_wake_her_goes_with_her() {
+    let shop = Shop::open().await;
+    shop.register(&app(Kind::Fcm, "t")).await;
+    shop.write(|txn| rows::set_order(txn.db, anna(), &rows::ORDER))
+        .await;
+    shop.offer().await;
+    assert_eq!(shop.marked_in(0).await.len(), 1);
+    let kept = |txn: &mut Txn<'_>| {
+        let all = "SELECT (SELECT count(*) FROM push_addresses) + (SELECT count(*) FROM pushes)
+                     + (SELECT count(*) FROM push_attempts) + (SELECT count(*) FROM channel_orders)";
+        Ok(txn.db.query_row(all, [], |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(shop.write(kept).await, 4);
+    shop.write(|txn| txn.erase(anna())).await;
+    assert_eq!(shop.write(kept).await, 0);
+}
+
+#[tokio::test]
+async fn an_address_is_of_whoever_registered_it_last_and_a_device_has_one() {
+    let shop = Shop::open().await;
+    let device = protocol::DeviceId::at(1, [3; 10]);
+    let to = |token: &str| app(Kind::Fcm, token);
+    let (first, second) = (to("1"), to("2"));
+    shop.write(move |txn| {
+        let row = people::DeviceRow {
+            device,
+            customer: anna(),
+            signing_key: None,
+        };
+        people::add_device(txn.db, txn.now_ms, &row, "android", None)?;
+        rows::register(txn.db, txn.now_ms, anna(), Some(device), &first)?;
+        rows::register(txn.db, txn.now_ms, anna(), Some(device), &second)
+    })
+    .await;
+    assert_eq!(shop.addresses().await, 1);
+    shop.offer().await;
+    assert_eq!(shop.marked_in(0).await[0].to.address, "2");
+    for n in 0..20 {
+        shop.register(&to(&format!("browser {n}"))).await;
+    }
+    assert_eq!(shop.addresses().await, 10, "the oldest go");
+}
