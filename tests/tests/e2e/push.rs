@@ -1,4 +1,5 @@
 //! A phone that sleeps: it registers, is woken through a push service, and says what it showed.
+//! And a receiver of the shop's own, which hears of a visit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,13 +9,16 @@ use demo::{
     stack::{Options, until},
 };
 use e2e::{
+    ask::ask,
     hand::{Hand, Run},
     harness::test,
     person::{MESSAGES, person},
     rig::Rig,
 };
+use firmware_sim::http::Nothing;
 use libtest_mimic::Trial;
 use protocol::DeliveryId;
+use reqwest::Method;
 use serde_json::{Value, json};
 use server::clock::now_ms;
 use tokio::{
@@ -23,11 +27,18 @@ use tokio::{
 };
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![test(
-        "a_sleeping_phone_is_woken_once_and_the_shop_sees_how_far_messages_got",
-        &[],
-        woken,
-    )]
+    vec![
+        test(
+            "a_sleeping_phone_is_woken_once_and_the_shop_sees_how_far_messages_got",
+            &[],
+            woken,
+        ),
+        test(
+            "a_webhook_is_told_of_a_visit_and_again_when_somebody_asks",
+            &[],
+            told,
+        ),
+    ]
 }
 
 /// The heads of the requests that a push service got; it takes everything.
@@ -151,6 +162,63 @@ async fn woken() -> anyhow::Result<()> {
 
     phone.send_setting(&phone.no_push(now_ms())).await?;
     let left = "SELECT count(*) FROM push_addresses";
+    anyhow::ensure!(Audit::open(&stack.database())?.number(left)? == 0);
+    rig.stack.stop().await
+}
+
+async fn told() -> anyhow::Result<()> {
+    let mut rig = Rig::start(options()).await?;
+    let stack = &rig.stack;
+    let (receiver, url) = PushService::start().await?;
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let path = "/v1/webhooks-out/till";
+    for (url, secret, events) in [
+        ("ftp://kade9.example/", secret, json!(["visit.entered"])),
+        (&url, "whsec_short", json!(["visit.entered"])),
+        (&url, secret, json!(["visit.dreamt"])),
+    ] {
+        let body = json!({ "url": url, "secret": secret, "events": events });
+        let put = stack.api.put::<Nothing>(path, &body).await;
+        anyhow::ensure!(put.is_err_and(|e| e.status() == Some(422)), "{body}");
+    }
+    let body = json!({ "url": url, "secret": secret, "events": ["visit.entered"] });
+    stack.api.put::<Nothing>(path, &body).await?;
+    let all: Value = stack.api.get("/v1/webhooks-out").await?;
+    let view = json!({ "name": "till", "url": url, "events": ["visit.entered"], "gone_ms": null });
+    anyhow::ensure!(all == json!([view]), "{all}");
+
+    let anna = person(stack, "anna", MESSAGES).await?;
+    let door = &rig.credentials[0];
+    let mut hand = Hand::connect(&stack.store, door).await?;
+    let mut run = Run::new(&stack.store, &door.gateway);
+    hand.stands(&mut run, &[&anna], &"door".parse()?).await?;
+    let deliveries = format!("{path}/deliveries");
+    let delivered = async |times: usize| {
+        let page: Value = stack.api.get(&deliveries).await?;
+        let all = page["items"].as_array().context("no list")?;
+        let done = all.iter().all(|item| item["state"] == "delivered");
+        Ok(all.len() == 1 && done && receiver.heads().len() == times)
+    };
+    until("the receiver to hear of her", async || delivered(1).await).await?;
+    let head = receiver.heads()[0].to_lowercase();
+    for line in [
+        "webhook-id: msg_",
+        "webhook-timestamp: ",
+        "webhook-signature: v1,",
+    ] {
+        anyhow::ensure!(head.contains(line), "{line:?} is not in {head}");
+    }
+    let page: Value = stack.api.get(&deliveries).await?;
+    let message = page["items"][0]["message"].as_str().context("no id")?;
+    let replay = format!("{deliveries}/{message}/replay");
+    stack.api.post::<Nothing>(&replay, &json!({})).await?;
+    until("the receiver to hear it again", async || delivered(2).await).await?;
+
+    let bearer = format!("Bearer {}", stack.api_key);
+    let headers = [("Authorization", bearer.as_str())];
+    let gone = ask(stack, &Method::DELETE, path, &headers, Vec::new()).await?;
+    anyhow::ensure!(gone.status == 204, "{}", gone.body);
+    let left = "SELECT count(*) FROM webhook_messages";
     anyhow::ensure!(Audit::open(&stack.database())?.number(left)? == 0);
     rig.stack.stop().await
 }
