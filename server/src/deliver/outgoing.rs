@@ -117,9 +117,12 @@ pub async fn ask(now_ms: u64, request: RequestBuilder) -> Result<Reply, reqwest:
     })
 }
 
-/// Seconds, or a date.
 fn retry_after(now_ms: u64, response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    wait_of(now_ms, response.headers().get(RETRY_AFTER)?.to_str().ok()?)
+}
+
+/// Seconds, or a date.
+fn wait_of(now_ms: u64, text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -299,6 +302,16 @@ mod tests {
             check("https://a:b@push.example/", true),
             Err(Refused::Malformed)
         );
+    }
+
+    #[test]
+    fn a_provider_may_ask_to_wait_in_seconds_or_until_a_date() {
+        let at_ms = 784_111_777_000;
+        assert_eq!(wait_of(at_ms, "120"), Some(Duration::from_secs(120)));
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(wait_of(at_ms - 9_000, date), Some(Duration::from_secs(9)));
+        assert_eq!(wait_of(at_ms + 9_000, date), Some(Duration::ZERO));
+        assert_eq!(wait_of(at_ms, "soon"), None);
     }
 
     #[tokio::test]
