@@ -172,18 +172,19 @@ impl Api {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ApiError> {
-        self.post_raw(path, protocol::message::to_json(body), HeaderMap::new())
-            .await
+        let body = protocol::message::to_json(body);
+        self.call(Method::POST, path, body, HeaderMap::new()).await
     }
 
-    /// POST of bytes that are already JSON, with headers of its own.
-    pub async fn post_raw<T: DeserializeOwned>(
+    /// Bytes that are already JSON, with headers of their own.
+    pub async fn send_raw<T: DeserializeOwned>(
         &self,
+        method: Method,
         path: &str,
         body: Vec<u8>,
         headers: HeaderMap,
     ) -> Result<T, ApiError> {
-        self.call(Method::POST, path, body, headers).await
+        self.call(method, path, body, headers).await
     }
 
     /// Opens a stream of server-sent events; `last_event_id` resumes.

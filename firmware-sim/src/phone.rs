@@ -7,7 +7,10 @@
 //! Invariant: token, signing key and identity key are never printed.
 
 use protocol::{DeliveryId, DeviceId, EidKey, StoreId, Transmitter};
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderValue},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -154,6 +157,7 @@ pub struct Reported {
 /// A report ready to go; sending it again is harmless.
 #[derive(Debug, Clone)]
 pub struct SignedReport {
+    method: Method,
     path: &'static str,
     body: Vec<u8>,
     timestamp_s: u64,
@@ -271,6 +275,42 @@ impl Phone {
         while_("say \"Ik ben er\"", self.send::<Nothing>(report).await).map(|_| ())
     }
 
+    /// Prepares where this phone can be woken: the body of `PUT /v1/app/push`.
+    pub fn push(&self, phone_ms: u64, body: &serde_json::Value) -> SignedReport {
+        SignedReport {
+            method: Method::PUT,
+            ..self.signed("/v1/app/push", body, phone_ms)
+        }
+    }
+
+    /// Prepares that it is woken no more.
+    pub fn no_push(&self, phone_ms: u64) -> SignedReport {
+        SignedReport {
+            method: Method::DELETE,
+            ..self.signed("/v1/app/push", &json!({}), phone_ms)
+        }
+    }
+
+    /// Prepares which channel comes first.
+    pub fn channels(&self, phone_ms: u64, order: &[&str]) -> SignedReport {
+        SignedReport {
+            method: Method::PUT,
+            ..self.signed("/v1/app/channels", &json!({ "order": order }), phone_ms)
+        }
+    }
+
+    /// Sends what was prepared about waking.
+    pub async fn send_setting(&self, report: &SignedReport) -> Result<(), PhoneError> {
+        while_("set how it is woken", self.send::<Nothing>(report).await).map(|_| ())
+    }
+
+    /// Tells that she opened a message.
+    pub async fn opened(&self, delivery: DeliveryId) -> Result<(), PhoneError> {
+        let path = format!("/v1/app/messages/{delivery}/opened");
+        let answer = self.api.post::<Nothing>(&path, &json!({})).await;
+        while_("say that a message was opened", answer).map(|_| ())
+    }
+
     /// Tells that a message was on the screen.
     pub async fn displayed(&self, delivery: DeliveryId) -> Result<(), PhoneError> {
         let path = format!("/v1/app/deliveries/{delivery}/displayed");
@@ -280,6 +320,7 @@ impl Phone {
 
     fn signed(&self, path: &'static str, body: &serde_json::Value, phone_ms: u64) -> SignedReport {
         SignedReport {
+            method: Method::POST,
             path,
             body: protocol::message::to_json(body),
             timestamp_s: self.server_ms(phone_ms) / 1_000,
@@ -296,9 +337,8 @@ impl Phone {
         if let Ok(signature) = HeaderValue::from_str(&signature) {
             headers.insert("Welkom-Signature", signature);
         }
-        self.api
-            .post_raw(report.path, report.body.clone(), headers)
-            .await
+        let (method, body) = (report.method.clone(), report.body.clone());
+        self.api.send_raw(method, report.path, body, headers).await
     }
 }
 

@@ -6,6 +6,7 @@
 // Invariant: without this script the forms and the links on the page still work.
 
 import { Line } from "./line.js";
+import { offerNotifications } from "./notify.js";
 import { text } from "./words.js";
 
 const pickup = document.querySelector("#bestellingen");
@@ -13,6 +14,8 @@ const messages = document.querySelector("#berichten");
 const choices = document.querySelector("form.choices");
 const choices_said = document.querySelector("#choices-said");
 const said = document.querySelector("#said");
+
+offerNotifications();
 
 new Line({
   open: refresh,

@@ -13,10 +13,12 @@ pub mod customers;
 pub(crate) mod fixtures;
 pub mod fleet;
 pub mod floor;
+pub mod funnel;
 pub mod history;
 mod idempotency;
 pub mod orders;
 pub mod problem;
+pub mod receivers;
 pub mod shop;
 pub mod sources;
 pub(crate) mod sse;
@@ -47,6 +49,7 @@ use self::problem::Problem;
 pub(crate) use self::wire::moment;
 use crate::{
     broker::Credentials,
+    deliver::push::Providers,
     fleet::Fleet,
     identity::Identity,
     live::Live,
@@ -79,6 +82,10 @@ pub struct Parts {
     pub maps: Maps,
     /// The broker's list.
     pub credentials: Arc<Credentials>,
+    /// Who wakes phones that sleep.
+    pub providers: Arc<Providers>,
+    /// What others name may be sent to although it is not public.
+    pub private_addresses: bool,
     /// Counters.
     pub counts: Arc<Counts>,
     /// Where gateways find the broker.
@@ -195,7 +202,12 @@ pub fn router(app: App) -> Router {
         .routes(routes!(fleet::gateways))
         .routes(routes!(fleet::beacons))
         .routes(routes!(history::events))
+        .routes(routes!(funnel::funnel))
         .routes(routes!(history::server))
+        .routes(routes!(receivers::get_webhooks))
+        .routes(routes!(receivers::put_webhook, receivers::delete_webhook))
+        .routes(routes!(receivers::deliveries))
+        .routes(routes!(receivers::replay))
         .routes(routes!(app::enrol::enrol))
         .routes(routes!(app::enrol::rotate_key))
         .routes(routes!(app::enrol::time))
@@ -207,6 +219,9 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::sightings::here))
         .routes(routes!(app::messages::events))
         .routes(routes!(app::messages::displayed))
+        .routes(routes!(app::messages::opened))
+        .routes(routes!(app::push::put_push, app::push::delete_push))
+        .routes(routes!(app::push::put_channels))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::layer,

@@ -26,6 +26,12 @@ pub struct Config {
     /// Seconds between snapshots of the engines.
     #[serde(default = "snapshot_s")]
     pub snapshot_s: u64,
+    /// Providers that wake a sleeping phone; each is off until its table is there.
+    #[serde(default)]
+    pub push: Push,
+    /// Requests that the server makes by itself.
+    #[serde(default)]
+    pub outgoing: Outgoing,
 }
 
 fn snapshot_s() -> u64 {
@@ -89,6 +95,75 @@ pub struct External {
     pub password: Option<String>,
     /// The PEM file of the authority that signed its certificate; without it, no TLS.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Providers that wake a sleeping phone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// Browsers: Web Push.
+    pub web: Option<WebPush>,
+    /// Android: Firebase Cloud Messaging.
+    pub fcm: Option<Fcm>,
+    /// iPhones: Apple Push Notification service.
+    pub apns: Option<Apns>,
+}
+
+/// Web Push with VAPID (RFC 8292).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebPush {
+    /// Whom a push service may reach about our messages: `mailto:` or `https:` (section 2.1).
+    pub subject: String,
+    /// Our P-256 key as PKCS#8 PEM; made at first start in `data_dir/push/vapid.pem` if it is not
+    /// said. Another key makes every subscription worthless.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Firebase Cloud Messaging, HTTP v1.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fcm {
+    /// Where it is.
+    #[serde(default = "fcm_url")]
+    pub base_url: String,
+    /// The service account's key as Google hands it out: JSON.
+    pub service_account_file: PathBuf,
+}
+
+fn fcm_url() -> String {
+    "https://fcm.googleapis.com".into()
+}
+
+/// Apple Push Notification service, with a token for authentication.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apns {
+    /// Where it is; `https://api.sandbox.push.apple.com` for builds of a developer.
+    #[serde(default = "apns_url")]
+    pub base_url: String,
+    /// The `.p8` file from Apple.
+    pub key_file: PathBuf,
+    /// The ten letters that name this key.
+    pub key_id: String,
+    /// The ten letters that name the team.
+    pub team_id: String,
+    /// The app's bundle id.
+    pub topic: String,
+}
+
+fn apns_url() -> String {
+    "https://api.push.apple.com".into()
+}
+
+/// Requests to addresses that a phone or a key named: browsers' push services, webhooks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    /// Also plain http and addresses that are not public: for tests, and for receivers in the
+    /// shop's own network. Whoever may register an address can then reach that network.
+    #[serde(default)]
+    pub private_addresses: bool,
 }
 
 /// A configuration that cannot be used, and where.
@@ -172,6 +247,7 @@ impl Config {
                 "given, so http.cert and http.key must be set".into(),
             ));
         }
+        self.push.check()?;
         match &self.mqtt {
             Mqtt {
                 listen: None,
@@ -209,6 +285,42 @@ impl Config {
     }
 }
 
+impl Push {
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if let Some(web) = &self.web
+            && !["mailto:", "https://"]
+                .iter()
+                .any(|s| web.subject.starts_with(s))
+        {
+            let what = "whom push services may reach: begin with mailto: or https://";
+            return Err(("push.web.subject", what.into()));
+        }
+        let fcm = self.fcm.as_ref().map(|fcm| &fcm.base_url);
+        let apns = self.apns.as_ref().map(|apns| &apns.base_url);
+        for (key, url) in [("push.fcm.base_url", fcm), ("push.apns.base_url", apns)] {
+            if let Some(what) = url.and_then(|url| not_a_provider(url)) {
+                return Err((key, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Messages and credentials go there: encrypted, or to this very machine.
+fn not_a_provider(url: &str) -> Option<String> {
+    let loopback = |url: &url::Url| match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        _ => false,
+    };
+    match url::Url::parse(url) {
+        Err(error) => Some(format!("{url} is no address: {error}")),
+        Ok(url) if url.scheme() == "https" => None,
+        Ok(url) if url.scheme() == "http" && loopback(&url) => None,
+        Ok(_) => Some(format!("{url}: use https, or http on loopback")),
+    }
+}
+
 fn line_at(text: &str, offset: usize) -> usize {
     1 + text
         .as_bytes()
@@ -220,11 +332,17 @@ fn line_at(text: &str, offset: usize) -> usize {
 
 /// The line of the key's last part, or of its table.
 fn line_of_key(text: &str, key: &str) -> usize {
-    let name = key.rsplit('.').next().unwrap_or(key);
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
     let starts = |line: &str, with: &str| line.trim_start().starts_with(with);
+    // The same name may stand in more than one table.
+    let begin = text
+        .lines()
+        .position(|line| starts(line, &format!("[{table}]")));
     text.lines()
-        .position(|line| starts(line, name) || starts(line, &format!("[{key}")))
-        .map_or(1, |at| at + 1)
+        .enumerate()
+        .skip(begin.unwrap_or(0))
+        .find(|(_, line)| starts(line, name) || starts(line, &format!("[{key}")))
+        .map_or(1, |(at, _)| at + 1)
 }
 
 #[cfg(test)]
@@ -262,6 +380,23 @@ mod tests {
         ));
         assert!(
             said.starts_with("welkom.toml:4: http.tls: plain http is for loopback"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_provider_without_encryption_is_refused_with_the_line_in_its_own_table() {
+        let push = "[push.fcm]\nservice_account_file = \"a\"\n[push.apns]\nkey_file = \"k\"\n\
+                    key_id = \"K\"\nteam_id = \"T\"\ntopic = \"t\"\nbase_url = \"http://apple.example\"\n";
+        let said = error(&format!("{GOOD}{push}"));
+        assert!(
+            said.starts_with("welkom.toml:14: push.apns.base_url: http://apple"),
+            "{said}"
+        );
+        let web = "[push.web]\nsubject = \"beheer@kade9.nl\"\n";
+        let said = error(&format!("{GOOD}{web}"));
+        assert!(
+            said.starts_with("welkom.toml:8: push.web.subject: whom"),
             "{said}"
         );
     }

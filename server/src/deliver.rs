@@ -1,9 +1,19 @@
 //! Sends what the outbox holds.
 //!
-//! In: a nudge after a commit, or the time at which a lease ends. Out: messages on open phones.
+//! In: a nudge after a commit, or the time at which a lease ends. Out: messages on open phones,
+//! and rows for `push`, which wakes phones that sleep; the rooms below it know one provider each.
 //! One row at a time goes pending -> sending (committed) -> out -> sent (committed); see
 //! `store::outbox` for what a crash in between means.
 //! Invariant: nothing leaves that is not marked on the disk first.
+
+pub mod answers;
+pub mod apns;
+pub mod fcm;
+pub mod jwt;
+pub mod outgoing;
+pub mod push;
+pub mod web_push;
+pub mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +22,7 @@ use tokio::sync::{Notify, watch};
 use crate::{
     live::Live,
     pipeline::Pipeline,
-    store::{StoreError, outbox},
+    store::{StoreError, outbox, push::Kind},
 };
 
 /// Looks at the outbox this often even without a nudge: leases end, relevance ends.
@@ -26,6 +36,10 @@ pub struct Deliver {
     pub live: Arc<Live>,
     /// Told after a commit that made deliveries.
     pub nudge: Arc<Notify>,
+    /// The providers that there are.
+    pub kinds: Vec<Kind>,
+    /// Wakes [`push`].
+    pub wake: Arc<Notify>,
 }
 
 impl Deliver {
@@ -47,13 +61,15 @@ impl Deliver {
 
     async fn send_due(&self) -> Result<(), StoreError> {
         loop {
+            let kinds = self.kinds.clone();
             let leased = self
                 .pipeline
-                .write(|txn| outbox::lease(txn.db, txn.now_ms))
+                .write(move |txn| outbox::lease(txn.db, txn.now_ms, &kinds))
                 .await?;
             if leased.is_empty() {
                 return Ok(());
             }
+            self.wake.notify_one();
             // The message is in her stream from the mark on; a phone that is not connected now
             // reads it when it comes back, as long as it matters.
             let sent: Vec<_> = leased

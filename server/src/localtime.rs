@@ -10,6 +10,14 @@ pub fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
+/// A moment as RFC 3339 writes it, in UTC.
+pub fn rfc3339(at_ms: u64) -> String {
+    let at = i64::try_from(at_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    at.unwrap_or_default().to_string()
+}
+
 /// A moment by the wall clock of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalDay {

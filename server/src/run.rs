@@ -18,7 +18,12 @@ use crate::{
     broker::{self, Address, Credentials, Embedded, INGEST_CLIENT},
     clock,
     config::{Config, Http, Tls},
-    deliver::Deliver,
+    deliver::{
+        Deliver,
+        outgoing::Outgoing,
+        push::{Providers, Push},
+        webhook::Webhooks,
+    },
     fleet::Fleet,
     identity::Identity,
     ingest::Ingest,
@@ -68,6 +73,9 @@ pub async fn run(
     let path = database(&config.data_dir);
     let files = tls::files(&config.http, &config.data_dir)?;
 
+    let providers = Providers::new(&config.push, &config.outgoing, &config.data_dir)?;
+    let providers = Arc::new(providers);
+
     let live = Arc::new(Live::default());
     let counts = Arc::new(Counts::default());
     let (fleet, keeper) = Fleet::new(counts.clone());
@@ -112,6 +120,29 @@ pub async fn run(
         pipeline: pipeline.clone(),
         live: live.clone(),
         nudge: outbox,
+        kinds: providers.kinds(),
+        wake: Arc::default(),
+    };
+    let push = Push {
+        pipeline: pipeline.clone(),
+        readers: readers.clone(),
+        providers: providers.clone(),
+        nudge: deliver.wake.clone(),
+    };
+    let push = tokio::spawn(push.run(stopping.clone()));
+    let webhooks = match Outgoing::new(config.outgoing.private_addresses) {
+        Ok(outgoing) => {
+            let webhooks = Webhooks {
+                pipeline: pipeline.clone(),
+                outgoing,
+            };
+            Some(tokio::spawn(webhooks.run(stopping.clone())))
+        }
+        Err(error) => {
+            // A machine without certificates of authorities can greet shoppers all the same.
+            tracing::error!(%error, "webhooks wait: no client can be made");
+            None
+        }
     };
     let deliver = tokio::spawn(deliver.run(stopping.clone()));
 
@@ -126,6 +157,8 @@ pub async fn run(
         fleet,
         maps: Maps::new(pipeline.clone()),
         credentials,
+        providers,
+        private_addresses: config.outgoing.private_addresses,
         counts,
         mqtt_host: gateways_at.map_or(address.host.clone(), |at| gateway_host(&config.http, at)),
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
@@ -174,7 +207,10 @@ pub async fn run(
     // All of these end when told; what they could not finish is on disk.
     let _ = stop.send(true);
     handle.graceful_shutdown(Some(GOODBYE));
-    let _ = tokio::join!(ingest, keeper, deliver, web);
+    let _ = tokio::join!(ingest, keeper, deliver, push, web);
+    if let Some(webhooks) = webhooks {
+        let _ = webhooks.await;
+    }
     if let Some(broker) = embedded {
         broker.stop().await;
     }

@@ -20,11 +20,13 @@ pub mod outbox;
 pub mod outcome;
 pub mod people;
 pub mod plan;
+pub mod push;
 pub mod receipts;
 pub mod shop;
 pub mod sources;
 pub mod visits;
 pub mod walk;
+pub mod webhooks;
 
 use std::{
     path::{Path, PathBuf},

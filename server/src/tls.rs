@@ -106,7 +106,8 @@ fn make(dir: &Path, names: &[String], files: [&Path; 3]) -> Result<(), TlsError>
     Ok(())
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that the server's user alone can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -16,6 +16,7 @@ pub mod logins;
 mod manager;
 pub mod map;
 pub mod messages;
+mod notify;
 pub mod phone;
 mod plan;
 pub mod porch;

@@ -162,4 +162,9 @@ impl Audit {
     pub fn number(&self, sql: &str) -> anyhow::Result<u64> {
         Ok(ms(self.db.query_row(sql, [], |row| row.get(0))?))
     }
+
+    /// One text.
+    pub fn text(&self, sql: &str) -> anyhow::Result<String> {
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
 }

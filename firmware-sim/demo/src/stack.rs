@@ -44,6 +44,8 @@ pub struct Options {
     pub external_broker: Option<u16>,
     /// With TLS under a self-made certificate.
     pub tls: bool,
+    /// Further tables of the server's settings, as TOML.
+    pub more_toml: String,
     /// Seconds of silence after which a gateway with a real radio restarts its scan.
     pub silence_s: Option<u64>,
 }
@@ -290,9 +292,10 @@ fn write_config(dir: &Path, options: &Options, before: Option<&Ready>) -> anyhow
     let snapshot_s = options.snapshot_s.unwrap_or(60);
     let text = format!(
         "data_dir = {:?}\nready_file = {:?}\nsnapshot_s = {snapshot_s}\n\n\
-         [http]\nlisten = \"127.0.0.1:{http_port}\"\ntls = \"{tls}\"\n\n{mqtt}",
+         [http]\nlisten = \"127.0.0.1:{http_port}\"\ntls = \"{tls}\"\n\n{mqtt}\n{}",
         dir.join("server"),
         dir.join("ready.json"),
+        options.more_toml,
     );
     let path = dir.join("welkom.toml");
     fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;

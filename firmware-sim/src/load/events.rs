@@ -5,6 +5,7 @@
 //! one it keeps to it.
 //! Invariant: an event counts when the server has answered its batch with 200.
 
+use reqwest::{Method, header::HeaderMap};
 use std::{
     sync::{
         Arc,
@@ -97,7 +98,7 @@ pub async fn run(shop: &Api, track: &Api, config: EventsConfig) -> Result<Events
                 let body = batch(&config, some, now_ms);
                 let sent = Instant::now();
                 let _: Nothing = track
-                    .post_raw("/v1/batch", body, Default::default())
+                    .send_raw(Method::POST, "/v1/batch", body, HeaderMap::new())
                     .await?;
                 took.lock().await.push(sent.elapsed());
             }

@@ -8,6 +8,7 @@ kept-intents-count = { $count ->
    *[other] { $count } products
 }
 kept-messages = Messages and notices of today
+kept-push = Devices that we can send a notification
 kept-path = Exactly where you walked
 kept-path-not = we do not keep
 say-here-no-consent = No choice allows that yet. Turn on “Arrival for my order” below.

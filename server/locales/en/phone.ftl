@@ -97,3 +97,9 @@ say-here-failed = That did not arrive. Go to the desk and say your code, and all
 say-choice-yes = Saved: { $what } is on.
 say-choice-no = Saved: { $what } is off.
 say-choice-failed = That was not saved; the switch is back where it was. Try again in a moment.
+
+notify-button = Notifications on this device
+notify-on = Notifications on this device are on.
+notify-off = Notifications on this device are off.
+notify-denied = Your browser does not allow notifications from us. You can change that in its settings.
+notify-failed = That did not work. Try again in a moment; your messages are always on this page.

@@ -8,6 +8,7 @@ kept-intents-count = { $count ->
    *[other] { $count } producten
 }
 kept-messages = Berichten en meldingen van vandaag
+kept-push = Toestellen die we een melding kunnen sturen
 kept-path = Waar je precies liep
 kept-path-not = bewaren we niet
 say-here-no-consent = Daarvoor staat nog geen keuze aan. Zet hieronder “Aankomst voor mijn bestelling” aan.

@@ -97,3 +97,9 @@ say-here-failed = Dat kwam niet aan. Loop naar de balie en noem je code, dan kom
 say-choice-yes = Bewaard: { $what } staat aan.
 say-choice-no = Bewaard: { $what } staat uit.
 say-choice-failed = Dat is niet bewaard, de schakelaar staat weer zoals hij stond. Probeer het zo nog eens.
+
+notify-button = Meldingen op dit toestel
+notify-on = Meldingen op dit toestel staan aan.
+notify-off = Meldingen op dit toestel staan uit.
+notify-denied = Je browser staat geen meldingen van ons toe. In de instellingen van je browser kun je dat veranderen.
+notify-failed = Dat lukte niet. Probeer het zo nog eens; op deze pagina zie je je berichten altijd.

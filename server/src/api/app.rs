@@ -4,5 +4,6 @@
 pub mod consent;
 pub mod enrol;
 pub mod messages;
+pub mod push;
 pub mod sightings;
 mod signed;

@@ -93,6 +93,8 @@ impl Rig {
             secure_cookies: false,
             logins: Default::default(),
             refusals: Default::default(),
+            providers: Default::default(),
+            private_addresses: false,
             hashing: Semaphore::new(1),
             shutdown,
         });

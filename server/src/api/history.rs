@@ -22,6 +22,7 @@ use crate::{
     pipeline::Counts,
     store::{
         board::{self, CardRow, DecisionRow},
+        push::{self, Alarm},
         shop,
     },
 };
@@ -155,19 +156,26 @@ pub struct ServerView {
     radios: usize,
     #[schema(value_type = Object)]
     counts: Counts,
+    /// Providers of notifications that refuse the server's credentials.
+    alarms: Vec<Alarm>,
 }
 
 /// Process, version, time and counters.
 #[utoipa::path(get, path = "/v1/server", tag = "history",
     responses((status = 200, body = ServerView), (status = "default", body = Problem)))]
-pub(super) async fn server(_: ShopKey, State(app): State<App>) -> Json<ServerView> {
-    Json(ServerView {
+pub(super) async fn server(
+    _: ShopKey,
+    State(app): State<App>,
+) -> Result<Json<ServerView>, Problem> {
+    let alarms = app.readers.read(push::alarms).await?;
+    Ok(Json(ServerView {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION"),
         server_ms: clock::now_ms(),
         radios: app.identity.len(),
         counts: app.counts.now(),
-    })
+        alarms,
+    }))
 }
 
 /// Cards of a store as they change: `event: card`. `Last-Event-ID` resumes.

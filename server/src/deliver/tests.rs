@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// Tests have stand-ins for all providers.
+const ALL_KINDS: [Kind; 3] = [Kind::WebPush, Kind::Fcm, Kind::Apns];
+
 const ALL: [Option<bool>; 4] = [Some(true); 4];
 
 pub(super) fn anna() -> CustomerId {
@@ -154,7 +157,7 @@ impl Shop {
 
     /// What may be sent so much later than now.
     pub(super) async fn leased_in(&self, ms: u64) -> Vec<DeliveryRow> {
-        self.write(move |txn| outbox::lease(txn.db, txn.now_ms + ms))
+        self.write(move |txn| outbox::lease(txn.db, txn.now_ms + ms, &ALL_KINDS))
             .await
     }
 
@@ -390,3 +393,6 @@ async fn a_visit_goes_on_for_the_purpose_that_is_left() {
     shop.switches([Some(false), Some(false), None, None]).await;
     assert_eq!(shop.visits().await, []);
 }
+
+mod push;
+mod webhook;

@@ -8,8 +8,14 @@
 
 use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
 
-use super::{StoreError, campaigns, int, parsed, people, uint};
+use super::{
+    StoreError, campaigns, int, parsed, people,
+    push::{self, Kind},
+    uint,
+    webhooks::{self, Event},
+};
 
 /// How long a sender may take before another may try.
 pub const LEASE_MS: u64 = 30_000;
@@ -63,8 +69,23 @@ fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error>
     })
 }
 
-/// Marks what is due as being sent and returns it.
-pub fn lease(db: &Connection, now_ms: u64) -> Result<Vec<DeliveryRow>, StoreError> {
+/// One row.
+pub(super) fn row(
+    db: &Connection,
+    delivery: DeliveryId,
+) -> Result<Option<DeliveryRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE delivery = ?1");
+    let mut statement = db.prepare_cached(&sql)?;
+    Ok(statement.query_row([delivery.0], delivery_row).optional()?)
+}
+
+/// Marks what is due as being sent and returns it. What is marked for the first time gets its row
+/// for a phone that sleeps, if one of these providers knows one of hers.
+pub fn lease(
+    db: &Connection,
+    now_ms: u64,
+    providers: &[Kind],
+) -> Result<Vec<DeliveryRow>, StoreError> {
     db.prepare_cached(
         "UPDATE deliveries SET state = 'unknown'
          WHERE state = 'sending' AND class = 'marketing' AND leased_until_ms <= ?1",
@@ -84,14 +105,18 @@ pub fn lease(db: &Connection, now_ms: u64) -> Result<Vec<DeliveryRow>, StoreErro
     for row in due {
         match objection(db, now_ms, &row)? {
             Some(state) => close(db, now_ms, row.delivery, state)?,
-            None => leased.push(mark(db, now_ms, row)?),
+            None => {
+                let row = mark(db, now_ms, row)?;
+                push::follow_up(db, now_ms, &row, providers)?;
+                leased.push(row);
+            }
         }
     }
     Ok(leased)
 }
 
 /// Why this may not go out any more, as the state that it gets.
-fn objection(
+pub(super) fn objection(
     db: &Connection,
     now_ms: u64,
     row: &DeliveryRow,
@@ -200,11 +225,28 @@ pub fn record_sent(
     delivery: DeliveryId,
     result: &str,
 ) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "UPDATE deliveries SET state = 'sent', sent_ms = ?2, leased_until_ms = NULL
-         WHERE delivery = ?1 AND state IN ('sending', 'unknown')",
-    )?
-    .execute(params![delivery.0, int(now_ms)])?;
+    let recorded = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'sent', sent_ms = ?2, leased_until_ms = NULL
+             WHERE delivery = ?1 AND state IN ('sending', 'unknown')",
+        )?
+        .execute(params![delivery.0, int(now_ms)])?;
+    if let (1, Some(row)) = (recorded, row(db, delivery)?) {
+        let class = if row.marketing {
+            "marketing"
+        } else {
+            "service"
+        };
+        let more = json!({ "message": delivery, "class": class, "sku": row.sku });
+        webhooks::tell(
+            db,
+            now_ms,
+            Event::MessageSent,
+            &row.store,
+            row.customer,
+            more,
+        )?;
+    }
     db.prepare_cached(
         "UPDATE attempts SET result = ?2 WHERE delivery = ?1
          AND attempt = (SELECT attempts FROM deliveries WHERE delivery = ?1)",
@@ -231,6 +273,21 @@ pub fn record_displayed(
     } else {
         Ok(())
     }
+}
+
+/// Records that she opened it, which says that it was shown; hers alone.
+pub fn record_opened(
+    db: &Connection,
+    now_ms: u64,
+    customer: CustomerId,
+    delivery: DeliveryId,
+) -> Result<(), StoreError> {
+    record_displayed(db, now_ms, customer, delivery)?;
+    db.prepare_cached(
+        "UPDATE deliveries SET opened_ms = coalesce(opened_ms, ?2) WHERE delivery = ?1",
+    )?
+    .execute(params![delivery.0, int(now_ms)])?;
+    Ok(())
 }
 
 /// When something is due next.

@@ -7,12 +7,17 @@
 
 use engine::{
     input::Consent,
-    outcome::{Card, Cause, Choice, Decision, Delivery, Outcome, Subject, VisitChange},
+    outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange},
 };
-use protocol::{CardId, StoreId};
-use rusqlite::{Connection, params};
+use protocol::{CardId, CustomerId, StoreId};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
 
-use super::{StoreError, campaigns, int, uint, visits, word};
+use super::{
+    StoreError, campaigns, int, uint, visits,
+    webhooks::{self, Event},
+    word,
+};
 
 /// A card that changed, as live pages hear of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,7 @@ pub fn write(
 ) -> Result<Vec<CardChanged>, StoreError> {
     for change in &outcome.visits {
         visit(db, store, change)?;
+        tell_visit(db, store, now_ms, change)?;
         visits::add_change(db, change)?;
     }
     for decision in &outcome.decisions {
@@ -110,6 +116,38 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
     Ok(())
 }
 
+/// Receivers of the shop's own hear of visits.
+fn tell_visit(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    change: &VisitChange,
+) -> Result<(), StoreError> {
+    match change {
+        VisitChange::Entered {
+            visit,
+            customer,
+            entered_ms,
+            ..
+        } => {
+            let more = json!({ "visit": visit, "entered_ms": entered_ms });
+            webhooks::tell(db, now_ms, Event::VisitEntered, store, *customer, more)
+        }
+        VisitChange::Left { visit, left_ms, .. } => {
+            let whose: Option<uuid::Uuid> = db
+                .prepare_cached("SELECT customer FROM visits WHERE visit = ?1")?
+                .query_row([visit.0], |row| row.get(0))
+                .optional()?;
+            let Some(customer) = whose.map(CustomerId) else {
+                return Ok(());
+            };
+            let more = json!({ "visit": visit, "left_ms": left_ms });
+            webhooks::tell(db, now_ms, Event::VisitLeft, store, customer, more)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn end_stay(db: &Connection, visit: protocol::VisitId, at_ms: u64) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE zone_stays SET to_ms = max(from_ms, ?2) WHERE visit = ?1 AND to_ms IS NULL",
@@ -125,6 +163,13 @@ fn card(
     card: &Card,
 ) -> Result<CardChanged, StoreError> {
     let body = serde_json::to_string(card).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    let known = db
+        .prepare_cached("SELECT 1 FROM cards WHERE card = ?1")?
+        .exists([card.card.0])?;
+    if !known && card.journey == Journey::Arrived {
+        let more = json!({ "card": card.card, "arrived_ms": card.arrived_ms });
+        webhooks::tell(db, now_ms, Event::CardArrived, store, card.customer, more)?;
+    }
     db.prepare_cached(
         "INSERT INTO cards VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (card) DO UPDATE SET journey = ?4, since_ms = ?7, taken_by = ?8,

@@ -22,19 +22,33 @@ use crate::{
     store::{StoreError, campaigns, catalogue, outbox, outbox::DeliveryRow, people, shop},
 };
 
+/// The class of offers, as the app knows it.
+const MARKETING: &str = "marketing";
+
 /// A message as the app gets it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Told {
-    delivery: DeliveryId,
+    /// Which.
+    pub delivery: DeliveryId,
     /// `marketing` or `service`.
-    class: &'static str,
-    title: String,
-    body: String,
+    pub class: &'static str,
+    /// What happened.
+    pub title: String,
+    /// What to do.
+    pub body: String,
     sku: Option<Sku>,
     zone: Option<ZoneId>,
-    expires_ms: u64,
+    /// Pointless from then on.
+    pub expires_ms: u64,
     /// Why, in sentences.
     why: Vec<String>,
+}
+
+impl Told {
+    /// Whether it is an offer.
+    pub fn is_marketing(&self) -> bool {
+        self.class == MARKETING
+    }
 }
 
 /// The app's version, in the customer's language.
@@ -43,11 +57,7 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
     let texts = texts(db, row, Lang::from_code(&language).unwrap_or_default())?;
     let mut told = Told {
         delivery: row.delivery,
-        class: if row.marketing {
-            "marketing"
-        } else {
-            "service"
-        },
+        class: if row.marketing { MARKETING } else { "service" },
         title: texts.get("app-arrival-title"),
         body: texts.get("app-arrival-body"),
         sku: row.sku.clone(),

@@ -21,7 +21,7 @@ use super::{
 pub const CONSENT_TEXT_VERSION: &str = "2026-11";
 
 /// Words that `phone.js` says itself.
-pub const SCRIPT_WORDS: [&str; 8] = [
+pub const SCRIPT_WORDS: [&str; 12] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
@@ -30,6 +30,10 @@ pub const SCRIPT_WORDS: [&str; 8] = [
     "say-choice-yes",
     "say-choice-no",
     "say-choice-failed",
+    "notify-on",
+    "notify-off",
+    "notify-denied",
+    "notify-failed",
 ];
 
 /// All of the page.
@@ -57,6 +61,8 @@ pub struct PhonePage {
     pub messages_per_day_max: u32,
     /// What we keep of her: what, and how much or how long. Words of the caller.
     pub kept: Vec<(String, String)>,
+    /// The server's key, if it can reach browsers that sleep.
+    pub push_key: Option<String>,
     /// The answer to a form without scripts.
     pub said: Option<String>,
 }

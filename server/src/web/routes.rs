@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::{
     assets,
     i18n::{Lang, Texts},
-    login, manager,
+    login, manager, notify,
     porch::{ErrorPage, render_error},
     shopper, staff,
     views::RenderError,
@@ -66,6 +66,10 @@ pub fn router() -> Router<App> {
         .route("/ik/hier", post(shopper::here))
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/events", get(shopper::events))
+        .route("/ik/meldingen", get(notify::pass).post(notify::subscribe))
+        .route("/ik/meldingen/uit", post(notify::unsubscribe))
+        .route("/ik/meldingen/{delivery}/{what}", post(notify::report))
+        .route("/sw.js", get(notify::worker))
         .route("/assets/{name}", get(asset))
         .fallback(missing)
 }

@@ -34,7 +34,9 @@ use crate::{
         problem::Problem,
         sse,
     },
-    clock, localtime,
+    clock,
+    deliver::web_push::WebPush,
+    localtime,
     pipeline::Txn,
     secret,
     store::{
@@ -42,6 +44,7 @@ use crate::{
         orders::OrderRow,
         outbox::{self, DeliveryRow},
         people::{self, CustomerRow},
+        push,
         shop::{self, StoreRow},
     },
 };
@@ -83,6 +86,7 @@ struct Known {
     messages: Vec<DeliveryRow>,
     visits: u32,
     intents: usize,
+    push_addresses: u32,
 }
 
 fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Known, StoreError> {
@@ -104,6 +108,7 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         messages: outbox::sent_since(db, id, now_ms.saturating_sub(MESSAGES_MS))?,
         visits: board::visit_count(db, id)?,
         intents: intents::products(db, id)?,
+        push_addresses: push::address_count(db, id)?,
         store: shop::store(db, &store)?,
     })
 }
@@ -154,6 +159,7 @@ async fn draw(
     let now_ms = clock::now_ms();
     let (id, asked) = (shopper.customer, asked.clone());
     let csrf = shopper.csrf.clone();
+    let push_key = app.providers.web.as_ref().map(WebPush::public_key);
     let page = app.readers.read(move |db| {
         let lang = language(&asked, &people::customer(db, id)?);
         let known = know(db, id, lang, now_ms)?;
@@ -171,6 +177,7 @@ async fn draw(
             consent: known.consent,
             messages_per_day_max: known.store.messages_per_day_max,
             kept: kept(&texts, &known),
+            push_key,
             said: said.map(|came| came.words(&texts)),
             given_name: known.customer.given_name,
             store_name: known.store.name,
@@ -194,7 +201,7 @@ fn open_until_ms(store: &StoreRow, now_ms: u64) -> Option<u64> {
 
 fn kept(t: &Texts, known: &Known) -> Vec<(String, String)> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    vec![
+    let mut kept = vec![
         (t.get("kept-name"), t.get("kept-name-until")),
         (t.get("kept-visits"), known.visits.to_string()),
         (
@@ -203,7 +210,11 @@ fn kept(t: &Texts, known: &Known) -> Vec<(String, String)> {
         ),
         (t.get("kept-messages"), known.messages.len().to_string()),
         (t.get("kept-path"), t.get("kept-path-not")),
-    ]
+    ];
+    if known.push_addresses > 0 {
+        kept.push((t.get("kept-push"), known.push_addresses.to_string()));
+    }
+    kept
 }
 
 #[derive(Deserialize)]

@@ -19,6 +19,7 @@ mod kills;
 mod load_line;
 mod outage;
 mod pages;
+mod push;
 mod radio;
 mod redelivery;
 mod table;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(load_line::tests());
     tests.extend(outage::tests());
     tests.extend(pages::tests());
+    tests.extend(push::tests());
     tests.extend(radio::tests());
     tests.extend(redelivery::tests());
     tests.extend(table::tests());

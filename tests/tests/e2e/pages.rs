@@ -10,6 +10,7 @@ mod fleet;
 mod keys;
 mod line;
 mod map;
+mod notify;
 mod phone;
 mod pictures;
 mod plain;
@@ -41,6 +42,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(plain::tests());
     tests.extend(line::tests());
     tests.extend(map::tests());
+    tests.extend(notify::tests());
     tests.extend(keys::tests());
     tests
 }
@@ -66,8 +68,12 @@ const EVA: Person<'static> = Person {
 
 impl Shop {
     async fn open() -> anyhow::Result<Self> {
+        Self::open_with(Options::default()).await
+    }
+
+    async fn open_with(options: Options) -> anyhow::Result<Self> {
         let driver = Driver::start()?;
-        let rig = Rig::start(Options::default()).await?;
+        let rig = Rig::start(options).await?;
         Ok(Self { rig, driver })
     }
 

@@ -127,3 +127,18 @@ pub(in crate::api) async fn displayed(
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// Says that she opened a message.
+#[utoipa::path(post, path = "/v1/app/messages/{delivery}/opened", tag = "app",
+    params(("delivery" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+pub(in crate::api) async fn opened(
+    phone: Phone,
+    State(app): State<App>,
+    At(delivery): At<DeliveryId>,
+) -> Result<StatusCode, Problem> {
+    app.pipeline
+        .write(move |txn| outbox::record_opened(txn.db, txn.now_ms, phone.customer, delivery))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

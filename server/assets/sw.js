@@ -1,0 +1,43 @@
+// Notifications on this device, while no page is open.
+//
+// In: a push that only this browser can read; taps on a notification. Out: one notification per
+// message, which leads to her page; the server is told what was shown and opened.
+// Promises: a message that comes twice is one notification: its tag is the message.
+// Invariant: keeps nothing, answers no page's requests.
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("push", (event) => {
+  const message = event.data?.json();
+  if (message && message.expires_ms > Date.now()) event.waitUntil(show(message));
+});
+
+async function show({ delivery, title, body }) {
+  await self.registration.showNotification(title, { body, tag: delivery, data: { url: "/ik", delivery } });
+  await report(delivery, "displayed");
+}
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(open(event.notification.data));
+});
+
+async function open({ url, delivery }) {
+  const pages = await self.clients.matchAll({ type: "window" });
+  const page = pages.find((page) => new URL(page.url).pathname === url);
+  await (page ? page.focus() : self.clients.openWindow(url)).catch(() => {});
+  await report(delivery, "opened");
+}
+
+// Figures alone depend on it: without a session or a network nothing is said.
+async function report(delivery, what) {
+  try {
+    const pass = await fetch("/ik/meldingen", { headers: { Accept: "application/json" } });
+    if (!pass.ok) return;
+    const { csrf } = await pass.json();
+    await fetch(`/ik/meldingen/${delivery}/${what}`, { method: "POST", headers: { "X-CSRF-Token": csrf } });
+  } catch {
+    return;
+  }
+}

@@ -1,0 +1,148 @@
+//! Notifications in a browser: the button, and the worker that shows them.
+
+use anyhow::Context;
+use demo::{audit::Audit, stack::until};
+use e2e::{
+    browser::Reader,
+    harness::{Tool, test},
+};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use super::{EVA, Shop, choose, now_ms, pictures};
+use crate::push;
+
+pub(super) fn tests() -> Vec<Trial> {
+    vec![test(
+        "a_browser_shows_a_notification_with_our_words_and_says_so",
+        &[Tool::Chromium],
+        notified,
+    )]
+}
+
+async fn notified() -> anyhow::Result<()> {
+    let shop = Shop::open_with(push::options()).await?;
+    let eva = shop.customer(&EVA).await?;
+    let app = shop.app(eva).await?;
+    let page = shop.phone(Reader::default(), eva).await?;
+    page.until_says("#notify", "Meldingen op dit toestel")
+        .await?;
+    let (folder, keep) = pictures::folder(&shop)?;
+    if keep {
+        let png = page.picture(390, false).await?;
+        std::fs::write(folder.join("notify-390-nl-light.png"), png)?;
+    }
+    let origin = page.value("location.origin").await?;
+    page.value("navigator.serviceWorker.ready.then(() => { window.worker_ready = true; })")
+        .await?;
+    page.until("window.worker_ready === true").await?;
+    // What the server gives as its key is one that a browser takes.
+    page.value(
+        "(() => { const key = document.querySelector('#notify').dataset.key; \
+           window.key_len = atob(key.replaceAll('-', '+').replaceAll('_', '/')).length; })()",
+    )
+    .await?;
+    anyhow::ensure!(
+        page.value("window.key_len").await? == 65,
+        "no key of 65 bytes"
+    );
+
+    for purpose in ["messages", "browsing"] {
+        choose(&page, purpose, "yes").await?;
+        page.until_says("#choices-said", "staat aan").await?;
+    }
+    shop.wish(eva, "SCHOEN-39").await?;
+    shop.stand_at(&app, "schoenen").await?;
+    page.until_says("#berichten article", "Wandelschoen 39")
+        .await?;
+    let database = shop.rig.stack.database();
+    let delivery = Audit::open(&database)?.text(
+        "SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || \
+           substr(h, 17, 4) || '-' || substr(h, 21) \
+         FROM (SELECT lower(hex(delivery)) AS h FROM deliveries)",
+    )?;
+
+    let granted = json!({ "origin": origin, "permissions": ["notifications"] });
+    page.devtools("Browser.grantPermissions", granted).await?;
+    page.devtools("ServiceWorker.enable", json!({})).await?;
+    let message = json!({
+        "delivery": delivery, "class": "marketing", "title": "Dit staat hier",
+        "body": "Wandelschoen 39: Schoenen, rek 4.", "expires_ms": now_ms() + 60_000,
+    });
+    // A profile of its own: its first registration has the first number.
+    let push = json!({
+        "origin": origin, "registrationId": "0", "data": message.to_string(),
+    });
+    let shown = "(async () => { const worker = await navigator.serviceWorker.ready; \
+         window.shown = (await worker.getNotifications()).map(n => \
+           ({ title: n.title, body: n.body, tag: n.tag, url: n.data.url })); })()";
+    // It is pushed until it shows, and once more: its tag keeps it one.
+    let mut shown_times = 0;
+    until("the notification", async || {
+        page.devtools("ServiceWorker.deliverPushMessage", push.clone())
+            .await?;
+        page.value(shown).await?;
+        let all = page.value("window.shown").await?;
+        shown_times += u32::from(all.as_array().is_some_and(|all| !all.is_empty()));
+        Ok(shown_times == 2)
+    })
+    .await?;
+    let shown = page.value("window.shown").await?;
+    let expected = json!([{
+        "title": "Dit staat hier", "body": "Wandelschoen 39: Schoenen, rek 4.", "tag": delivery,
+        "url": "/ik",
+    }]);
+    anyhow::ensure!(shown == expected, "{shown}");
+    let path = format!("/v1/stores/{}/funnel", shop.rig.stack.store);
+    until("the worker to say so", async || {
+        let funnel: Value = shop.rig.stack.api.get(&path).await.context("ask")?;
+        Ok(funnel["displayed"] == 1)
+    })
+    .await?;
+
+    // What the page and the worker say counts with the session's own token alone.
+    let opened = format!("/ik/meldingen/{delivery}/opened");
+    let subscription = json!({
+        "endpoint": "http://127.0.0.1:1/eva", "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    });
+    for (path, body, token, status) in [
+        (opened.as_str(), json!({}), "''", 403),
+        ("/ik/meldingen", subscription.clone(), "''", 403),
+        (
+            &opened,
+            json!({}),
+            "document.querySelector('#notify').dataset.csrf",
+            204,
+        ),
+        (
+            "/ik/meldingen",
+            subscription,
+            "document.querySelector('#notify').dataset.csrf",
+            204,
+        ),
+    ] {
+        page.value(&format!(
+            "(() => {{ window.status_of = null; fetch('{path}', {{ method: 'POST', \
+               headers: {{ 'Content-Type': 'application/json', 'X-CSRF-Token': {token} }}, \
+               body: JSON.stringify({body}) }}).then(a => {{ window.status_of = a.status; }}); }})()"
+        ))
+        .await?;
+        page.until(&format!("window.status_of === {status}"))
+            .await?;
+    }
+    let funnel: Value = shop.rig.stack.api.get(&path).await?;
+    anyhow::ensure!(funnel["opened"] == 1, "{funnel}");
+    let addresses = "SELECT count(*) FROM push_addresses";
+    anyhow::ensure!(Audit::open(&database)?.number(addresses)? == 1);
+
+    // No push service can be reached from here: she is told, and nothing is pretended.
+    page.click("#notify").await?;
+    page.until_says("#notify-said", "Dat lukte niet").await?;
+    anyhow::ensure!(
+        page.value("document.querySelector('#notify').ariaPressed")
+            .await?
+            == "false"
+    );
+    Ok(())
+}
