@@ -385,9 +385,13 @@ pub fn uplift(
     attribution_ms: u64,
 ) -> Result<Uplift, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT arm, count(*), sum(EXISTS (SELECT 1 FROM intents i
-           WHERE i.customer = first.customer AND i.kind = 'ordered'
-             AND i.at_ms > first.at_ms AND i.at_ms <= first.at_ms + ?2))
+        "SELECT arm, count(*), sum(
+           EXISTS (SELECT 1 FROM receipts r
+             WHERE r.customer = first.customer AND r.state = 'bought'
+               AND r.at_ms > first.at_ms AND r.at_ms <= first.at_ms + ?2)
+           OR EXISTS (SELECT 1 FROM intents i
+             WHERE i.customer = first.customer AND i.kind = 'ordered'
+               AND i.at_ms > first.at_ms AND i.at_ms <= first.at_ms + ?2))
          FROM (SELECT customer, arm, min(decided_ms) AS at_ms FROM decisions
                WHERE campaign = ?1 GROUP BY customer, arm) AS first
          GROUP BY arm",

@@ -200,13 +200,13 @@ struct CampaignsTemplate<'a> {
 
 impl CampaignsTemplate<'_> {
     fn state(&self, state: &State) -> (&'static str, Icon, String) {
-        let (class, icon, words) = match state {
-            State::Draft => ("chip off", Icon::Question, "campaign-draft"),
-            State::Published => ("chip ok", Icon::Check, "campaign-published"),
-            State::Paused => ("chip", Icon::Pause, "campaign-paused"),
-            State::Ended => ("chip off", Icon::Check, "campaign-ended"),
-        };
-        (class, icon, self.t.get(words))
+        let t = self.t;
+        match state {
+            State::Draft => ("chip off", Icon::Question, t.get("campaign-draft")),
+            State::Published => ("chip ok", Icon::Check, t.get("campaign-published")),
+            State::Paused => ("chip", Icon::Pause, t.get("campaign-paused")),
+            State::Ended => ("chip off", Icon::Check, t.get("campaign-ended")),
+        }
     }
 }
 

@@ -452,6 +452,8 @@ mod tests {
             include_str!("../../templates/visit.html"),
             include_str!("../../templates/walk.html"),
             include_str!("../../templates/walking.html"),
+            include_str!("../../templates/campaigns.html"),
+            include_str!("../../templates/campaign.html"),
             include_str!("../../templates/login.html"),
             include_str!("../../templates/error.html"),
             include_str!("board.rs"),
@@ -461,6 +463,8 @@ mod tests {
             include_str!("visit.rs"),
             include_str!("walk.rs"),
             include_str!("manager/walk.rs"),
+            include_str!("campaigns.rs"),
+            include_str!("manager/campaigns.rs"),
             include_str!("porch.rs"),
             include_str!("messages.rs"),
             include_str!("shopper.rs"),
@@ -483,6 +487,21 @@ mod tests {
         used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
         used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
         used.extend(crate::web::lintel::SCRIPT_WORDS.map(str::to_owned));
+        // Said by the words of the engine and of lists.
+        let known = keys(&SOURCES_NL);
+        let listed = [
+            "reason-",
+            "about-",
+            "place-zone",
+            "place-store",
+            "when-",
+            "message-from-",
+            "why-rule-",
+        ];
+        let said = known
+            .iter()
+            .filter(|key| listed.iter().any(|list| key.starts_with(list)));
+        used.extend(said.cloned());
         used.extend((1..=7).map(|n| format!("day-{n}")));
         used.extend((1..=12).map(|n| format!("month-{n}")));
         used

@@ -30,7 +30,10 @@ fn an_id_stands_once_and_what_refers_to_it_finds_it() {
         let known: BTreeSet<_> = ids.iter().copied().collect();
         assert_eq!(ids.len(), known.len(), "{page}: {ids:?}");
         for attribute in ["aria-labelledby", "aria-describedby", "for"] {
-            for id in values(&html, attribute) {
+            for id in values(&html, attribute)
+                .into_iter()
+                .flat_map(str::split_whitespace)
+            {
                 assert!(known.contains(id), "{page}: {attribute}={id}");
             }
         }
@@ -71,11 +74,47 @@ fn every_word_is_there_and_every_blank_is_filled() {
         // Blanks for the scripts stand in `data-words` alone.
         let (_, after) = html.split_once("<body").unwrap();
         let text = after.split_once('>').unwrap().1;
-        assert!(!text.contains('{'), "{page}: a blank that nobody fills");
+        // A message is written with its gaps in it.
+        let written = page.contains("/campaign");
+        assert!(
+            written || !text.contains('{'),
+            "{page}: a blank that nobody fills"
+        );
         for prefix in [
-            "board", "act", "state", "orders", "why", "consent", "notice", "error", "fleet",
-            "todo", "gateway", "beacon", "col", "heard", "place", "battery", "map", "legend",
-            "zone", "zones", "anchor", "anchors", "visits", "tale", "because", "walk",
+            "board",
+            "act",
+            "state",
+            "orders",
+            "why",
+            "consent",
+            "notice",
+            "error",
+            "fleet",
+            "todo",
+            "gateway",
+            "beacon",
+            "col",
+            "heard",
+            "place",
+            "battery",
+            "map",
+            "legend",
+            "zone",
+            "zones",
+            "anchor",
+            "anchors",
+            "visits",
+            "tale",
+            "because",
+            "walk",
+            "campaign",
+            "campaigns",
+            "reason",
+            "about",
+            "uplift",
+            "replay",
+            "when",
+            "unit",
         ] {
             assert!(
                 !text.contains(&format!(">{prefix}-")),

@@ -81,7 +81,8 @@ fn a_message_carries_its_reason() {
     for fact in [
         "Wandellaars Veldzicht",
         "€\u{a0}129,00",
-        "Schoenen, rek 4. Nog 2 op voorraad.",
+        "Dag Eva, deze staan hier: Schoenen, rek 4.",
+        "Nog 2 op voorraad.",
         "Donderdag 14:09, online",
         "Je zette dit op je verlanglijst en keek er 3 keer naar.",
         "Vandaag 14:05, Schoenen",

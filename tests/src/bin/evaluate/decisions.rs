@@ -264,9 +264,11 @@ fn furnish(db: &Connection) -> anyhow::Result<()> {
 
 fn place(db: &Connection, sku: &str, zone: &str) -> anyhow::Result<()> {
     db.prepare_cached(
-        "INSERT INTO placements (store, sku, zone, shelf, stock) VALUES ('kade-9', ?1, ?2, NULL, 3)",
+        "INSERT INTO placements (store, sku, zone, shelf) VALUES ('kade-9', ?1, ?2, NULL)",
     )?
     .execute(params![sku, zone])?;
+    db.prepare_cached("INSERT INTO stock VALUES ('kade-9', ?1, 3, NULL, 0)")?
+        .execute([sku])?;
     Ok(())
 }
 
@@ -315,10 +317,8 @@ fn intent(
     kind: &str,
     at_ms: u64,
 ) -> anyhow::Result<()> {
-    db.prepare_cached(
-        "INSERT OR IGNORE INTO intents (customer, sku, at_ms, kind) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![who.0, sku, at_ms as i64, kind])?;
+    db.prepare_cached("INSERT OR IGNORE INTO intents VALUES (?1, ?2, 0, ?3, ?4, NULL)")?
+        .execute(params![who.0, sku, at_ms as i64, kind])?;
     Ok(())
 }
 
