@@ -41,6 +41,14 @@ pub fn token(prefix: &str) -> Result<String, NoRandomness> {
     Ok(format!("{prefix}{}", hex::encode(random::<24>()?)))
 }
 
+/// What she says at the desk for an order that came without a code of its own: six digits. Not the
+/// order's number, which stands on every mail and parcel; tries are counted and slowed.
+pub fn pickup_code() -> Result<String, NoRandomness> {
+    // Of 2^64 values a million takes no share that anybody could notice.
+    let number = u64::from_le_bytes(random::<8>()?) % 1_000_000;
+    Ok(format!("{number:06}"))
+}
+
 /// An enrolment code that a person can type: `K7QF-2M9X-4TBD`, without 0, O, 1, I and L. Twelve
 /// letters are 59 bits: nobody guesses one of a thousand open codes in the day that they live.
 pub fn enrolment_code() -> Result<String, NoRandomness> {

@@ -351,20 +351,13 @@ fn collect(
         customer,
         state: state.unwrap_or(usual),
         bay: None,
-        code: code(&order.number),
+        code: crate::secret::pickup_code()?,
         lines,
     };
     orders::add_order(txn.db, txn.now_ms, &row)?;
     sources::put_order(txn.db, &source.source, &order.order, row.order)?;
     txn.order_changed(&row)?;
     Ok(true)
-}
-
-/// What she says at the desk: the digits of the order's number, as she knows it.
-fn code(number: &str) -> String {
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let last = &digits[digits.len().saturating_sub(8)..];
-    format!("{last:0>4}")
 }
 
 /// A line's product, made from the line if nobody told us of it before.
