@@ -23,6 +23,8 @@ pub fn rfc3339(at_ms: u64) -> String {
 pub struct LocalDay {
     /// The Unix time of the last local midnight.
     pub midnight_ms: u64,
+    /// The Unix time of the next one; 23 to 25 hours later.
+    pub next_midnight_ms: u64,
     /// Minutes since it by the wall clock.
     pub minute: u16,
     /// 1 (Monday) to 7 (ISO 8601).
@@ -43,8 +45,11 @@ pub fn local_day(timezone: &str, now_ms: u64) -> LocalDay {
         .unwrap_or_else(|_| local.saturating_sub(24.hours()))
         .timestamp()
         .as_millisecond();
+    let tomorrow = local.tomorrow().and_then(|day| day.start_of_day());
+    let next = tomorrow.unwrap_or_else(|_| local.saturating_add(24.hours()));
     LocalDay {
         midnight_ms: u64::try_from(midnight).unwrap_or(0),
+        next_midnight_ms: u64::try_from(next.timestamp().as_millisecond()).unwrap_or(0),
         minute,
         weekday: u8::try_from(local.weekday().to_monday_one_offset()).unwrap_or(1),
     }
@@ -61,5 +66,6 @@ mod tests {
         let day = local_day("Europe/Amsterdam", noon_ms);
         assert_eq!((day.minute, day.weekday), (12 * 60, 7));
         assert_eq!(noon_ms - day.midnight_ms, 11 * 3_600_000);
+        assert_eq!(day.next_midnight_ms - noon_ms, 12 * 3_600_000);
     }
 }

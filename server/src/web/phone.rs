@@ -57,6 +57,8 @@ pub struct PhonePage {
     pub messages: Vec<MessageView>,
     /// Her switches.
     pub consent: Consent,
+    /// Whether she asked for silence: today, and from this store.
+    pub quiet: Quiet,
     /// The chain's limit on messages, as the switch promises it.
     pub messages_per_day_max: u32,
     /// What we keep of her: what, and how much or how long. Words of the caller.
@@ -65,6 +67,15 @@ pub struct PhonePage {
     pub push_key: Option<String>,
     /// The answer to a form without scripts.
     pub said: Option<String>,
+}
+
+/// Silence that she asked for while her switches stay on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quiet {
+    /// Until midnight.
+    pub today: bool,
+    /// From this store, until she wants to hear of it again.
+    pub store: bool,
 }
 
 /// Her orders here, and whether we know that she came.

@@ -65,6 +65,7 @@ pub fn router() -> Router<App> {
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
         .route("/ik/keuzes", post(shopper::choose))
+        .route("/ik/stil", post(shopper::be_quiet))
         .route("/ik/events", get(shopper::events))
         .route("/ik/meldingen", get(notify::pass).post(notify::subscribe))
         .route("/ik/meldingen/uit", post(notify::unsubscribe))

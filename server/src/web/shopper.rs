@@ -17,7 +17,7 @@ use super::{
     i18n::{Lang, Texts},
     messages,
     phone::{
-        CONSENT_TEXT_VERSION, OrderView, PhonePage, PickupView, TileUpdate, render_message,
+        CONSENT_TEXT_VERSION, OrderView, PhonePage, PickupView, Quiet, TileUpdate, render_message,
         render_phone, render_pickup,
     },
     routes::{Asked, PageError, answer, cookie},
@@ -40,7 +40,7 @@ use crate::{
     pipeline::Txn,
     secret,
     store::{
-        StoreError, access, board, catalogue, intents, orders,
+        StoreError, access, board, campaigns, catalogue, intents, orders,
         orders::OrderRow,
         outbox::{self, DeliveryRow},
         people::{self, CustomerRow},
@@ -87,10 +87,12 @@ struct Known {
     visits: u32,
     intents: usize,
     push_addresses: u32,
+    quiet: Quiet,
 }
 
 fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Known, StoreError> {
     let store = board::store_for(db, id)?.ok_or(StoreError::NotFound("store"))?;
+    let mutes = campaigns::mutes(db, id, now_ms)?;
     let mut with_products = Vec::new();
     for order in orders::open_orders(db, id, Some(&store))? {
         let mut products = Vec::new();
@@ -109,6 +111,10 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         visits: board::visit_count(db, id)?,
         intents: intents::products(db, id)?,
         push_addresses: push::address_count(db, id)?,
+        quiet: Quiet {
+            today: mutes.paused_until_ms > now_ms,
+            store: mutes.stores.contains(store.as_str()),
+        },
         store: shop::store(db, &store)?,
     })
 }
@@ -175,6 +181,7 @@ async fn draw(
             open_until_ms: open_until_ms(&known.store, now_ms),
             messages,
             consent: known.consent,
+            quiet: known.quiet,
             messages_per_day_max: known.store.messages_per_day_max,
             kept: kept(&texts, &known),
             push_key,
@@ -306,6 +313,45 @@ pub(super) struct ChoicesForm {
     messages: Option<String>,
     browsing: Option<String>,
     statistics: Option<String>,
+}
+
+/// Which silence.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct QuietForm {
+    csrf: String,
+    #[serde(rename = "do")]
+    what: String,
+}
+
+/// A pause until midnight, or silence from this store; and back. Her switches stay as they are.
+pub(super) async fn be_quiet(
+    State(app): State<App>,
+    asked: Asked,
+    shopper: Result<Shopper, Problem>,
+    Form(form): Form<QuietForm>,
+) -> Response {
+    answer(&asked, async {
+        let shopper = shopper?;
+        check_csrf(&form.csrf, &shopper.csrf)?;
+        let customer = shopper.customer;
+        app.pipeline
+            .write(move |txn| {
+                let store = board::store_for(txn.db, customer)?;
+                let store = store.ok_or(StoreError::NotFound("store"))?;
+                let timezone = shop::store(txn.db, &store)?.timezone;
+                let midnight_ms = localtime::local_day(&timezone, txn.now_ms).next_midnight_ms;
+                match form.what.as_str() {
+                    "pause" => campaigns::mute(txn.db, customer, "pause", "", Some(midnight_ms)),
+                    "resume" => campaigns::unmute(txn.db, customer, "pause", ""),
+                    "mute" => campaigns::mute(txn.db, customer, "store", store.as_str(), None),
+                    "unmute" => campaigns::unmute(txn.db, customer, "store", store.as_str()),
+                    _ => Err(StoreError::NotFound("button")),
+                }
+            })
+            .await?;
+        Ok(Redirect::to("/ik#keuzes").into_response())
+    })
+    .await
 }
 
 pub(super) async fn choose(

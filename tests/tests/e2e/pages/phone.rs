@@ -2,20 +2,29 @@
 
 use std::time::{Duration, Instant};
 
+use demo::{audit::Audit, stack::until};
 use e2e::{
     browser::Reader,
     harness::{Tool, test},
 };
+use firmware_sim::phone::Consent;
 use libtest_mimic::Trial;
 
 use super::{EVA, Shop, choose};
 
 pub(super) fn tests() -> Vec<Trial> {
-    vec![test(
-        "an_offer_comes_only_after_a_yes_with_its_reason_and_a_no_holds_within_five_seconds",
-        &[Tool::Chromium],
-        offered,
-    )]
+    vec![
+        test(
+            "an_offer_comes_only_after_a_yes_with_its_reason_and_a_no_holds_within_five_seconds",
+            &[Tool::Chromium],
+            offered,
+        ),
+        test(
+            "a_pause_and_a_silent_store_hold_while_the_switches_stay_on",
+            &[Tool::Chromium],
+            quiet,
+        ),
+    ]
 }
 
 /// How soon a no must hold: the page promises it.
@@ -73,5 +82,36 @@ async fn offered() -> anyhow::Result<()> {
         .await?;
     anyhow::ensure!(asked.elapsed() < NO_WITHIN, "{:?}", asked.elapsed());
     anyhow::ensure!(!app.consent().await?.messages, "the server still may");
+    Ok(())
+}
+
+async fn quiet() -> anyhow::Result<()> {
+    let shop = Shop::open().await?;
+    let eva = shop.customer(&EVA).await?;
+    let app = shop.app(eva).await?;
+    app.set_consent(Consent::ALL, "2026-11", "nl").await?;
+    shop.wish(eva, "LAMP-BOOG").await?;
+    let page = shop.phone(Reader::default(), eva).await?;
+    page.click("button[value=pause]").await?;
+    page.until_says("button[value=resume]", "Toch weer berichten")
+        .await?;
+    page.click("button[value=mute]").await?;
+    page.until_says("button[value=unmute]", "Weer wel van Kade 9")
+        .await?;
+    page.click("button[value=resume]").await?;
+    page.until_says("button[value=pause]", "Pauze vandaag")
+        .await?;
+    // The store is still to be silent, and she comes.
+    shop.stand_at(&app, "lampen").await?;
+    let database = shop.rig.stack.database();
+    let reasons = "SELECT count(*) FROM decisions WHERE reason = 'paused'";
+    until("a silence with its reason", async || {
+        Ok(Audit::open(&database)?.number(reasons)? == 1)
+    })
+    .await?;
+    let told = Audit::open(&database)?.number("SELECT count(*) FROM deliveries")?;
+    anyhow::ensure!(told == 0, "{told} messages in spite of it");
+    let on = "[...document.querySelectorAll('.switch :checked')].map(s => s.value).join()";
+    anyhow::ensure!(page.value(on).await? == "yes,yes,yes,yes", "a switch moved");
     Ok(())
 }
