@@ -262,6 +262,16 @@ pub struct IntentBody {
     price_minor: Option<u64>,
 }
 
+/// Clocks of shops may run ahead by this much.
+const AHEAD_MAX_MS: u64 = 60_000;
+
+fn happened(at_ms: u64) -> Result<(), Problem> {
+    match at_ms > clock::now_ms() + AHEAD_MAX_MS {
+        true => Err(Problem::invalid("at_ms: lies in the future")),
+        false => Ok(()),
+    }
+}
+
 /// Records one thing that a shopper did online. Without her consent to its use it is not kept.
 #[utoipa::path(post, path = "/v1/customers/{customer}/intents", tag = "shop",
     request_body = IntentBody, params(("customer" = String, Path)),
@@ -273,9 +283,7 @@ pub(super) async fn post_intent(
     At(customer): At<CustomerId>,
     Body(body): Body<IntentBody>,
 ) -> Result<StatusCode, Problem> {
-    if body.at_ms > clock::now_ms() + 60_000 {
-        return Err(Problem::invalid("at_ms: lies in the future"));
-    }
+    happened(body.at_ms)?;
     let kept = app
         .pipeline
         .write(move |txn| {
@@ -357,9 +365,7 @@ pub(super) async fn post_receipt(
     At(customer): At<CustomerId>,
     Body(body): Body<ReceiptBody>,
 ) -> Result<StatusCode, Problem> {
-    if body.at_ms > clock::now_ms() + 60_000 {
-        return Err(Problem::invalid("at_ms: lies in the future"));
-    }
+    happened(body.at_ms)?;
     let line = |line: ReceiptLine| LineRow {
         item: Item::sku(line.sku),
         quantity: line.quantity,

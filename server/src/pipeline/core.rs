@@ -3,17 +3,19 @@
 //! In: works, inside a transaction. Out: rows, and an [`After`] to be told once they are on disk.
 //! Invariant: whatever is cached here can be read back from the database at any time.
 
+mod heard_in;
 mod walking;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use engine::{
-    DOUBT_MS, Input, Observation, Outcome, StoreEngine, StoreMap, campaign::Campaign,
-    input::Consent, outcome::Question,
+    Input, Observation, Outcome, StoreEngine, StoreMap, campaign::Campaign, input::Consent,
+    outcome::Question,
 };
-use protocol::{AnchorId, BootId, CustomerId, GatewayId, RadioId, Ranges, StoreId};
+use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
 use rusqlite::Connection;
 
+use self::heard_in::HeardIn;
 use super::{BatchWork, Committed, facts};
 use crate::store::{
     self, StoreError, log,
@@ -53,7 +55,7 @@ pub(super) struct Core {
     people_of_job: Vec<CustomerId>,
     applied: HashMap<BootKey, Ranges>,
     /// Where and when each radio was last heard.
-    heard_in: HashMap<RadioId, (StoreId, u64)>,
+    heard_in: HeardIn,
 }
 
 struct StoreCore {
@@ -128,7 +130,7 @@ impl Core {
             people: HashMap::new(),
             people_of_job: Vec::new(),
             applied: HashMap::new(),
-            heard_in: HashMap::new(),
+            heard_in: HeardIn::default(),
         }
     }
 
@@ -186,27 +188,6 @@ impl Core {
             self.people_of_job.push(id);
         }
         self.people.get(&id).ok_or(StoreError::NotFound("customer"))
-    }
-
-    /// Where else this radio was heard within one quantum of its identity.
-    fn heard_elsewhere(&mut self, seen: &Observation, here: &StoreId) -> Option<StoreId> {
-        if self.heard_in.len() >= PEOPLE_MAX && !self.heard_in.contains_key(&seen.radio) {
-            self.heard_in.clear();
-        }
-        let heard_ms = seen.heard_last_ms;
-        let last = self
-            .heard_in
-            .entry(seen.radio)
-            .or_insert_with(|| (here.clone(), heard_ms));
-        let elsewhere = last.0 != *here && heard_ms.abs_diff(last.1) < DOUBT_MS;
-        let before = elsewhere.then(|| last.0.clone());
-        if heard_ms >= last.1 {
-            last.1 = heard_ms;
-            if last.0 != *here {
-                last.0 = here.clone();
-            }
-        }
-        before
     }
 
     fn applied(&mut self, db: &Connection, key: &BootKey) -> Result<&mut Ranges, StoreError> {
@@ -368,7 +349,7 @@ impl<'a> Txn<'a> {
     pub fn hear(&mut self, store: &StoreId, sightings: Vec<Observation>) -> Result<(), StoreError> {
         let mut doubted = Vec::new();
         for seen in sightings.iter().filter(|seen| !seen.late) {
-            if let Some(other) = self.core.heard_elsewhere(seen, store) {
+            if let Some(other) = self.core.heard_in.elsewhere(seen, store) {
                 doubted.extend([(store.clone(), seen.customer), (other, seen.customer)]);
             }
         }

@@ -1,26 +1,19 @@
 //! Campaigns: drafted, published, told, explained, played again.
 
-use std::process::Command;
-
 use anyhow::{Context, ensure};
 use demo::stack::{Options, Stack, until};
-use e2e::{
-    ask::{Answer, ask},
-    hand::{Hand, Run, STANDS_S},
-    harness::test,
-    person::{Person, person},
-    rig::{self, Rig},
-};
+use e2e::{harness::test, person::Person, rig::Rig};
 use firmware_sim::phone::{
     Consent,
     inbox::{Class, Inbox, listen},
 };
 use libtest_mimic::Trial;
-use protocol::AnchorId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::clock::now_ms;
 use tokio::sync::watch;
+
+use crate::floor::{Floor, ask_api, explain};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -45,19 +38,6 @@ pub(crate) fn tests() -> Vec<Trial> {
             replay_is_live,
         ),
     ]
-}
-
-async fn api(stack: &Stack, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
-    let bearer = format!("Bearer {}", stack.api_key);
-    let headers = [
-        ("Authorization", bearer.as_str()),
-        ("Content-Type", "application/json"),
-    ];
-    let body = match method {
-        Method::GET => Vec::new(),
-        _ => body.to_string().into_bytes(),
-    };
-    ask(stack, &method, path, &headers, body).await
 }
 
 /// Tells of her wishlist after two seconds at the door.
@@ -129,7 +109,7 @@ async fn wrong_is_refused() -> anyhow::Result<()> {
     ];
     for (pointer, value, status, words) in cases {
         let body = with(pointer, value);
-        let answer = api(&rig.stack, Method::POST, "/v1/campaigns", &body).await?;
+        let answer = ask_api(&rig.stack, Method::POST, "/v1/campaigns", &body).await?;
         ensure!(answer.status == status, "{pointer}: {answer:?}");
         answer.ensure_problem(status)?;
         let detail = answer.json()?["detail"].to_string();
@@ -137,7 +117,7 @@ async fn wrong_is_refused() -> anyhow::Result<()> {
     }
     let mut unknown = wishlist();
     unknown["sneaky"] = json!(true);
-    let answer = api(&rig.stack, Method::POST, "/v1/campaigns", &unknown).await?;
+    let answer = ask_api(&rig.stack, Method::POST, "/v1/campaigns", &unknown).await?;
     answer.ensure_problem(422)?;
     let gone = "/v1/campaigns/0199a6b0-0000-7000-8000-000000000000";
     for (method, path, body, status) in [
@@ -162,11 +142,11 @@ async fn wrong_is_refused() -> anyhow::Result<()> {
             422,
         ),
     ] {
-        let answer = api(&rig.stack, method, &path, &body).await?;
+        let answer = ask_api(&rig.stack, method, &path, &body).await?;
         ensure!(answer.status == status, "{path} {body}: {answer:?}");
         answer.ensure_problem(status)?;
     }
-    let all = api(&rig.stack, Method::GET, "/v1/campaigns", &json!({})).await?;
+    let all = ask_api(&rig.stack, Method::GET, "/v1/campaigns", &json!({})).await?;
     ensure!(
         all.json()?.as_array().is_some_and(|all| all.len() == 1),
         "{all:?}"
@@ -175,7 +155,7 @@ async fn wrong_is_refused() -> anyhow::Result<()> {
 }
 
 async fn made(stack: &Stack, body: &Value) -> anyhow::Result<String> {
-    let answer = api(stack, Method::POST, "/v1/campaigns", body).await?;
+    let answer = ask_api(stack, Method::POST, "/v1/campaigns", body).await?;
     ensure!(answer.status == 201, "{answer:?}");
     let id = answer.json()?["campaign"]
         .as_str()
@@ -186,7 +166,7 @@ async fn made(stack: &Stack, body: &Value) -> anyhow::Result<String> {
 
 async fn moved(stack: &Stack, campaign: &str, state: &str) -> anyhow::Result<Value> {
     let path = format!("{campaign}/state");
-    let answer = api(stack, Method::PUT, &path, &json!({"state": state})).await?;
+    let answer = ask_api(stack, Method::PUT, &path, &json!({"state": state})).await?;
     ensure!(answer.status == 200, "{answer:?}");
     answer.json()
 }
@@ -212,7 +192,9 @@ async fn versions() -> anyhow::Result<()> {
     // A draft is written over; what was published is not.
     let mut other = wishlist();
     other["priority"] = json!(6);
-    let put = api(stack, Method::PUT, &campaign, &other).await?.json()?;
+    let put = ask_api(stack, Method::PUT, &campaign, &other)
+        .await?
+        .json()?;
     ensure!(put["version"] == 1 && put["state"] == "draft", "{put:#}");
     let live = moved(stack, &campaign, "published").await?;
     ensure!(
@@ -220,7 +202,9 @@ async fn versions() -> anyhow::Result<()> {
         "{live:#}"
     );
     other["priority"] = json!(7);
-    let put = api(stack, Method::PUT, &campaign, &other).await?.json()?;
+    let put = ask_api(stack, Method::PUT, &campaign, &other)
+        .await?
+        .json()?;
     ensure!(put["version"] == 2 && put["published"] == 1, "{put:#}");
     let runs = running(stack)?;
     ensure!(
@@ -240,71 +224,38 @@ async fn versions() -> anyhow::Result<()> {
         (campaign.clone(), other),
         (format!("{campaign}/state"), json!({"state": "published"})),
     ] {
-        let answer = api(stack, Method::PUT, &path, &body).await?;
+        let answer = ask_api(stack, Method::PUT, &path, &body).await?;
         answer.ensure_problem(409)?;
     }
     Ok(())
 }
 
-/// A store in which Anna stands at the door, a moment from now.
-struct Floor {
-    rig: Rig,
-    hand: Hand,
-    run: Run,
-    door: AnchorId,
+/// She comes in, and the store has made so many decisions.
+async fn decisions(floor: &mut Floor, who: &Person, at_least: usize) -> anyhow::Result<Vec<Value>> {
+    floor.heard(who, 20).await?;
+    let mut made = Vec::new();
+    until("decisions", async || {
+        let page: Value = floor
+            .rig
+            .stack
+            .api
+            .get("/v1/stores/kade-9/decisions")
+            .await?;
+        made.clone_from(page["items"].as_array().context("decisions")?);
+        Ok(made.len() >= at_least)
+    })
+    .await?;
+    Ok(made)
 }
 
-impl Floor {
-    async fn open() -> anyhow::Result<(Self, Person)> {
-        let rig = Rig::start(Options::default()).await?;
-        let anna = person(&rig.stack, "anna", Consent::ALL).await?;
-        let credentials = &rig.credentials[0];
-        let hand = Hand::connect(&rig.stack.store, credentials).await?;
-        let run = Run::new(&rig.stack.store, &credentials.gateway);
-        let door = "door".parse()?;
-        Ok((
-            Self {
-                rig,
-                hand,
-                run,
-                door,
-            },
-            anna,
-        ))
-    }
-
-    /// She is heard at the door, once a second, until the store has made so many decisions.
-    async fn decisions(&mut self, who: &Person, at_least: usize) -> anyhow::Result<Vec<Value>> {
-        for _ in 0..60 {
-            let seen = who.seen_at(&self.door, now_ms());
-            self.hand.deliver(&self.run.batch(vec![seen])).await?;
-            let path = "/v1/stores/kade-9/decisions";
-            let page: Value = self.rig.stack.api.get(path).await?;
-            let made = page["items"].as_array().context("decisions")?;
-            if made.len() >= at_least {
-                return Ok(made.clone());
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        }
-        anyhow::bail!("no {at_least} decisions within {STANDS_S} s and some")
-    }
-}
-
-fn explain(stack: &Stack, decision: &str, json: bool) -> anyhow::Result<String> {
-    let mut command = Command::new(rig::program()?);
-    command
-        .args(["part-server", "explain", "decision", decision, "--config"])
-        .arg(stack.dir.join("welkom.toml"));
-    if json {
-        command.arg("--json");
-    }
-    let output = command.output().context("run explain")?;
+fn explained(stack: &Stack, decision: &str, json: bool) -> anyhow::Result<String> {
+    let output = explain(stack, &["decision", decision], json)?;
     ensure!(output.status.success(), "{output:?}");
     Ok(String::from_utf8(output.stdout)?)
 }
 
 async fn told_and_explained() -> anyhow::Result<()> {
-    let (mut floor, anna) = Floor::open().await?;
+    let (mut floor, [anna]) = Floor::open([("anna", Consent::ALL)]).await?;
     anna.did_online(&floor.rig.stack, "wishlisted", "LAMP-BOOG")
         .await?;
     let (inbox, phone) = (Inbox::default(), anna.phone.clone());
@@ -313,20 +264,20 @@ async fn told_and_explained() -> anyhow::Result<()> {
     let _listens = tokio::spawn(async move { listen(phone, kept, now_ms, stopped, |_| {}).await });
     let campaign = made(&floor.rig.stack, &wishlist()).await?;
     moved(&floor.rig.stack, &campaign, "published").await?;
-    let decisions = floor.decisions(&anna, 2).await?;
+    let made_of = decisions(&mut floor, &anna, 2).await?;
     let stack = &floor.rig.stack;
-    let told = decisions
+    let told = made_of
         .iter()
         .find(|d| d["choice"] == "notify")
         .context("told")?;
-    let silent = decisions
+    let silent = made_of
         .iter()
         .find(|d| d["choice"] == "suppress")
         .context("silent")?;
     ensure!(told["sku"] == "LAMP-BOOG", "{told:#}");
 
     let id = told["decision"].as_str().context("an id")?;
-    let text = explain(stack, id, false)?;
+    let text = explained(stack, id, false)?;
     for words in [
         "Kade 9 Utrecht",
         "had been for 2 s in Entrance",
@@ -342,10 +293,10 @@ async fn told_and_explained() -> anyhow::Result<()> {
         !text.contains("Anna") && !text.contains("de Vries"),
         "{text}"
     );
-    let json: Value = serde_json::from_str(&explain(stack, id, true)?)?;
+    let json: Value = serde_json::from_str(&explained(stack, id, true)?)?;
     ensure!(json["decision"] == id && json["arm"] == "told", "{json:#}");
     let id = silent["decision"].as_str().context("an id")?;
-    let text = explain(stack, id, false)?;
+    let text = explained(stack, id, false)?;
     for words in [
         "came into Entrance",
         "Silent: not in this zone",
@@ -374,25 +325,25 @@ async fn told_and_explained() -> anyhow::Result<()> {
 }
 
 async fn replay_is_live() -> anyhow::Result<()> {
-    let (mut floor, anna) = Floor::open().await?;
+    let (mut floor, [anna]) = Floor::open([("anna", Consent::ALL)]).await?;
     for sku in ["LAMP-BOOG", "LAMP-BUREAU"] {
         anna.did_online(&floor.rig.stack, "carted", sku).await?;
     }
     let campaign = made(&floor.rig.stack, &wishlist()).await?;
     moved(&floor.rig.stack, &campaign, "published").await?;
-    floor.decisions(&anna, 2).await?;
+    decisions(&mut floor, &anna, 2).await?;
     let stack = &floor.rig.stack;
     let week = json!({"store": "kade-9", "from_ms": 0, "until_ms": 0});
     let too_long = json!({"store": "kade-9", "from_ms": 0, "until_ms": now_ms()});
     let path = format!("{campaign}/replay");
-    api(stack, Method::POST, &path, &too_long)
+    ask_api(stack, Method::POST, &path, &too_long)
         .await?
         .ensure_problem(422)?;
-    let none = api(stack, Method::POST, &path, &week).await?.json()?;
+    let none = ask_api(stack, Method::POST, &path, &week).await?.json()?;
     ensure!(none["decisions"] == 0, "{none:#}");
     let last =
         json!({"store": "kade-9", "from_ms": now_ms() - 86_400_000, "until_ms": now_ms() + 1});
-    let same = api(stack, Method::POST, &path, &last).await?.json()?;
+    let same = ask_api(stack, Method::POST, &path, &last).await?.json()?;
     ensure!(
         same["different"] == 0 && same["sent"] == 1 && same["live_sent"] == 1,
         "{same:#}"
@@ -402,9 +353,9 @@ async fn replay_is_live() -> anyhow::Result<()> {
     // A draft that asks for more certainty than there was would have held it back.
     let mut strict = wishlist();
     strict["caps"] = json!({"per_person_day": 0});
-    let put = api(stack, Method::PUT, &campaign, &strict).await?;
+    let put = ask_api(stack, Method::PUT, &campaign, &strict).await?;
     ensure!(put.status == 200, "{put:?}");
-    let other = api(stack, Method::POST, &path, &last).await?.json()?;
+    let other = ask_api(stack, Method::POST, &path, &last).await?.json()?;
     ensure!(other["sent"] == 0 && other["different"] == 1, "{other:#}");
     ensure!(
         other["reasons"] == json!([["cap_person_day", 1]]),

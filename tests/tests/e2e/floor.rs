@@ -63,7 +63,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-async fn ask_api(
+pub(crate) async fn ask_api(
     stack: &Stack,
     method: Method,
     path: &str,
@@ -185,8 +185,9 @@ async fn heard(
     Ok(())
 }
 
-struct Floor {
-    rig: Rig,
+/// A store with one gateway by hand.
+pub(crate) struct Floor {
+    pub(crate) rig: Rig,
     hand: Hand,
     run: Run,
     door: AnchorId,
@@ -194,7 +195,7 @@ struct Floor {
 
 impl Floor {
     /// A store, and people who agreed an hour ago: what was heard before a yes is not used.
-    async fn open<const N: usize>(
+    pub(crate) async fn open<const N: usize>(
         who: [(&str, Consent); N],
     ) -> anyhow::Result<(Self, [Person; N])> {
         let mut rig = Rig::start(Options::default()).await?;
@@ -225,7 +226,8 @@ impl Floor {
         Ok((floor, people))
     }
 
-    async fn heard(&mut self, who: &Person, seconds: u64) -> anyhow::Result<()> {
+    /// She was at the door, once a second for so long, up to now.
+    pub(crate) async fn heard(&mut self, who: &Person, seconds: u64) -> anyhow::Result<()> {
         heard(&mut self.hand, &mut self.run, who, &self.door, seconds).await
     }
 
@@ -255,10 +257,16 @@ impl Floor {
     }
 }
 
-fn explain(stack: &Stack, visit: &str, json: bool) -> anyhow::Result<std::process::Output> {
+/// The command line's `explain`, with what is to be explained.
+pub(crate) fn explain(
+    stack: &Stack,
+    what: &[&str],
+    json: bool,
+) -> anyhow::Result<std::process::Output> {
     let mut command = Command::new(rig::program()?);
     command
-        .args(["part-server", "explain", "presence", "--visit", visit])
+        .args(["part-server", "explain"])
+        .args(what)
         .arg("--config")
         .arg(stack.dir.join("welkom.toml"));
     if json {
@@ -304,11 +312,11 @@ async fn visit_tells_why() -> anyhow::Result<()> {
     }
 
     // While the server runs, the command line tells the same; into a pipe without colours.
-    let json_told = explain(stack, &visit, true)?;
+    let json_told = explain(stack, &["presence", "--visit", &visit], true)?;
     anyhow::ensure!(json_told.status.success(), "{json_told:?}");
     let again: Value = serde_json::from_slice(&json_told.stdout)?;
     anyhow::ensure!(again == told, "{again:#}\ninstead of\n{told:#}");
-    let text = explain(stack, &visit, false)?;
+    let text = explain(stack, &["presence", "--visit", &visit], false)?;
     let text = String::from_utf8(text.stdout)?;
     for words in [
         "Kade 9 Utrecht",
@@ -320,7 +328,15 @@ async fn visit_tells_why() -> anyhow::Result<()> {
         anyhow::ensure!(text.contains(words), "{words}: {text}");
     }
     anyhow::ensure!(!text.contains('\u{1b}') && !text.contains("anna"), "{text}");
-    let unknown = explain(stack, "0199a6b0-0000-7000-8000-000000000000", false)?;
+    let unknown = explain(
+        stack,
+        &[
+            "presence",
+            "--visit",
+            "0199a6b0-0000-7000-8000-000000000000",
+        ],
+        false,
+    )?;
     let error = String::from_utf8_lossy(&unknown.stderr).into_owned();
     anyhow::ensure!(unknown.status.code() == Some(1), "{unknown:?}");
     anyhow::ensure!(error.contains("there is no visit 0199a6b0"), "{error}");
@@ -351,7 +367,7 @@ async fn reasons_go_with_the_visit() -> anyhow::Result<()> {
         .set_consent(Consent::NONE, CONSENT_TEXT, "nl")
         .await?;
     anyhow::ensure!(floor.reasons()? == 0, "reasons outlive consent");
-    let told = explain(&floor.rig.stack, &visit, false)?;
+    let told = explain(&floor.rig.stack, &["presence", "--visit", &visit], false)?;
     anyhow::ensure!(told.status.code() == Some(1), "{told:?}");
     let jar = floor.manager().await?;
     let page = floor

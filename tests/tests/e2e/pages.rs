@@ -25,7 +25,7 @@ use e2e::{
 };
 use firmware_sim::{
     http::Nothing,
-    phone::{Phone, Platform, ears::AppSighting},
+    phone::{Consent, Phone, Platform, ears::AppSighting},
     plan::Plan,
 };
 use libtest_mimic::Trial;
@@ -138,6 +138,18 @@ impl Shop {
             .post::<Value>("/v1/orders", &body)
             .await?;
         Ok(())
+    }
+
+    /// Eva agreed to everything, has an order that lies ready, and says that she is there.
+    async fn eva_waits(&self) -> anyhow::Result<CustomerId> {
+        let eva = self.customer(&EVA).await?;
+        self.ready_order(eva, "1042-7731", "B12", "SCHOEN-39")
+            .await?;
+        let app = self.app(eva).await?;
+        app.set_consent(Consent::ALL, "2026-11", "nl").await?;
+        let here = app.here(now_ms(), &self.rig.stack.store);
+        app.send_here(&here).await?;
+        Ok(eva)
     }
 
     /// A customer's phone with the app.

@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use engine::input::{Candidate, IntentKind};
+use protocol::StoreId;
+
 use super::*;
 use crate::store::{
     catalogue::{self, Placed, PlacementRow},

@@ -8,7 +8,7 @@ use e2e::{
 use firmware_sim::phone::Consent;
 use libtest_mimic::Trial;
 
-use super::{EVA, Shop, keys::tab_to, log_in, now_ms, pictures};
+use super::{EVA, Shop, keys::tab_to, log_in, pictures};
 
 const LIST: &str = "/manage/kade-9/campaigns";
 const ENTER: &str = "\u{e007}";
@@ -153,13 +153,7 @@ async fn pictured() -> anyhow::Result<()> {
 
 async fn nobody_kept_out() -> anyhow::Result<()> {
     let shop = Shop::open().await?;
-    let eva = shop.customer(&EVA).await?;
-    shop.ready_order(eva, "1042-7731", "B12", "SCHOEN-39")
-        .await?;
-    let app = shop.app(eva).await?;
-    app.set_consent(Consent::ALL, "2026-11", "nl").await?;
-    let here = app.here(now_ms(), &shop.rig.stack.store);
-    app.send_here(&here).await?;
+    let eva = shop.eva_waits().await?;
     let phone = shop.phone(Reader::default(), eva).await?;
     phone.until_says(".link-state", "Live").await?;
     let desk = shop.desk(Reader::default()).await?;

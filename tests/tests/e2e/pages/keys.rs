@@ -6,11 +6,10 @@ use e2e::{
     browser::{Page, Reader},
     harness::{Tool, test},
 };
-use firmware_sim::phone::Consent;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::{EVA, Shop, now_ms};
+use super::Shop;
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
@@ -27,13 +26,7 @@ pub(super) fn tests() -> Vec<Trial> {
 
 async fn keys_alone() -> anyhow::Result<()> {
     let shop = Shop::open().await?;
-    let eva = shop.customer(&EVA).await?;
-    shop.ready_order(eva, "1042-7731", "B12", "SCHOEN-39")
-        .await?;
-    let app = shop.app(eva).await?;
-    app.set_consent(Consent::ALL, "2026-11", "nl").await?;
-    let here = app.here(now_ms(), &shop.rig.stack.store);
-    app.send_here(&here).await?;
+    let eva = shop.eva_waits().await?;
 
     let page = shop.page(Reader::default()).await?;
     page.goto("/er-is-hier-niets").await?;

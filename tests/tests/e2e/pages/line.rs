@@ -5,11 +5,10 @@ use e2e::{
     browser::Reader,
     harness::{Tool, test},
 };
-use firmware_sim::phone::Consent;
 use libtest_mimic::Trial;
 use serde::Deserialize;
 
-use super::{EVA, Shop, now_ms};
+use super::Shop;
 
 pub(super) fn tests() -> Vec<Trial> {
     vec![test(
@@ -21,13 +20,7 @@ pub(super) fn tests() -> Vec<Trial> {
 
 async fn line_cut() -> anyhow::Result<()> {
     let mut shop = Shop::open().await?;
-    let eva = shop.customer(&EVA).await?;
-    shop.ready_order(eva, "1042-7731", "B12", "SCHOEN-39")
-        .await?;
-    let app = shop.app(eva).await?;
-    app.set_consent(Consent::ALL, "2026-11", "nl").await?;
-    let here = app.here(now_ms(), &shop.rig.stack.store);
-    app.send_here(&here).await?;
+    let eva = shop.eva_waits().await?;
     let board = shop.board(Reader::default(), STAFF).await?;
     let phone = shop.phone(Reader::default(), eva).await?;
     board.until_says(".link-state", "Live").await?;
