@@ -343,6 +343,38 @@ async fn what_she_muted_is_not_sent_and_does_not_count() {
     }
 }
 
+/// Nothing that she did online is used for it, so the switch for that is not asked for.
+#[tokio::test]
+async fn a_message_about_the_store_needs_no_consent_to_browsing_and_says_its_own_words() {
+    let shop = Shop::open().await;
+    shop.write(|txn| {
+        let mut row = campaigns::all(txn.db)?.remove(0).newest;
+        row.campaign.about = engine::campaign::About::Store;
+        let words = |text: &str| text.parse().unwrap();
+        for said in row.campaign.content.0.values_mut() {
+            (said.title, said.body) = (words("Lampenavond"), words("Donderdag bij {store}."));
+        }
+        campaigns::save(txn.db, txn.now_ms, &row)?;
+        let state = campaigns::State::Published;
+        campaigns::set_state(txn.db, txn.now_ms, row.campaign.campaign, state)?;
+        txn.campaigns_changed()
+    })
+    .await;
+    shop.switches([None, None, Some(false), None]).await;
+    shop.sees("back", -50, 3, 0).await;
+    let leased = shop.leased_in(0).await;
+    assert_eq!(leased.len(), 1, "{:?}", shop.states().await);
+    let told = move |txn: &mut Txn<'_>| {
+        let told = crate::web::messages::tell(txn.db, &leased[0])?;
+        let body = "SELECT CAST(body AS TEXT) FROM decisions";
+        let kept: String = txn.db.query_row(body, [], |row| row.get(0))?;
+        Ok((told.title, told.body, kept))
+    };
+    let (title, body, kept) = shop.write(told).await;
+    assert_eq!((&*title, &*body), ("Lampenavond", "Donderdag bij Kade 9."));
+    assert!(!kept.contains("LAMP"), "{kept}");
+}
+
 #[tokio::test]
 async fn who_is_heard_in_two_stores_at_once_gets_no_offer_in_either() {
     let shop = Shop::open().await;

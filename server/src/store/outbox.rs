@@ -123,7 +123,8 @@ pub(super) fn objection(
 ) -> Result<Option<&'static str>, StoreError> {
     let consent = people::switches(&people::consent_since(db, row.customer)?);
     let agreed = if row.marketing {
-        consent.messages && consent.browsing
+        // Only products are chosen by what she did online.
+        consent.messages && (consent.browsing || row.sku.is_none())
     } else {
         consent.arrival
     };

@@ -5,9 +5,8 @@
 //! Invariant: writing the same outcome of a replayed input twice would violate an index, never
 //! make a second row.
 
-use engine::{
-    input::Consent,
-    outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange},
+use engine::outcome::{
+    Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange,
 };
 use protocol::{CardId, CustomerId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -215,8 +214,8 @@ fn decision(
         Choice::Notify { .. } => ("notify", None),
         Choice::Suppress { reason } => ("suppress", Some(word(reason))),
     };
-    // What she did online is in the facts only with her consent to use it.
-    let facts_allowed = decision.facts.as_ref().is_none_or(|f| may_keep(f.consent));
+    // The engine leaves what she did online out of the facts if she did not agree to its use.
+    let facts_allowed = decision.facts.as_ref().is_none_or(|f| f.consent.messages);
     let body = if facts_allowed {
         serde_json::to_string(decision)
     } else {
@@ -250,10 +249,6 @@ fn decision(
         decision.arm.map(word),
     ])?;
     campaigns::tally(db, store, decision)
-}
-
-fn may_keep(consent: Consent) -> bool {
-    consent.messages && consent.browsing
 }
 
 fn delivery(

@@ -395,7 +395,8 @@ pub fn forget_purpose(
     if purpose == "browsing" {
         super::intents::forget(db, customer)?;
         db.prepare_cached(
-            "UPDATE decisions SET body = json_set(body, '$.facts', NULL, '$.considered', json('[]'))
+            "UPDATE decisions SET body = json_set(body, '$.facts', NULL, '$.considered', json('[]'),
+               '$.weighed', json('[]'))
              WHERE customer = ?1",
         )?
         .execute([customer.0])?;

@@ -69,6 +69,9 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
         told.why = why(&texts, &view, row.created_ms);
         (told.title, told.body) = (view.title, view.body);
         told.zone = decision.moment.map(|moment| moment.zone);
+    } else if row.marketing {
+        // What it rested on is gone with her consent, and nothing else may stand in its place.
+        return Err(StoreError::NotFound("words for this message"));
     }
     Ok(told)
 }

@@ -98,6 +98,9 @@ impl StoreEngine {
         }
         if !facts.consent.browsing {
             facts.candidates.clear();
+            for told in &mut facts.told {
+                told.sku = None;
+            }
         }
         facts
     }
