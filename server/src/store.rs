@@ -22,11 +22,11 @@ pub mod people;
 pub mod plan;
 pub mod push;
 pub mod receipts;
+pub mod receivers;
 pub mod shop;
 pub mod sources;
 pub mod visits;
 pub mod walk;
-pub mod webhooks;
 
 use std::{
     path::{Path, PathBuf},

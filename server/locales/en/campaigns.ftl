@@ -37,6 +37,7 @@ campaigns-message = Message
 campaigns-state = State
 campaigns-sent = Sent
 campaigns-held = Held back, why
+campaigns-held-back = Held back
 campaigns-uplift = More buyers than without
 campaigns-uplift-more = All stores together: who got the message against who would have, but was told nothing.
 campaign-new = New message

@@ -37,6 +37,7 @@ campaigns-message = Bericht
 campaigns-state = Toestand
 campaigns-sent = Verstuurd
 campaigns-held = Tegengehouden, waarom
+campaigns-held-back = Tegengehouden
 campaigns-uplift = Meer kopers dan zonder
 campaigns-uplift-more = Over alle winkels samen: wie het bericht kreeg tegenover wie het zou krijgen, maar niets kreeg.
 campaign-new = Nieuw bericht

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     deliver::{outgoing, webhook::secret_bytes},
     secret,
-    store::webhooks::{self, Event, MessageRow, WebhookRow},
+    store::receivers::{self, Event, MessageRow, WebhookRow},
 };
 
 /// Letters of a receiver's name at most.
@@ -74,14 +74,14 @@ pub(super) async fn put_webhook(
         .write(move |txn| {
             let random = secret::random()?;
             let row = WebhookRow {
-                webhook: webhooks::fresh(txn.now_ms, random),
+                webhook: receivers::fresh(txn.now_ms, random),
                 name: name.clone(),
                 url: body.url.clone(),
                 secret: body.secret.clone(),
                 events: body.events.clone(),
                 gone_ms: None,
             };
-            webhooks::put(txn.db, txn.now_ms, &row)
+            receivers::put(txn.db, txn.now_ms, &row)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -97,7 +97,7 @@ pub(super) async fn delete_webhook(
     At(name): At<String>,
 ) -> Result<StatusCode, Problem> {
     app.pipeline
-        .write(move |txn| webhooks::delete(txn.db, &name))
+        .write(move |txn| receivers::delete(txn.db, &name))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -109,7 +109,7 @@ pub(super) async fn get_webhooks(
     _: AdminKey,
     State(app): State<App>,
 ) -> Result<Json<Vec<WebhookView>>, Problem> {
-    let rows = app.readers.read(webhooks::all).await?;
+    let rows = app.readers.read(receivers::all).await?;
     let view = |row: WebhookRow| WebhookView {
         name: row.name,
         url: row.url,
@@ -132,7 +132,7 @@ pub(super) async fn deliveries(
     let (limit, after) = (page.limit()?, page.after);
     let items = app
         .readers
-        .read(move |db| webhooks::messages(db, &name, after, limit))
+        .read(move |db| receivers::messages(db, &name, after, limit))
         .await?;
     let cursor = |row: &MessageRow| row.message.to_string();
     Ok(Json(Page::new(items, limit, cursor)))
@@ -148,7 +148,7 @@ pub(super) async fn replay(
     At((name, message)): At<(String, Uuid)>,
 ) -> Result<StatusCode, Problem> {
     app.pipeline
-        .write(move |txn| webhooks::replay(txn.db, txn.now_ms, &name, message))
+        .write(move |txn| receivers::replay(txn.db, txn.now_ms, &name, message))
         .await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -19,7 +19,7 @@ use crate::{
     pipeline::Pipeline,
     store::{
         StoreError,
-        webhooks::{self, Due, Next},
+        receivers::{self, Due, Next},
     },
 };
 
@@ -118,7 +118,7 @@ impl Webhooks {
 
     async fn lease(&self, rows_max: usize) -> Result<Vec<Due>, StoreError> {
         self.pipeline
-            .write(move |txn| webhooks::lease(txn.db, txn.now_ms, rows_max))
+            .write(move |txn| receivers::lease(txn.db, txn.now_ms, rows_max))
             .await
     }
 
@@ -128,7 +128,7 @@ impl Webhooks {
             .pipeline
             .write(move |txn| {
                 let next = next(txn.now_ms, due.attempt, status, retry_after);
-                webhooks::record(txn.db, txn.now_ms, &due, next, status, &said)
+                receivers::record(txn.db, txn.now_ms, &due, next, status, &said)
             })
             .await;
         match recorded {

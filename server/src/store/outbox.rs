@@ -13,8 +13,8 @@ use serde_json::json;
 use super::{
     StoreError, campaigns, int, parsed, people,
     push::{self, Kind},
+    receivers::{self, Event},
     uint,
-    webhooks::{self, Event},
 };
 
 /// How long a sender may take before another may try.
@@ -239,7 +239,7 @@ pub fn record_sent(
             "service"
         };
         let more = json!({ "message": delivery, "class": class, "sku": row.sku });
-        webhooks::tell(
+        receivers::tell(
             db,
             now_ms,
             Event::MessageSent,

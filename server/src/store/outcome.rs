@@ -13,9 +13,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    StoreError, campaigns, int, uint, visits,
-    webhooks::{self, Event},
-    word,
+    StoreError, campaigns, int,
+    receivers::{self, Event},
+    uint, visits, word,
 };
 
 /// A card that changed, as live pages hear of it.
@@ -130,7 +130,7 @@ fn tell_visit(
             ..
         } => {
             let more = json!({ "visit": visit, "entered_ms": entered_ms });
-            webhooks::tell(db, now_ms, Event::VisitEntered, store, *customer, more)
+            receivers::tell(db, now_ms, Event::VisitEntered, store, *customer, more)
         }
         VisitChange::Left { visit, left_ms, .. } => {
             let whose: Option<uuid::Uuid> = db
@@ -141,7 +141,7 @@ fn tell_visit(
                 return Ok(());
             };
             let more = json!({ "visit": visit, "left_ms": left_ms });
-            webhooks::tell(db, now_ms, Event::VisitLeft, store, customer, more)
+            receivers::tell(db, now_ms, Event::VisitLeft, store, customer, more)
         }
         _ => Ok(()),
     }
@@ -167,7 +167,7 @@ fn card(
         .exists([card.card.0])?;
     if !known && card.journey == Journey::Arrived {
         let more = json!({ "card": card.card, "arrived_ms": card.arrived_ms });
-        webhooks::tell(db, now_ms, Event::CardArrived, store, card.customer, more)?;
+        receivers::tell(db, now_ms, Event::CardArrived, store, card.customer, more)?;
     }
     db.prepare_cached(
         "INSERT INTO cards VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

@@ -12,9 +12,10 @@ const PER_S: u64 = 100;
 /// A rush during the outage, so that the backlog takes longer to hand over than a connection
 /// may have under way.
 const RUSH_PER_S: u64 = 400;
-const BACKLOG: usize = 2_000;
+/// More than a gateway hands over while this test is kept waiting by a busy machine.
+const BACKLOG: usize = 4_000;
 const LIVE: usize = 20;
-const PEOPLE: usize = 3_000;
+const PEOPLE: usize = 6_000;
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![test(

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     deliver::{outgoing::Outgoing, webhook::Webhooks},
-    store::webhooks::{self as rows, Due, Event, WebhookRow},
+    store::receivers::{self as rows, Due, Event, WebhookRow},
 };
 
 /// 32 bytes.
