@@ -140,6 +140,12 @@ text_id!(
     /// A named area of a store.
     ZoneId, slug);
 text_id!(
+    /// What the loyalty programme gives for what.
+    RuleId, slug);
+text_id!(
+    /// A step of the loyalty programme: who came often has one.
+    TierId, slug);
+text_id!(
     /// A product as the shop numbers it.
     Sku, sku);
 

@@ -18,7 +18,7 @@ pub use air::{Frame, Ignored, Transmitter};
 pub use eid::{Eid, EidKey};
 pub use id::{
     AnchorId, BootId, CampaignId, CardId, CustomerId, DecisionId, DeliveryId, DeviceId, GatewayId,
-    OrderId, RadioId, RewardId, Sku, StaffId, StoreId, VisitId, ZoneId,
+    OrderId, RadioId, RewardId, RuleId, Sku, StaffId, StoreId, TierId, VisitId, ZoneId,
 };
 pub use ranges::Ranges;
 pub use topic::Topic;

@@ -15,6 +15,7 @@ pub mod catalogue;
 pub(crate) mod fixtures;
 pub mod intents;
 pub mod log;
+pub mod loyalty;
 pub mod orders;
 pub mod outbox;
 pub mod outcome;

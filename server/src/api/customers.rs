@@ -354,7 +354,8 @@ pub struct ReceiptLine {
     price_minor: Option<u64>,
 }
 
-/// Records what a customer bought. It is kept with her consent to browsing or to statistics.
+/// Records what a customer bought. It is kept with her consent to browsing or to statistics; for a
+/// member of the loyalty programme it counts.
 #[utoipa::path(post, path = "/v1/customers/{customer}/receipts", tag = "shop",
     request_body = ReceiptBody, params(("customer" = String, Path)),
     responses((status = 201), (status = 202, description = "not kept: no consent"),
@@ -389,13 +390,10 @@ pub(super) async fn post_receipt(
                 crate::store::shop::store(txn.db, store)?;
             }
             let consent = txn.switches(customer)?;
-            if !consent.browsing && !consent.statistics {
-                return Ok(false);
-            }
             let at_ms = row.at_ms.unwrap_or(txn.now_ms);
-            receipts::put(txn.db, txn.now_ms, &row, at_ms, consent.browsing)?;
+            receipts::put(txn.db, txn.now_ms, &row, at_ms, consent)?;
             intents::trim(txn.db, customer, txn.now_ms)?;
-            Ok(true)
+            Ok(consent.browsing || consent.statistics)
         })
         .await?;
     Ok(if kept {

@@ -309,11 +309,13 @@ fn apply(txn: &mut Txn<'_>, source: &str, events: &[Event]) -> Result<Tallies, S
         }
         match (known, agreed, &event.deed) {
             (None, ..) => tallies.unknown_user += 1,
-            (Some((customer, consent)), _, Deed::Order { .. })
-                if consent.browsing || consent.statistics =>
-            {
-                tallies.kept += 1;
+            (Some((customer, consent)), _, Deed::Order { .. }) => {
                 order(db, now_ms, source, customer, consent, event)?;
+                if consent.browsing || consent.statistics {
+                    tallies.kept += 1;
+                } else {
+                    tallies.no_consent += 1;
+                }
             }
             (_, None, _) => tallies.no_consent += 1,
             (_, Some((customer, _)), _) => {
@@ -400,7 +402,7 @@ fn order(
         state: *state,
         lines: lines.clone(),
     };
-    receipts::put(db, now_ms, &row, event.at_ms, consent.browsing).map(|_| ())
+    receipts::put(db, now_ms, &row, event.at_ms, consent).map(|_| ())
 }
 
 #[cfg(test)]

@@ -589,6 +589,7 @@ impl<'a> Txn<'a> {
         if self.now_ms >= self.core.tidied_ms + TIDY_MS {
             self.core.tidied_ms = self.now_ms;
             store::intents::tidy(self.db, self.now_ms)?;
+            store::loyalty::tidy(self.db, self.now_ms)?;
         }
         self.finish_job();
         Ok(())

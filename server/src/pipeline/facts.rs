@@ -5,7 +5,7 @@
 use engine::{
     Input, Observation,
     campaign::Campaign,
-    input::{Consent, MatchFacts},
+    input::{Consent, MatchFacts, Reward},
     outcome::Moment,
 };
 use protocol::{CampaignId, CustomerId, StoreId, VisitId};
@@ -13,7 +13,11 @@ use rusqlite::Connection;
 
 use crate::{
     localtime::local_day,
-    store::{StoreError, board, campaigns, intents, people, shop},
+    store::{
+        StoreError, board, campaigns, intents,
+        loyalty::{self, rewards},
+        people, shop,
+    },
 };
 
 /// Late sightings join a visit that ended this shortly before, or begins this shortly after.
@@ -93,10 +97,16 @@ fn facts(
     Ok(MatchFacts {
         consent,
         candidates,
-        rewards: Vec::new(),
+        rewards: rewards::open(db, now_ms, customer)?
+            .into_iter()
+            .map(|row| Reward {
+                reward: row.reward,
+                expires_ms: row.expires_ms,
+            })
+            .collect(),
         told: campaigns::told_since(db, customer, told_since_ms.min(today.midnight_ms))?,
         counts: campaigns::counts(db, store, capped, today.midnight_ms, now_ms)?,
-        tier: None,
+        tier: loyalty::tier(db, now_ms, customer)?.map(String::from),
         visit_number: board::visit_count(db, customer)?,
         language: who.language,
         given_name: !who.given_name.trim().is_empty(),

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    StoreError, campaigns, int,
+    StoreError, campaigns, int, loyalty,
     receivers::{self, Event},
     uint, visits, word,
 };
@@ -42,6 +42,7 @@ pub fn write(
     for change in &outcome.visits {
         visit(db, store, change)?;
         tell_visit(db, store, now_ms, change)?;
+        count_visit(db, store, now_ms, change)?;
         visits::add_change(db, change)?;
     }
     for decision in &outcome.decisions {
@@ -145,6 +146,25 @@ fn tell_visit(
         }
         _ => Ok(()),
     }
+}
+
+/// A member's visit counts from its first moment on.
+fn count_visit(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    change: &VisitChange,
+) -> Result<(), StoreError> {
+    let VisitChange::Entered {
+        customer,
+        entered_ms,
+        ..
+    } = change
+    else {
+        return Ok(());
+    };
+    let kind = loyalty::Kind::Visit;
+    loyalty::came(db, now_ms, *customer, kind, store, *entered_ms)
 }
 
 fn end_stay(db: &Connection, visit: protocol::VisitId, at_ms: u64) -> Result<(), StoreError> {

@@ -1,12 +1,14 @@
 //! What customers bought, online or at the till.
 //!
-//! In: purchases and their cancellations, in any order. Out: rows.
+//! In: purchases and their cancellations, in any order. Out: rows, as far as she agreed to them,
+//! and what they earn a member.
 //! Invariant: a cancellation outlives its purchase: one that comes first is remembered.
 
+use engine::input::Consent;
 use protocol::{CustomerId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, catalogue::Item, int, intents, uint};
+use super::{StoreError, catalogue::Item, int, intents, loyalty, uint};
 
 /// Lines of one receipt at most.
 pub const RECEIPT_LINES_MAX: usize = 200;
@@ -65,16 +67,21 @@ pub struct ReceiptRow {
     pub lines: Vec<LineRow>,
 }
 
-/// Writes what a source says of a purchase since `version_ms`. What she bought becomes an intent
-/// `ordered` where `browsing` says that she agreed, and a cancellation takes that back. False:
-/// something newer is known.
+/// Writes what a source says of a purchase since `version_ms`. It counts for a member; it is kept
+/// with her consent to browsing or to statistics; with that to browsing what she bought becomes an
+/// intent `ordered`, and a cancellation takes that back. False: not kept, or something newer is
+/// known.
 pub fn put(
     db: &Connection,
     now_ms: u64,
     row: &ReceiptRow,
     version_ms: u64,
-    browsing: bool,
+    consent: Consent,
 ) -> Result<bool, StoreError> {
+    loyalty::bought(db, now_ms, row)?;
+    if !consent.browsing && !consent.statistics {
+        return Ok(false);
+    }
     let known: Option<(Option<i64>, String, i64)> = db
         .prepare_cached("SELECT at_ms, state, version_ms FROM receipts WHERE receipt = ?1")?
         .query_row([&row.receipt], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
@@ -111,7 +118,7 @@ pub fn put(
     let cancelled = state == State::Cancelled.as_str();
     if row.state == State::Bought && !row.lines.is_empty() {
         replace_lines(db, row)?;
-        if let (true, false, Some(at_ms)) = (browsing, cancelled, at_ms) {
+        if let (true, false, Some(at_ms)) = (consent.browsing, cancelled, at_ms) {
             let mut pen = intents::Pen::new(db, now_ms)?;
             for line in &row.lines {
                 let who = intents::Who::Customer(row.customer);
@@ -196,6 +203,10 @@ mod tests {
             lines: Vec::new(),
             ..bought.clone()
         };
+        let agreed = Consent {
+            browsing: true,
+            ..Consent::default()
+        };
         let number = |sql: &str| -> u32 { db.query_row(sql, [], |row| row.get(0)).unwrap() };
         // In order, the cancellation first, and the purchase again after it.
         for order in [
@@ -205,7 +216,7 @@ mod tests {
             vec![(&bought, 1), (&cancelled, 2), (&bought, 1)],
         ] {
             for (row, version_ms) in &order {
-                put(&db, 2_000, row, *version_ms, true).unwrap();
+                put(&db, 2_000, row, *version_ms, agreed).unwrap();
             }
             let left = u32::from(order.len() == 1);
             assert_eq!(number("SELECT count(*) FROM intents"), left, "{order:?}");

@@ -22,7 +22,7 @@ use crate::{
     },
     pipeline::{Counts, Txn},
     store::{
-        StoreError, people,
+        StoreError, loyalty, people,
         shop::{self, AnchorKind},
     },
 };
@@ -240,5 +240,7 @@ pub(crate) fn say_here(
             sightings: vec![observation],
         },
     )?;
+    let (now_ms, kind) = (txn.now_ms, loyalty::Kind::CheckIn);
+    loyalty::came(txn.db, now_ms, customer, kind, store, now_ms)?;
     Ok(true)
 }

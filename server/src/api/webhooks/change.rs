@@ -4,7 +4,7 @@
 //! Nobody becomes a customer by a webhook: of whom we do not know nothing is kept.
 //! Invariant: an older version of a thing than the known one changes nothing.
 
-use engine::input::OrderState;
+use engine::input::{Consent, OrderState};
 use protocol::{CustomerId, OrderId, Sku, StoreId};
 
 use crate::{
@@ -286,10 +286,8 @@ fn order(
     }
     let collected = collect(txn, source, order, customer)?;
     let consent = txn.switches(customer)?;
-    if consent.browsing || consent.statistics {
-        receipt(txn, source, order, customer, consent.browsing)?;
-        Ok(APPLIED)
-    } else if collected {
+    receipt(txn, source, order, customer, consent)?;
+    if consent.browsing || consent.statistics || collected {
         Ok(APPLIED)
     } else {
         Ok(NO_CONSENT)
@@ -391,7 +389,7 @@ fn receipt(
     source: &SourceRow,
     order: &ShopOrder,
     customer: CustomerId,
-    browsing: bool,
+    consent: Consent,
 ) -> Result<(), StoreError> {
     let state = match order {
         ShopOrder {
@@ -415,7 +413,7 @@ fn receipt(
         state,
         lines: order.lines.iter().map(line).collect(),
     };
-    receipts::put(txn.db, txn.now_ms, &row, order.version_ms, browsing)?;
+    receipts::put(txn.db, txn.now_ms, &row, order.version_ms, consent)?;
     intents::trim(txn.db, customer, txn.now_ms)
 }
 
