@@ -16,6 +16,7 @@ pub mod floor;
 pub mod funnel;
 pub mod history;
 mod idempotency;
+pub mod loyalty;
 pub mod orders;
 pub mod problem;
 pub mod receivers;
@@ -195,6 +196,10 @@ pub fn router(app: App) -> Router {
         .routes(routes!(campaigns::put_state))
         .routes(routes!(campaigns::preview))
         .routes(routes!(campaigns::replay))
+        .routes(routes!(loyalty::get_rules))
+        .routes(routes!(loyalty::put_rule))
+        .routes(routes!(loyalty::get_tiers, loyalty::put_tiers))
+        .routes(routes!(loyalty::redeem))
         .routes(routes!(visits::visits))
         .routes(routes!(visits::visit))
         .routes(routes!(history::cards))
@@ -217,6 +222,11 @@ pub fn router(app: App) -> Router {
         ))
         .routes(routes!(app::sightings::sightings))
         .routes(routes!(app::sightings::here))
+        .routes(routes!(
+            app::loyalty::get_loyalty,
+            app::loyalty::put_loyalty,
+            app::loyalty::delete_loyalty
+        ))
         .routes(routes!(app::messages::events))
         .routes(routes!(app::messages::displayed))
         .routes(routes!(app::messages::opened))

@@ -23,6 +23,7 @@ pub mod porch;
 pub mod routes;
 mod shopper;
 mod staff;
+pub mod till;
 pub mod views;
 pub mod visit;
 pub mod walk;

@@ -79,3 +79,13 @@ say-new = { $name } is here
 say-late = { $name } is waiting too long
 say-kept = Kept, will be sent once the line is back
 say-failed = That did not work. Reload the board and try again.
+
+till-link = Till
+till-title = Redeem a stamp card
+till-code = Code on the customer’s phone
+till-code-more = Two times four characters. Capitals and spaces make no difference.
+till-redeem = Redeem
+till-give = Redeemed. Give:
+till-before = was redeemed before: { $when }, { $store }. Do not give it again.
+till-over = was good until { $day }.
+till-unknown = We do not know this code. Look at the customer’s screen again.

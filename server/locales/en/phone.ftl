@@ -107,3 +107,44 @@ notify-on = Notifications on this device are on.
 notify-off = Notifications on this device are off.
 notify-denied = Your browser does not allow notifications from us. You can change that in its settings.
 notify-failed = That did not work. Try again in a moment; your messages are always on this page.
+
+stamps-heading = Your stamp card
+stamps-intro = One card for shop and web shop. No points to work out.
+stamps-per-visits = { $every ->
+    [one] For each visit: { $reward }.
+   *[other] For every { $every } visits: { $reward }.
+}
+stamps-per-check-ins = { $every ->
+    [one] Each day that you say “I’m here”: { $reward }.
+   *[other] For every { $every } days that you say “I’m here”: { $reward }.
+}
+stamps-per-online = { $every ->
+    [one] For each order in the web shop: { $reward }.
+   *[other] For every { $every } orders in the web shop: { $reward }.
+}
+stamps-per-store = { $every ->
+    [one] For each purchase in the shop: { $reward }.
+   *[other] For every { $every } purchases in the shop: { $reward }.
+}
+stamps-per-purchases = { $every ->
+    [one] For each purchase, in the shop or online: { $reward }.
+   *[other] For every { $every } purchases, in the shop or online: { $reward }.
+}
+stamps-per-mixed = { $every ->
+    [one] For each visit and each purchase: { $reward }.
+   *[other] For every { $every } visits or purchases: { $reward }.
+}
+stamps-least = A purchase counts from { $money }.
+stamps-progress = { $stamps ->
+    [0] No stamp yet.
+   *[other] { $stamps } so far, { $left } to go.
+}
+stamps-show = Show this at the till
+stamps-until = Good until { $day }
+stamps-counted = We count on which days you were in a shop and what you bought, for a year. Your visits only if Welkom may see you in the shop, under “What may Welkom do?”.
+stamps-join = Join
+stamps-how = How this works, and stopping
+stamps-leave = Stop and erase my stamp card
+stamps-leave-more = If you stop, we erase your stamps and what you can still redeem.
+message-reward = To your stamp card
+why-rule-reward = Something of your stamp card is about to run out.

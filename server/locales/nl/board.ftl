@@ -79,3 +79,13 @@ say-new = { $name } is er
 say-late = { $name } wacht te lang
 say-kept = Bewaard, gaat mee zodra de lijn er weer is
 say-failed = Dat ging niet. Laad het bord opnieuw en probeer het nog eens.
+
+till-link = Kassa
+till-title = Stempelkaart inwisselen
+till-code = Code op de telefoon van de klant
+till-code-more = Twee keer vier tekens. Hoofdletters en spaties maken niet uit.
+till-redeem = Wissel in
+till-give = Ingewisseld. Geef:
+till-before = is al ingewisseld: { $when }, { $store }. Niet nog eens geven.
+till-over = was goed tot en met { $day }.
+till-unknown = Deze code kennen we niet. Kijk nog eens op het scherm van de klant.

@@ -107,3 +107,44 @@ notify-on = Meldingen op dit toestel staan aan.
 notify-off = Meldingen op dit toestel staan uit.
 notify-denied = Je browser staat geen meldingen van ons toe. In de instellingen van je browser kun je dat veranderen.
 notify-failed = Dat lukte niet. Probeer het zo nog eens; op deze pagina zie je je berichten altijd.
+
+stamps-heading = Jouw stempelkaart
+stamps-intro = Eén kaart voor winkel en webwinkel. Geen punten om uit te rekenen.
+stamps-per-visits = { $every ->
+    [one] Bij elk bezoek: { $reward }.
+   *[other] Bij elke { $every } bezoeken: { $reward }.
+}
+stamps-per-check-ins = { $every ->
+    [one] Elke dag dat je “Ik ben er” zegt: { $reward }.
+   *[other] Bij elke { $every } dagen dat je “Ik ben er” zegt: { $reward }.
+}
+stamps-per-online = { $every ->
+    [one] Bij elke bestelling in de webwinkel: { $reward }.
+   *[other] Bij elke { $every } bestellingen in de webwinkel: { $reward }.
+}
+stamps-per-store = { $every ->
+    [one] Bij elke aankoop in de winkel: { $reward }.
+   *[other] Bij elke { $every } aankopen in de winkel: { $reward }.
+}
+stamps-per-purchases = { $every ->
+    [one] Bij elke aankoop, in de winkel of online: { $reward }.
+   *[other] Bij elke { $every } aankopen, in de winkel of online: { $reward }.
+}
+stamps-per-mixed = { $every ->
+    [one] Bij elk bezoek en elke aankoop: { $reward }.
+   *[other] Bij elke { $every } bezoeken of aankopen: { $reward }.
+}
+stamps-least = Een aankoop telt vanaf { $money }.
+stamps-progress = { $stamps ->
+    [0] Nog geen stempel.
+   *[other] { $stamps } gezet, nog { $left } te gaan.
+}
+stamps-show = Laat dit zien bij de kassa
+stamps-until = Goed tot en met { $day }
+stamps-counted = We tellen op welke dagen je in een winkel was en wat je kocht, een jaar lang. Je bezoeken alleen als Welkom je in de winkel mag zien, bij “Wat mag Welkom?”.
+stamps-join = Doe mee
+stamps-how = Hoe dit werkt, en stoppen
+stamps-leave = Stop en wis mijn stempelkaart
+stamps-leave-more = Stop je, dan wissen we je stempels en wat je nog kunt inwisselen.
+message-reward = Naar je stempelkaart
+why-rule-reward = Iets van je stempelkaart loopt bijna af.

@@ -44,14 +44,18 @@ async fn key(parts: &Parts, app: &App) -> Result<(KeyRole, String), Problem> {
 }
 
 /// A shop system, or the operator.
-pub struct ShopKey;
+pub struct ShopKey {
+    /// A name for the key that opens nothing.
+    pub name: String,
+}
 
 impl FromRequestParts<App> for ShopKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match key(parts, app).await?.0 {
-            KeyRole::Shop | KeyRole::Admin => Ok(Self),
+        let (role, name) = key(parts, app).await?;
+        match role {
+            KeyRole::Shop | KeyRole::Admin => Ok(Self { name }),
             KeyRole::Track => Err(Problem::forbidden(
                 "this needs an API key of role shop or admin",
             )),

@@ -3,6 +3,7 @@
 
 pub mod consent;
 pub mod enrol;
+pub mod loyalty;
 pub mod messages;
 pub mod push;
 pub mod sightings;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A name in both languages.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NamesBody {
     /// Dutch.
@@ -31,6 +31,12 @@ pub struct NamesBody {
     /// English.
     #[garde(length(min = 1, max = 120))]
     en: String,
+}
+
+impl From<Names> for NamesBody {
+    fn from(Names { nl, en }: Names) -> Self {
+        Self { nl, en }
+    }
 }
 
 impl From<NamesBody> for Names {

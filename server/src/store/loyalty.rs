@@ -157,7 +157,7 @@ impl Moment<'_> {
         if added {
             for rule in rules::published(db)? {
                 if rule.counts.contains(&self.kind) {
-                    earn(db, now_ms, customer, &rule)?;
+                    earn(db, now_ms, customer, &rule, self.store)?;
                 }
             }
         }
@@ -261,6 +261,7 @@ fn earn(
     now_ms: u64,
     customer: CustomerId,
     rule: &RuleRow,
+    store: Option<&StoreId>,
 ) -> Result<(), StoreError> {
     let (moments, upto) = open_moments(db, now_ms, customer, rule)?;
     // A paused rule gave nothing for what came meanwhile: it is one reward, and not three at once.
@@ -278,9 +279,23 @@ fn earn(
         upto,
         rewards::fresh_code(db)?,
         int(now_ms),
-        int(now_ms.saturating_add(rule.valid_ms)),
+        int(end_of_day(db, now_ms.saturating_add(rule.valid_ms), store)?),
     ])?;
     Ok(())
+}
+
+/// The midnight after: a reward is good for whole days, by the clock of the store where she earned
+/// it, or of the chain's first.
+fn end_of_day(db: &Connection, at_ms: u64, store: Option<&StoreId>) -> Result<u64, StoreError> {
+    let first = match store {
+        Some(store) => Some(store.clone()),
+        None => shop::store_ids(db)?.into_iter().next(),
+    };
+    let timezone = match first {
+        Some(store) => shop::store(db, &store)?.timezone,
+        None => "UTC".to_owned(),
+    };
+    Ok(local_day(&timezone, at_ms).next_midnight_ms)
 }
 
 /// How far she is with each published rule.
@@ -326,9 +341,6 @@ pub fn tidy(db: &Connection, now_ms: u64) -> Result<(), StoreError> {
         "DELETE FROM loyalty_moments WHERE moment IN
            (SELECT moment FROM loyalty_moments WHERE at_ms < ?1 LIMIT ?2)",
     )?
-    .execute(params![
-        int(now_ms.saturating_sub(KEPT_MS)),
-        int(TIDY_MAX)
-    ])?;
+    .execute(params![int(now_ms.saturating_sub(KEPT_MS)), int(TIDY_MAX)])?;
     Ok(())
 }

@@ -8,6 +8,7 @@ mod fleet;
 mod map;
 mod phone;
 mod porch;
+mod till;
 mod visit;
 mod walk;
 
@@ -49,6 +50,7 @@ type Pages = Result<Vec<(&'static str, String)>, RenderError>;
 pub(crate) fn all_pages(lang: Lang) -> Pages {
     let rooms = [
         board::pages,
+        till::pages,
         campaigns::pages,
         phone::pages,
         fleet::pages,

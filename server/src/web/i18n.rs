@@ -11,6 +11,8 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentB
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use unic_langid::LanguageIdentifier;
 
+use crate::store::shop::Names;
+
 const SOURCES_NL: [&str; 9] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
@@ -197,7 +199,8 @@ impl Texts {
     }
 
     /// Since when, inside a sentence: `12:40` of today, else with its day.
-    pub fn since(&self, at_ms: u64, now_ms: u64) -> String {
+    pub fn since(&self, at_ms: impl Borrow<u64>, now_ms: impl Borrow<u64>) -> String {
+        let (at_ms, now_ms) = (*at_ms.borrow(), *now_ms.borrow());
         match self.days_ago(at_ms, now_ms) {
             0 => self.clock(at_ms),
             _ => self.moment_within(at_ms, now_ms),
@@ -254,6 +257,14 @@ impl Texts {
         }
     }
 
+    /// A name in the language.
+    pub fn said(&self, names: &Names) -> String {
+        match self.lang {
+            Lang::Nl => names.nl.clone(),
+            Lang::En => names.en.clone(),
+        }
+    }
+
     /// Hour of the day in the store, 0 to 23.
     pub fn hour(&self, at_ms: u64) -> i8 {
         self.zoned(at_ms).hour()
@@ -264,6 +275,13 @@ impl Texts {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
+    /// `27 november`: a day without the year, for what is near.
+    pub fn date(&self, at_ms: impl Borrow<u64>) -> String {
+        let at = self.zoned(*at_ms.borrow()).date();
+        let month = self.get(&format!("month-{}", at.month()));
+        format!("{} {month}", at.day())
+    }
+
     fn day(&self, at_ms: u64, now_ms: u64) -> String {
         let at = self.zoned(at_ms).date();
         match self.days_ago(at_ms, now_ms) {
@@ -271,10 +289,7 @@ impl Texts {
             1 => self.get("day-yesterday"),
             -1 => self.get("day-tomorrow"),
             -6..=6 => self.get(&format!("day-{}", at.weekday().to_monday_one_offset())),
-            _ => {
-                let month = self.get(&format!("month-{}", at.month()));
-                format!("{} {month}", at.day())
-            }
+            _ => self.date(at_ms),
         }
     }
 

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     localtime,
-    store::{StoreError, campaigns, catalogue, outbox, outbox::DeliveryRow, people, shop},
+    store::{
+        StoreError, campaigns, catalogue, loyalty::rewards, outbox, outbox::DeliveryRow, people,
+        shop,
+    },
 };
 
 /// The class of offers, as the app knows it.
@@ -91,12 +94,37 @@ pub(crate) fn preview(
     let lang = Lang::from_code(&facts.language).unwrap_or_default();
     let zone = localtime::zone(&shop::store(db, store)?.timezone);
     let texts = Texts::new(lang, zone);
-    let sku = match subject {
-        Subject::Product { sku } => Some(sku),
-        Subject::Reward { .. } | Subject::Store => None,
-    };
-    let product = product(db, store, sku, facts, &texts)?;
-    filled(db, store, customer, &texts, campaign, product.as_ref())
+    let about = about(db, store, subject, facts, &texts)?;
+    filled(db, store, customer, &texts, campaign, &about)
+}
+
+/// What fills a message's gaps, beside her name and the store's.
+#[derive(Default)]
+struct Filling {
+    product: Option<ProductView>,
+    /// What it is, and until when it is hers.
+    reward: Option<(String, String)>,
+}
+
+fn about(
+    db: &Connection,
+    store: &StoreId,
+    subject: &Subject,
+    facts: &MatchFacts,
+    texts: &Texts,
+) -> Result<Filling, StoreError> {
+    Ok(match subject {
+        Subject::Product { sku } => Filling {
+            product: product(db, store, sku, facts, texts)?,
+            reward: None,
+        },
+        Subject::Reward { reward } => Filling {
+            product: None,
+            reward: rewards::one(db, *reward)?
+                .map(|row| (texts.said(&row.name), texts.date(row.last_ms()))),
+        },
+        Subject::Store => Filling::default(),
+    })
 }
 
 /// A campaign's title and body with their gaps filled; none if one stays empty, or if there are no
@@ -107,13 +135,14 @@ fn filled(
     customer: CustomerId,
     texts: &Texts,
     campaign: &Campaign,
-    product: Option<&ProductView>,
+    about: &Filling,
 ) -> Result<Option<(String, String)>, StoreError> {
     let Some(words) = campaign.content.0.get(texts.lang.code()) else {
         return Ok(None);
     };
     let given_name = people::customer(db, customer)?.given_name;
     let store = shop::store(db, store)?.name;
+    let product = about.product.as_ref();
     let value = |gap: Gap| match (gap, product) {
         (Gap::GivenName, _) => Some(given_name.clone()),
         (Gap::Store, _) => Some(store.clone()),
@@ -122,6 +151,8 @@ fn filled(
         (Gap::Zone, Some(product)) => Some(product.zone.clone()),
         (Gap::Shelf, Some(product)) => product.shelf.clone(),
         (Gap::Place, Some(product)) => Some(product.place()),
+        (Gap::Reward, _) => about.reward.as_ref().map(|(name, _)| name.clone()),
+        (Gap::RewardUntil, _) => about.reward.as_ref().map(|(_, until)| until.clone()),
         _ => None,
     };
     let title = words.title.fill(value);
@@ -162,15 +193,12 @@ fn offer(
     let Some(version) = campaigns::version(db, campaign, version)? else {
         return Ok(None);
     };
-    let product = product(db, &row.store, row.sku.as_ref(), facts, texts)?;
-    let words = filled(
-        db,
-        &row.store,
-        row.customer,
-        texts,
-        &version.campaign,
-        product.as_ref(),
-    )?;
+    let Choice::Notify { subject, .. } = &decision.choice else {
+        return Ok(None);
+    };
+    let about = about(db, &row.store, subject, facts, texts)?;
+    let campaign = &version.campaign;
+    let words = filled(db, &row.store, row.customer, texts, campaign, &about)?;
     let Some((title, body)) = words else {
         return Ok(None);
     };
@@ -182,9 +210,10 @@ fn offer(
         sent_ms: row.created_ms,
         title,
         body,
-        product,
+        product: about.product,
+        reward: about.reward.is_some(),
         why: WhyView {
-            zone: zone.map_or_else(|| moment.zone.to_string(), |names| said(names, texts)),
+            zone: zone.map_or_else(|| moment.zone.to_string(), |names| texts.said(names)),
             zone_ms: row.created_ms,
             share: decision.share,
             number_today: number_today.saturating_add(1),
@@ -194,22 +223,15 @@ fn offer(
     Ok(Some((view, decision)))
 }
 
-fn said(names: &shop::Names, texts: &Texts) -> String {
-    match texts.lang {
-        Lang::Nl => names.nl.clone(),
-        Lang::En => names.en.clone(),
-    }
-}
-
 /// The product of an offer, as the facts had it.
 fn product(
     db: &Connection,
     store: &StoreId,
-    sku: Option<&Sku>,
+    sku: &Sku,
     facts: &MatchFacts,
     texts: &Texts,
 ) -> Result<Option<ProductView>, StoreError> {
-    let candidate = facts.candidates.iter().find(|c| Some(&c.sku) == sku);
+    let candidate = facts.candidates.iter().find(|c| c.sku == *sku);
     let Some((candidate, zone)) = candidate.and_then(|c| Some((c, c.zone.as_ref()?))) else {
         return Ok(None);
     };
@@ -220,11 +242,11 @@ fn product(
         currency: product.currency,
     });
     Ok(Some(ProductView {
-        name: said(&product.name, texts),
+        name: texts.said(&product.name),
         price,
         zone: names
             .get(zone)
-            .map_or_else(|| zone.to_string(), |names| said(names, texts)),
+            .map_or_else(|| zone.to_string(), |names| texts.said(names)),
         shelf: candidate.shelf.clone(),
         stock: candidate.stock,
         intent: candidate.intent,

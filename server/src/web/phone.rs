@@ -5,6 +5,8 @@
 //! on the page does something, without scripts too.
 //! Invariant: shows one person's own data, and of the shop only names, places and stock.
 
+pub mod stamps;
+
 use askama::Template;
 use engine::input::{Consent, IntentKind, OrderState};
 use protocol::{DeliveryId, OrderId};
@@ -15,6 +17,7 @@ use super::{
     i18n::{Lang, Money, Texts},
     views::{Icon, Markup, RenderError, render, script_words},
 };
+use stamps::{StampsView, render_stamps};
 
 /// Version of the words beside the switches. It goes into the consent ledger with each choice:
 /// change it whenever those words change (a test compares).
@@ -55,6 +58,8 @@ pub struct PhonePage {
     pub pickup: PickupView,
     /// Newest first.
     pub messages: Vec<MessageView>,
+    /// The loyalty programme; none: the chain has none.
+    pub stamps: Option<StampsView>,
     /// Her switches.
     pub consent: Consent,
     /// Whether she asked for silence: today, and from this store.
@@ -119,6 +124,8 @@ pub struct MessageView {
     pub body: String,
     /// The product that it is about.
     pub product: Option<ProductView>,
+    /// It is about a reward of hers.
+    pub reward: bool,
     /// Why she got it.
     pub why: WhyView,
 }
@@ -202,6 +209,7 @@ impl MessageView {
     /// Our rule, in a sentence.
     pub fn rule(&self, t: &Texts) -> String {
         t.get(match self.product.as_ref().map(|product| product.intent) {
+            None if self.reward => "why-rule-reward",
             None => "why-rule-store",
             Some(IntentKind::Wishlisted) => "why-rule-wishlisted",
             Some(IntentKind::Carted) => "why-rule-carted",
@@ -233,6 +241,10 @@ pub fn render_phone(page: &PhonePage, now_ms: u64) -> Result<String, RenderError
         words: script_words(t, &SCRIPT_WORDS),
         pickup: Markup(render_pickup(t, &page.csrf, &page.pickup, now_ms)?),
         messages: Markup(messages?),
+        stamps: Markup(match &page.stamps {
+            Some(stamps) => render_stamps(t, &page.csrf, stamps)?,
+            None => String::new(),
+        }),
         switches: switches(page),
     };
     render("phone", &template)
@@ -292,6 +304,7 @@ struct PhoneTemplate<'a> {
     words: String,
     pickup: Markup,
     messages: Markup,
+    stamps: Markup,
     switches: [Switch; 4],
 }
 
@@ -352,13 +365,17 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn of(order: &'a OrderView) -> Self {
         let code = order.code.as_deref().unwrap_or_default();
-        let letters: Vec<String> = code.chars().map(String::from).collect();
         Self {
             order,
             code,
-            spelled: letters.join(" "),
+            spelled: Self::spelled(code),
             qr: Qr::of(code),
         }
+    }
+
+    fn spelled(code: &str) -> String {
+        let letters: Vec<String> = code.chars().map(String::from).collect();
+        letters.join(" ")
     }
 }
 

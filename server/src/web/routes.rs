@@ -42,6 +42,10 @@ pub fn router() -> Router<App> {
         .route("/staff/{store}", get(staff::board))
         .route("/staff/{store}/events", get(staff::events))
         .route("/staff/{store}/cards/{card}/{action}", post(staff::tap))
+        .route(
+            "/staff/{store}/rewards",
+            get(staff::till::page).post(staff::till::redeem),
+        )
         .route("/manage/{store}/fleet", get(manager::fleet::fleet))
         .route("/manage/{store}/fleet/events", get(manager::fleet::events))
         .route("/manage/{store}/map", get(manager::map::map))
@@ -66,6 +70,7 @@ pub fn router() -> Router<App> {
         .route("/ik/hier", post(shopper::here))
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
+        .route("/ik/stempelkaart", post(shopper::stamps::change))
         .route("/ik/events", get(shopper::events))
         .route("/ik/meldingen", get(notify::pass).post(notify::subscribe))
         .route("/ik/meldingen/uit", post(notify::unsubscribe))

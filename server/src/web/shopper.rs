@@ -1,5 +1,7 @@
 //! The shopper's own page: its link, its stream, its forms.
 
+pub(super) mod stamps;
+
 use axum::{
     Form,
     extract::{Path, State},
@@ -180,6 +182,7 @@ async fn draw(
             pickup: pickup(&known),
             open_until_ms: open_until_ms(&known.store, now_ms),
             messages,
+            stamps: stamps::view(db, now_ms, id, &texts)?,
             consent: known.consent,
             quiet: known.quiet,
             messages_per_day_max: known.store.messages_per_day_max,

@@ -1,5 +1,7 @@
 //! The board: its page, its stream, its taps.
 
+pub(super) mod till;
+
 use axum::{
     Form,
     extract::{Path, State},

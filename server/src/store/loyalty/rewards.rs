@@ -41,6 +41,13 @@ pub struct RewardRow {
     pub redeemed_store: Option<StoreId>,
 }
 
+impl RewardRow {
+    /// The last moment at which it is good: on the last of its days.
+    pub fn last_ms(&self) -> u64 {
+        self.expires_ms.saturating_sub(1)
+    }
+}
+
 /// What a till hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redeemed {
@@ -56,7 +63,7 @@ pub enum Redeemed {
 
 /// A code as it is kept, whatever way people write it.
 pub fn normal(code: &str) -> String {
-    let letters = code.chars().filter(|c| c.is_ascii_alphanumeric());
+    let letters = code.chars().filter(char::is_ascii_alphanumeric);
     letters
         .map(|c| match c.to_ascii_uppercase() {
             'O' => '0',

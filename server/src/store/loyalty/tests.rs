@@ -64,15 +64,7 @@ impl Shop {
     }
 
     fn comes(&self, at_ms: u64) {
-        came(
-            &self.db,
-            at_ms,
-            self.anna,
-            Kind::Visit,
-            &self.store,
-            at_ms,
-        )
-        .unwrap();
+        came(&self.db, at_ms, self.anna, Kind::Visit, &self.store, at_ms).unwrap();
     }
 
     fn receipt(&self, number: &str, at_ms: u64, state: State) -> ReceiptRow {
@@ -228,10 +220,7 @@ fn a_reward_runs_out_and_an_unknown_code_is_none() {
     assert!(matches!(at(row.expires_ms, &row.code), Redeemed::Over(_)));
     assert_eq!(shop.rewards(row.expires_ms), Vec::<String>::new());
     let lower = spaced(&row.code).to_lowercase();
-    assert!(matches!(
-        at(row.expires_ms - 1, &lower),
-        Redeemed::Now(_)
-    ));
+    assert!(matches!(at(row.expires_ms - 1, &lower), Redeemed::Now(_)));
 }
 
 #[test]

@@ -41,6 +41,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/phone.html"),
         include_str!("../../../templates/orders.html"),
         include_str!("../../../templates/message.html"),
+        include_str!("../../../templates/till.html"),
+        include_str!("../../../templates/stamps.html"),
         include_str!("../../../templates/fleet.html"),
         include_str!("../../../templates/devices.html"),
         include_str!("../../../templates/manage-lintel.html"),
@@ -55,6 +57,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
         include_str!("../phone.rs"),
+        include_str!("../phone/stamps.rs"),
         include_str!("../fleet.rs"),
         include_str!("../map.rs"),
         include_str!("../visit.rs"),
@@ -95,6 +98,7 @@ fn keys_used() -> BTreeSet<String> {
         "when-",
         "message-from-",
         "why-rule-",
+        "stamps-per-",
     ];
     let said = known
         .iter()

@@ -206,3 +206,19 @@ fn the_words_of_consent_have_a_version() {
     let digest = hex::encode(Sha256::digest(words));
     assert_eq!(&digest[..16], "6fb3d9faa356f2db");
 }
+
+/// She joined by the words that she read. If this fails, those words changed: raise
+/// [`stamps::JOIN_TEXT_VERSION`], then put the new digest here.
+#[test]
+fn the_words_of_joining_have_a_version() {
+    use sha2::{Digest, Sha256};
+    let mut words = String::from(stamps::JOIN_TEXT_VERSION);
+    for lang in [Lang::Nl, Lang::En] {
+        let texts = phone(lang).texts;
+        words += &texts.get("stamps-intro");
+        words += &texts.get("stamps-counted");
+        words += &texts.get("stamps-leave-more");
+    }
+    let digest = hex::encode(Sha256::digest(words));
+    assert_eq!(&digest[..16], "31bc6df273622696");
+}
