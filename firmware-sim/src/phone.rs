@@ -20,6 +20,7 @@ use crate::http::{Api, ApiError, Nothing};
 pub mod ears;
 pub mod identity;
 pub mod inbox;
+pub mod loyalty;
 pub mod signing;
 
 use ears::AppSighting;

@@ -24,6 +24,7 @@ pub mod maps;
 pub mod money;
 pub mod pipeline;
 pub mod replay;
+pub mod route;
 pub mod run;
 pub mod secret;
 pub mod store;

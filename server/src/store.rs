@@ -24,6 +24,7 @@ pub mod plan;
 pub mod push;
 pub mod receipts;
 pub mod receivers;
+pub mod shelves;
 pub mod shop;
 pub mod sources;
 pub mod visits;

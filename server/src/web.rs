@@ -21,6 +21,7 @@ pub mod phone;
 mod plan;
 pub mod porch;
 pub mod routes;
+pub mod search;
 mod shopper;
 mod staff;
 pub mod till;

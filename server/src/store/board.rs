@@ -289,6 +289,26 @@ pub fn store_for(db: &Connection, customer: CustomerId) -> Result<Option<StoreId
     }
 }
 
+/// Since when she is in this store, and in which zone she stands, as far as it is known.
+pub fn here(
+    db: &Connection,
+    store: &StoreId,
+    customer: CustomerId,
+) -> Result<Option<(u64, Option<ZoneId>)>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT v.entered_ms, (SELECT s.zone FROM zone_stays s
+               WHERE s.visit = v.visit AND s.to_ms IS NULL ORDER BY s.from_ms DESC LIMIT 1)
+             FROM visits v WHERE v.customer = ?2 AND v.store = ?1 AND v.left_ms IS NULL
+             ORDER BY v.entered_ms DESC LIMIT 1",
+        )?
+        .query_row(params![store.as_str(), customer.0], |row| {
+            let zone = row.get_ref(1)?.as_str_or_null()?.map(parsed).transpose()?;
+            Ok((uint(row.get(0)?), zone))
+        })
+        .optional()?)
+}
+
 /// How many visits a customer has, in all stores.
 pub fn visit_count(db: &Connection, customer: CustomerId) -> Result<u32, StoreError> {
     Ok(db

@@ -6,6 +6,7 @@
 //! Invariant: shows one person's own data, and of the shop only names, places and stock.
 
 pub mod stamps;
+pub mod walk;
 
 use askama::Template;
 use engine::input::{Consent, IntentKind, OrderState};
@@ -18,6 +19,7 @@ use super::{
     views::{Icon, Markup, RenderError, render, script_words},
 };
 use stamps::{StampsView, render_stamps};
+use walk::{WalkView, render_walk};
 
 /// Version of the words beside the switches. It goes into the consent ledger with each choice:
 /// change it whenever those words change (a test compares).
@@ -58,6 +60,8 @@ pub struct PhonePage {
     pub pickup: PickupView,
     /// Newest first.
     pub messages: Vec<MessageView>,
+    /// Her wishlist through this store; none: she has none, or did not agree to its use.
+    pub walk: Option<WalkView>,
     /// The loyalty programme; none: the chain has none.
     pub stamps: Option<StampsView>,
     /// Her switches.
@@ -241,6 +245,10 @@ pub fn render_phone(page: &PhonePage, now_ms: u64) -> Result<String, RenderError
         words: script_words(t, &SCRIPT_WORDS),
         pickup: Markup(render_pickup(t, &page.csrf, &page.pickup, now_ms)?),
         messages: Markup(messages?),
+        walk: Markup(match &page.walk {
+            Some(walk) => render_walk(t, walk)?,
+            None => String::new(),
+        }),
         stamps: Markup(match &page.stamps {
             Some(stamps) => render_stamps(t, &page.csrf, stamps)?,
             None => String::new(),
@@ -304,6 +312,7 @@ struct PhoneTemplate<'a> {
     words: String,
     pickup: Markup,
     messages: Markup,
+    walk: Markup,
     stamps: Markup,
     switches: [Switch; 4],
 }

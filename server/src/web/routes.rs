@@ -70,6 +70,7 @@ pub fn router() -> Router<App> {
         .route("/ik/hier", post(shopper::here))
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
+        .route("/ik/zoek", get(shopper::walk::search))
         .route("/ik/stempelkaart", post(shopper::stamps::change))
         .route("/ik/events", get(shopper::events))
         .route("/ik/meldingen", get(notify::pass).post(notify::subscribe))

@@ -1,6 +1,7 @@
 //! The shopper's own page: its link, its stream, its forms.
 
 pub(super) mod stamps;
+pub(super) mod walk;
 
 use axum::{
     Form,
@@ -183,6 +184,10 @@ async fn draw(
             open_until_ms: open_until_ms(&known.store, now_ms),
             messages,
             stamps: stamps::view(db, now_ms, id, &texts)?,
+            walk: match known.consent.browsing {
+                true => walk::view(db, now_ms, &known.store.store, id, &texts)?,
+                false => None,
+            },
             consent: known.consent,
             quiet: known.quiet,
             messages_per_day_max: known.store.messages_per_day_max,

@@ -67,6 +67,7 @@ fn routes(doc: &Value) -> anyhow::Result<Vec<Route>> {
             .replace("{campaign}", "0192f7a0-0000-7000-8000-000000000001")
             .replace("{visit}", "0192f7a0-0000-7000-8000-000000000001")
             .replace("{source}", "web")
+            .replace("{rule}", "coffee")
             .replace("{task}", "1")
             .replace("{article}", "licht")
             .replace("{category}", "lampen")

@@ -17,6 +17,7 @@ mod happy;
 mod history;
 mod kills;
 mod load_line;
+mod loyalty;
 mod outage;
 mod pages;
 mod push;
@@ -44,6 +45,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(history::tests());
     tests.extend(kills::tests());
     tests.extend(load_line::tests());
+    tests.extend(loyalty::tests());
     tests.extend(outage::tests());
     tests.extend(pages::tests());
     tests.extend(push::tests());

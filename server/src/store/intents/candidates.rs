@@ -1,24 +1,29 @@
 //! What of all that she did may be told to her in a store.
 //!
 //! In: her rows, in whatever order they came; a store's catalogue. Out: her [`Candidate`]s.
-//! Cost: one range of her rows, another of her interests, then look-ups by key for each product.
+//! Cost: one range of her rows, another of her interests, and two statements that look her products
+//! up by key.
 //! Invariant: reads alone; what she bought after is not among them.
 
 use std::collections::{BTreeMap, HashMap};
 
 use engine::input::{Candidate, IntentKind};
-use protocol::{CustomerId, Sku, StoreId, ZoneId};
-use rusqlite::{Connection, OptionalExtension, params};
+use protocol::{CustomerId, Sku, StoreId};
+use rusqlite::{Connection, params};
 
-use crate::store::{StoreError, catalogue::Item, int, parsed, uint};
+use crate::store::{
+    StoreError,
+    catalogue::Item,
+    int, parsed,
+    shelves::{self, Shelf},
+    uint,
+};
 
 /// Candidates of one shopper at most, the newest.
 pub const CANDIDATES_MAX: usize = 40;
 /// Products of hers that are looked at for them, the newest: some are bought, some are variants of
 /// one product.
 const ITEMS_MAX: usize = 2 * CANDIDATES_MAX;
-/// Variants of one product that are looked at, at most.
-const VARIANTS_MAX: u32 = 50;
 
 /// What her rows about one product come to.
 #[derive(Debug, Clone, Default)]
@@ -98,18 +103,8 @@ impl Tally {
     }
 }
 
-/// What is known of a product here.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    product: Option<Sku>,
-    category: Option<String>,
-    price_minor: u64,
-}
-
 /// What she did online between `since_ms` and now, a row a product, with all that this store knows
 /// of it; what she bought after is out. At most [`CANDIDATES_MAX`], the newest first.
-///
-/// One range of her rows, another of her interests, then look-ups by key.
 pub fn candidates(
     db: &Connection,
     store: &StoreId,
@@ -132,33 +127,38 @@ pub fn candidates(
     let mut looked = interests(db, customer, since_ms, now_ms)?;
     let mut all: u32 = looked.values().sum();
 
-    let mut shelves = Shelves {
+    // Two statements for all products together: a look-up for each would be most of the work.
+    let items = |grouped: bool| {
+        let of_kind = tallies
+            .iter()
+            .filter(move |(item, _)| item.grouped == grouped);
+        of_kind.map(|(item, _)| &item.sku)
+    };
+    let variants = shelves::variants(db, store, items(true))?;
+    let all_variants = variants.values().flatten().map(|(sku, _)| sku);
+    let known = shelves::of(
         db,
         store,
-        stock: HashMap::new(),
-    };
-    let mut of_hers: BTreeMap<Sku, (Tally, Known)> = BTreeMap::new();
+        items(false).chain(items(true)).chain(all_variants),
+    )?;
+    let nothing = Shelf::default();
+    let shelf = |sku: &Sku| known.get(sku).unwrap_or(&nothing);
+
+    let mut of_hers: BTreeMap<Sku, Tally> = BTreeMap::new();
     let mut ordered: HashMap<Sku, u64> = HashMap::new();
     // Named variants first: what is about a product as a whole joins one that she chose herself.
     tallies.sort_by_key(|(item, _)| item.grouped);
     for (item, tally) in &tallies {
-        let sku = match item.grouped {
-            false => item.sku.clone(),
-            true => {
-                let chosen = of_hers
-                    .iter()
-                    .filter(|(_, (_, known))| known.product.as_ref() == Some(&item.sku));
-                let chosen: Vec<Sku> = chosen.map(|(sku, _)| sku.clone()).collect();
-                shelves.variant(&item.sku, &chosen)?
-            }
+        let sku = if item.grouped {
+            let is_variant = |sku: &&Sku| shelf(sku).product.as_ref() == Some(&item.sku);
+            let chosen: Vec<&Sku> = of_hers.keys().filter(is_variant).collect();
+            let of_it = variants.get(&item.sku).map_or(&[][..], Vec::as_slice);
+            best_variant(&item.sku, of_it, &chosen)
+        } else {
+            item.sku.clone()
         };
-        let (sum, known) = match of_hers.entry(sku) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                let known = known(db, entry.key())?;
-                entry.insert((Tally::default(), known))
-            }
-        };
+        let known = shelf(&sku);
+        let sum = of_hers.entry(sku).or_default();
         sum.merge(tally);
         all += tally.rows;
         if let Some(category) = &known.category {
@@ -179,32 +179,31 @@ pub fn candidates(
     }
 
     let mut stands = Vec::with_capacity(of_hers.len());
-    for (sku, (tally, known)) in of_hers {
-        let whole = known.product.as_ref().unwrap_or(&sku);
+    for (sku, tally) in of_hers {
+        let whole = shelf(&sku).product.as_ref().unwrap_or(&sku);
         let bought_ms = ordered.get(whole).copied().max(tally.ordered_ms);
         if let Some((intent, last_ms)) = tally.stands(bought_ms) {
             let wished_price_minor = tally.wished_price_minor(bought_ms);
-            stands.push((sku, intent, last_ms, wished_price_minor, tally, known));
+            stands.push((sku, intent, last_ms, wished_price_minor, tally));
         }
     }
     stands.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
     stands.truncate(CANDIDATES_MAX);
 
     let mut found = Vec::with_capacity(stands.len());
-    for (sku, intent, last_ms, wished_price_minor, tally, known) in stands {
-        let (stock, back_ms) = shelves.stock(&sku)?;
-        let (zone, shelf) = shelves.place(&sku, known.category.as_deref())?.unzip();
-        let about = known.category.and_then(|category| looked.get(&category));
+    for (sku, intent, last_ms, wished_price_minor, tally) in stands {
+        let here = shelf(&sku);
+        let about = here.category.as_ref().and_then(|name| looked.get(name));
         found.push(Candidate {
             intent,
             views: tally.views,
             last_ms,
             read_ms: tally.read_ms,
-            zone,
-            shelf: shelf.flatten(),
-            stock,
-            back_ms,
-            price_minor: known.price_minor,
+            zone: here.zone.clone(),
+            shelf: here.shelf.clone(),
+            stock: here.stock,
+            back_ms: here.back_ms,
+            price_minor: here.price_minor,
             wished_price_minor,
             affinity: about.map_or(0.0, |rows| *rows as f32 / all.max(1) as f32),
             sku,
@@ -260,91 +259,16 @@ fn interests(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn known(db: &Connection, sku: &Sku) -> Result<Known, StoreError> {
-    let found = db
-        .prepare_cached("SELECT product, category, price_minor FROM products WHERE sku = ?1")?
-        .query_row([sku.as_str()], |row| {
-            Ok(Known {
-                product: row.get_ref(0)?.as_str_or_null()?.map(parsed).transpose()?,
-                category: row.get(1)?,
-                price_minor: uint(row.get(2)?),
-            })
-        })
-        .optional()?;
-    Ok(found.unwrap_or_default())
-}
-
-/// What one store has, looked up by key.
-struct Shelves<'a> {
-    db: &'a Connection,
-    store: &'a StoreId,
-    stock: HashMap<Sku, (u32, Option<u64>)>,
-}
-
-impl Shelves<'_> {
-    /// How many the store has, and when it last had some again.
-    fn stock(&mut self, sku: &Sku) -> Result<(u32, Option<u64>), StoreError> {
-        if let Some(known) = self.stock.get(sku) {
-            return Ok(*known);
+/// Which variant a product is to her here: one that she chose, one that the store has most of. A
+/// product without variants is its own.
+fn best_variant(product: &Sku, variants: &[(Sku, u32)], chosen: &[&Sku]) -> Sku {
+    let mut best: Option<&(Sku, u32)> = None;
+    for variant in variants {
+        let hers = chosen.is_empty() || chosen.contains(&&variant.0);
+        if hers && best.is_none_or(|(_, most)| variant.1 > *most) {
+            best = Some(variant);
         }
-        let found = self
-            .db
-            .prepare_cached("SELECT quantity, back_ms FROM stock WHERE store = ?1 AND sku = ?2")?
-            .query_row([self.store.as_str(), sku.as_str()], |row| {
-                Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.map(uint)))
-            })
-            .optional()?
-            .unwrap_or_default();
-        self.stock.insert(sku.clone(), found);
-        Ok(found)
     }
-
-    /// Where it stands: by its own number, else by its category.
-    fn place(
-        &self,
-        sku: &Sku,
-        category: Option<&str>,
-    ) -> Result<Option<(ZoneId, Option<String>)>, StoreError> {
-        let read = |row: &rusqlite::Row<'_>| Ok((parsed(row.get_ref(0)?.as_str()?)?, row.get(1)?));
-        let own = self
-            .db
-            .prepare_cached("SELECT zone, shelf FROM placements WHERE store = ?1 AND sku = ?2")?
-            .query_row([self.store.as_str(), sku.as_str()], read)
-            .optional()?;
-        let (None, Some(category)) = (&own, category) else {
-            return Ok(own);
-        };
-        Ok(self
-            .db
-            .prepare_cached(
-                "SELECT zone, shelf FROM category_placements WHERE store = ?1 AND category = ?2",
-            )?
-            .query_row([self.store.as_str(), category], read)
-            .optional()?)
-    }
-
-    /// Which variant a product is to her here: one that she chose, one that the store has most of.
-    /// A product without variants is its own.
-    fn variant(&mut self, product: &Sku, chosen: &[Sku]) -> Result<Sku, StoreError> {
-        let variants: Vec<Sku> = if chosen.is_empty() {
-            self.db
-                .prepare_cached(
-                    "SELECT sku FROM products WHERE product = ?1 ORDER BY sku LIMIT ?2",
-                )?
-                .query_map(params![product.as_str(), VARIANTS_MAX], |row| {
-                    parsed(row.get_ref(0)?.as_str()?)
-                })?
-                .collect::<Result<_, _>>()?
-        } else {
-            chosen.to_vec()
-        };
-        let mut best: Option<(Sku, u32)> = None;
-        for sku in variants {
-            let (quantity, _) = self.stock(&sku)?;
-            if best.as_ref().is_none_or(|(_, most)| quantity > *most) {
-                best = Some((sku, quantity));
-            }
-        }
-        Ok(best.map_or_else(|| product.clone(), |(sku, _)| sku))
-    }
+    let best = best.map(|(sku, _)| sku).or(chosen.first().copied());
+    best.unwrap_or(product).clone()
 }
