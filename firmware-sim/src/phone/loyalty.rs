@@ -53,14 +53,16 @@ impl Phone {
     /// Joins the programme.
     pub async fn join(&self, text_version: &str, language: &str) -> Result<(), PhoneError> {
         let body = json!({ "text_version": text_version, "language": language });
-        let joined = self.api.put("/v1/app/loyalty", &body).await;
-        while_("join the programme", joined).map(|Nothing| ())
+        let joined = self.api.put::<Nothing>("/v1/app/loyalty", &body).await;
+        while_("join the programme", joined).map(|_| ())
     }
 
     /// Leaves it.
     pub async fn leave(&self) -> Result<(), PhoneError> {
         let (path, none) = ("/v1/app/loyalty", HeaderMap::new());
-        let left = self.api.send_raw(Method::DELETE, path, Vec::new(), none);
-        while_("leave the programme", left.await).map(|Nothing| ())
+        let left = self
+            .api
+            .send_raw::<Nothing>(Method::DELETE, path, Vec::new(), none);
+        while_("leave the programme", left.await).map(|_| ())
     }
 }

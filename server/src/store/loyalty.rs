@@ -59,7 +59,8 @@ pub struct Joined {
     pub source: &'static str,
 }
 
-/// Takes her in; one who is in stays as she is.
+/// Takes her in; one who is in stays as she is. The visit that goes on counts: whoever joins in the
+/// shop has her first stamp.
 pub fn join(
     db: &Connection,
     now_ms: u64,
@@ -74,6 +75,15 @@ pub fn join(
             joined.language,
             joined.source
         ])?;
+    let mut statement = db.prepare_cached(
+        "SELECT DISTINCT store FROM visits WHERE customer = ?1 AND left_ms IS NULL",
+    )?;
+    let stores: Vec<StoreId> = statement
+        .query_map([customer.0], |row| super::parsed(row.get_ref(0)?.as_str()?))?
+        .collect::<Result<_, _>>()?;
+    for store in stores {
+        came(db, now_ms, customer, Kind::Visit, &store, now_ms)?;
+    }
     Ok(())
 }
 
@@ -93,7 +103,7 @@ pub fn member_since(db: &Connection, customer: CustomerId) -> Result<Option<u64>
     Ok(since.map(uint))
 }
 
-/// She was in a store, or said so.
+/// She was in a store, or said so; on the day on which she joined also before.
 pub fn came(
     db: &Connection,
     now_ms: u64,
@@ -102,10 +112,17 @@ pub fn came(
     store: &StoreId,
     at_ms: u64,
 ) -> Result<(), StoreError> {
-    if member_since(db, customer)?.is_none() {
+    let Some(joined_ms) = member_since(db, customer)? else {
         return Ok(());
-    }
-    let day_ms = local_day(&shop::store(db, store)?.timezone, at_ms).midnight_ms;
+    };
+    let timezone = shop::store(db, store)?.timezone;
+    let day_ms = local_day(&timezone, at_ms).midnight_ms;
+    let that_day = day_ms == local_day(&timezone, joined_ms).midnight_ms;
+    let at_ms = if that_day {
+        at_ms.max(joined_ms)
+    } else {
+        at_ms
+    };
     let moment = Moment {
         kind,
         cause: format!("day/{store}/{day_ms}"),

@@ -144,7 +144,7 @@ async fn every_route_asks() -> anyhow::Result<()> {
             Vec::new(),
         )
         .await?;
-        let of_shop = ["/products/", "/stock/", "/categories/"];
+        let of_shop = ["/products/", "/stock/", "/categories/", "/rewards/"];
         let store_set_up = path.starts_with("/v1/stores/")
             && !of_shop.iter().any(|part| path.contains(part))
             && method != Method::GET;

@@ -146,10 +146,20 @@ fn who_did_not_join_is_not_counted_and_who_leaves_is_forgotten() {
 }
 
 #[test]
-fn what_was_before_she_joined_does_not_count() {
+fn what_was_before_she_joined_does_not_count_but_the_visit_in_which_she_joins_does() {
     let shop = Shop::new(&[rule("coffee", &[Kind::Visit], 5)]);
     shop.comes(START_MS - DAY_MS);
+    shop.buys("1", START_MS - 1);
     assert_eq!(shop.far(START_MS), 0);
+    shop.comes(START_MS - 20_000);
+    assert_eq!(shop.far(START_MS), 1);
+    leave(&shop.db, shop.anna).unwrap();
+    let visit = "INSERT INTO visits VALUES (x'01', 'kade-9', ?1, ?2, NULL, 'messages', 0)";
+    shop.db
+        .execute(visit, params![shop.anna.0, int(START_MS - 60_000)])
+        .unwrap();
+    join(&shop.db, START_MS, shop.anna, &joined()).unwrap();
+    assert_eq!(shop.far(START_MS), 1);
 }
 
 #[test]
