@@ -14,6 +14,7 @@ mod notify;
 mod phone;
 mod pictures;
 mod plain;
+mod shopper;
 
 use std::time::SystemTime;
 
@@ -44,6 +45,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(map::tests());
     tests.extend(notify::tests());
     tests.extend(keys::tests());
+    tests.extend(shopper::tests());
     tests
 }
 

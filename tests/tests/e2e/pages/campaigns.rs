@@ -5,8 +5,9 @@ use e2e::{
     browser::{Page, Reader},
     harness::{Tool, test},
 };
-use firmware_sim::phone::Consent;
+use firmware_sim::{http::Nothing, phone::Consent};
 use libtest_mimic::Trial;
+use serde_json::json;
 
 use super::{EVA, Shop, keys::tab_to, log_in, pictures};
 
@@ -154,15 +155,29 @@ async fn pictured() -> anyhow::Result<()> {
 async fn nobody_kept_out() -> anyhow::Result<()> {
     let shop = Shop::open().await?;
     let eva = shop.eva_waits().await?;
+    shop.wish(eva, "SCHOEN-39").await?;
+    let rule = json!({
+        "counts": ["visit"], "every": 1, "valid_days": 30,
+        "name": {"nl": "een koffie", "en": "a coffee"},
+    });
+    let api = &shop.rig.stack.api;
+    let _: Nothing = api.put("/v1/loyalty/rules/coffee", &rule).await?;
+    shop.app(eva).await?.join("2026-11", "nl").await?;
     let phone = shop.phone(Reader::default(), eva).await?;
     phone.until_says(".link-state", "Live").await?;
+    phone.until_says("#stempels .pass", "een koffie").await?;
+    phone.until_says("#wandeling", "Wandelschoen").await?;
     let desk = shop.desk(Reader::default()).await?;
     let mut flaws = Vec::new();
     for dark in [false, true] {
-        flaws.extend(looked_at(&phone, "/ik", dark).await?);
+        for path in ["/ik", "/ik/zoek?q=lamp"] {
+            phone.goto(path).await?;
+            flaws.extend(looked_at(&phone, path, dark).await?);
+        }
         for path in [
             "/er-is-hier-niets",
             "/staff/kade-9",
+            "/staff/kade-9/rewards",
             LIST,
             "/manage/kade-9/campaigns/new",
             "/manage/kade-9/campaigns/019a0000-0000-7000-8000-000000000001",
