@@ -19,7 +19,13 @@ export async function offerNotifications() {
   const worker = await navigator.serviceWorker.register("/sw.js").catch(() => null);
   if (!worker) return;
   await navigator.serviceWorker.ready;
-  pressed((await worker.pushManager.getSubscription()) !== null);
+  let subscription = await worker.pushManager.getSubscription();
+  if (subscription && button.dataset.known === "0") {
+    // With her last yes the server forgot this browser: the button says so.
+    await subscription.unsubscribe();
+    subscription = null;
+  }
+  pressed(subscription !== null);
   button.closest("section").hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;

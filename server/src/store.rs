@@ -24,6 +24,7 @@ pub mod plan;
 pub mod push;
 pub mod receipts;
 pub mod receivers;
+pub mod retention;
 pub mod shelves;
 pub mod shop;
 pub mod sources;

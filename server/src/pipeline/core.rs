@@ -21,6 +21,7 @@ use crate::store::{
     self, StoreError, log,
     outcome::CardChanged,
     people::{self, ConsentSince, RadioRow},
+    retention,
     shop::AnchorKind,
     walk,
 };
@@ -48,6 +49,8 @@ pub(super) struct Core {
     snapshot_ms: u64,
     /// When short-lived rows were last taken away.
     tidied_ms: u64,
+    /// How far the walk of `retention` is.
+    tidied_to: Option<CustomerId>,
     last_ms: u64,
     stores: HashMap<StoreId, StoreCore>,
     people: HashMap<CustomerId, Person>,
@@ -125,6 +128,7 @@ impl Core {
             began: false,
             snapshot_ms,
             tidied_ms: 0,
+            tidied_to: None,
             last_ms: 0,
             stores: HashMap::new(),
             people: HashMap::new(),
@@ -590,6 +594,9 @@ impl<'a> Txn<'a> {
             self.core.tidied_ms = self.now_ms;
             store::intents::tidy(self.db, self.now_ms)?;
             store::loyalty::tidy(self.db, self.now_ms)?;
+            let (db, now_ms, from) = (self.db, self.now_ms, self.core.tidied_to);
+            self.core.tidied_to = retention::step(db, now_ms, from, retention::STEP_MAX)?;
+            retention::cards(db, now_ms, retention::STEP_MAX)?;
         }
         self.finish_job();
         Ok(())

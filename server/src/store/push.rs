@@ -190,6 +190,13 @@ pub fn unregister(db: &Connection, customer: CustomerId, address: &str) -> Resul
     Ok(())
 }
 
+/// Forgets all addresses of a customer: she agreed to nothing that could be sent there.
+pub fn unregister_all(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM push_addresses WHERE customer = ?1")?
+        .execute([customer.0])?;
+    Ok(())
+}
+
 /// Sets her order of channels.
 pub fn set_order(
     db: &Connection,

@@ -74,6 +74,8 @@ pub struct PhonePage {
     pub kept: Vec<(String, String)>,
     /// The server's key, if it can reach browsers that sleep.
     pub push_key: Option<String>,
+    /// Devices that the server can wake.
+    pub push_addresses: u32,
     /// The answer to a form without scripts.
     pub said: Option<String>,
 }

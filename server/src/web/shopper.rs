@@ -193,6 +193,7 @@ async fn draw(
             messages_per_day_max: known.store.messages_per_day_max,
             kept: kept(&texts, &known),
             push_key,
+            push_addresses: known.push_addresses,
             said: said.map(|came| came.words(&texts)),
             given_name: known.customer.given_name,
             store_name: known.store.name,

@@ -19,6 +19,7 @@ use crate::{
     store::{
         StoreError,
         people::{self, ConsentEntry, PURPOSES},
+        push,
     },
 };
 
@@ -140,6 +141,9 @@ pub(crate) fn set_consent(
     let consent = people::switches(&people::consent_since(txn.db, customer)?);
     for purpose in &withdrawn {
         people::forget_purpose(txn.db, customer, purpose, consent)?;
+    }
+    if !consent.arrival && !consent.messages {
+        push::unregister_all(txn.db, customer)?;
     }
     if !withdrawn.is_empty() {
         txn.purge_log()?;
