@@ -391,6 +391,16 @@ async fn what_she_took_back_after_it_came_into_her_stream_wakes_no_phone() {
 }
 
 #[tokio::test]
+async fn with_her_last_yes_to_messages_and_arrival_her_addresses_go() {
+    let shop = Shop::open().await;
+    shop.register(&app(Kind::Fcm, "t")).await;
+    shop.switches([Some(true), Some(false), None, None]).await;
+    assert_eq!(shop.addresses().await, 1);
+    shop.switches([Some(false), None, None, None]).await;
+    assert_eq!(shop.addresses().await, 0);
+}
+
+#[tokio::test]
 async fn a_message_goes_to_the_first_channel_in_her_order_that_has_an_address() {
     use Channel::{Apns, Fcm, InApp, WebPush};
     let browser = browser("http://127.0.0.1:1").0;
