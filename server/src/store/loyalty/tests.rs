@@ -147,7 +147,10 @@ fn who_did_not_join_is_not_counted_and_who_leaves_is_forgotten() {
 
 #[test]
 fn what_was_before_she_joined_does_not_count_but_the_visit_in_which_she_joins_does() {
-    let shop = Shop::new(&[rule("coffee", &[Kind::Visit], 5)]);
+    let shop = Shop::new(&[RuleRow {
+        from_ms: 0,
+        ..rule("coffee", &[Kind::Visit, Kind::PurchaseOnline], 5)
+    }]);
     shop.comes(START_MS - DAY_MS);
     shop.buys("1", START_MS - 1);
     assert_eq!(shop.far(START_MS), 0);
