@@ -188,7 +188,7 @@ fn a_cancellation_that_comes_before_its_purchase_holds() {
     let shop = Shop::new(&[rule("cake", &[Kind::PurchaseOnline], 1)]);
     shop.calls_off("1", START_MS);
     shop.buys("1", START_MS);
-    assert_eq!(shop.rewards(START_MS), Vec::<String>::new());
+    assert_eq!((shop.rewards(START_MS), shop.far(START_MS)), (vec![], 0));
 }
 
 #[test]
