@@ -9,6 +9,7 @@ pub mod app;
 pub mod campaigns;
 pub mod catalogue;
 pub mod customers;
+pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod fleet;
@@ -23,6 +24,7 @@ pub mod shop;
 pub mod sources;
 pub(crate) mod sse;
 pub mod track;
+pub mod uplift;
 pub mod visits;
 pub mod webhooks;
 mod wire;
@@ -195,6 +197,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(campaigns::put_state))
         .routes(routes!(campaigns::preview))
         .routes(routes!(campaigns::replay))
+        .routes(routes!(uplift::uplift))
         .routes(routes!(visits::visits))
         .routes(routes!(visits::visit))
         .routes(routes!(history::cards))
@@ -203,6 +206,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(fleet::beacons))
         .routes(routes!(history::events))
         .routes(routes!(funnel::funnel))
+        .routes(routes!(figures::figures))
+        .routes(routes!(figures::figures_csv))
         .routes(routes!(history::server))
         .routes(routes!(receivers::get_webhooks))
         .routes(routes!(receivers::put_webhook, receivers::delete_webhook))

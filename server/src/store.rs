@@ -11,6 +11,7 @@ pub mod beacons;
 pub mod board;
 pub mod campaigns;
 pub mod catalogue;
+pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod intents;
@@ -25,6 +26,7 @@ pub mod receipts;
 pub mod receivers;
 pub mod shop;
 pub mod sources;
+pub mod uplift;
 pub mod visits;
 pub mod walk;
 

@@ -4,6 +4,7 @@
 
 mod board;
 mod campaigns;
+mod figures;
 mod fleet;
 mod map;
 mod phone;
@@ -50,6 +51,7 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
     let rooms = [
         board::pages,
         campaigns::pages,
+        figures::pages,
         phone::pages,
         fleet::pages,
         map::pages,

@@ -51,6 +51,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/walking.html"),
         include_str!("../../../templates/campaigns.html"),
         include_str!("../../../templates/campaign.html"),
+        include_str!("../../../templates/figures.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -61,6 +62,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../walk.rs"),
         include_str!("../manager/walk.rs"),
         include_str!("../campaigns.rs"),
+        include_str!("../campaigns/effect.rs"),
+        include_str!("../figures.rs"),
         include_str!("../manager/campaigns.rs"),
         include_str!("../manager/campaigns/form.rs"),
         include_str!("../porch.rs"),
@@ -95,6 +98,10 @@ fn keys_used() -> BTreeSet<String> {
         "when-",
         "message-from-",
         "why-rule-",
+        "figures-again",
+        "figures-back-",
+        "figures-col-",
+        "figures-often",
     ];
     let said = known
         .iter()

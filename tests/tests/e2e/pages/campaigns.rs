@@ -166,6 +166,7 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
             LIST,
             "/manage/kade-9/campaigns/new",
             "/manage/kade-9/campaigns/019a0000-0000-7000-8000-000000000001",
+            "/manage/kade-9/figures",
             "/manage/kade-9/map",
             "/manage/kade-9/fleet",
             "/manage/kade-9/walk",
