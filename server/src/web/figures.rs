@@ -114,24 +114,20 @@ impl Drawer<'_> {
         keys.iter().map(|key| self.t.get(key)).collect()
     }
 
+    /// What is not told does not stand among the large numbers.
     fn sums(&self) -> Vec<(String, String)> {
         let figures = &self.page.figures;
-        let last = figures.weeks.last().map(|week| week.visits.of);
-        let mut sums = vec![
-            (
-                self.t.get("figures-sum-week"),
-                self.cell(last.unwrap_or_default()),
-            ),
-            (
-                self.t.get("figures-sum-back"),
-                self.percent(figures.came_back),
-            ),
+        let last = figures.weeks.last().and_then(|week| week.visits.of.shown());
+        let percent = |part: Part| part.percent().map(|percent| format!("{percent}%"));
+        let sums = [
+            ("figures-sum-week", last.map(|visits| self.t.whole(visits))),
+            ("figures-sum-back", percent(figures.came_back)),
+            ("figures-sum-elsewhere", figures.elsewhere.and_then(percent)),
         ];
-        if let Some(elsewhere) = figures.elsewhere {
-            let words = self.t.get("figures-sum-elsewhere");
-            sums.push((words, self.percent(elsewhere)));
-        }
-        sums
+        let told = sums
+            .into_iter()
+            .filter_map(|(key, value)| Some((self.t.get(key), value?)));
+        told.collect()
     }
 
     fn figures(&self) -> Result<Vec<FigureView>, RenderError> {

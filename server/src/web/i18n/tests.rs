@@ -102,6 +102,7 @@ fn keys_used() -> BTreeSet<String> {
         "figures-back-",
         "figures-col-",
         "figures-often",
+        "figures-sum-",
     ];
     let said = known
         .iter()
