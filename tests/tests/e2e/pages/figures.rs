@@ -14,7 +14,7 @@ use reqwest::Method;
 use rusqlite::params;
 use serde_json::{Value, json};
 
-use super::{Person, Shop, log_in};
+use super::{Person, Shop, log_in, pictures};
 use crate::floor::ask_api;
 
 const PAGE: &str = "/manage/kade-9/figures";
@@ -115,6 +115,9 @@ async fn figures_told() -> anyhow::Result<()> {
         .await?;
     page.until("document.querySelectorAll('figure svg').length >= 4")
         .await?;
+    let folder = shop.rig.folder.path().join("figures");
+    std::fs::create_dir_all(&folder)?;
+    pictures::picture_still(&page, &folder, "figures", "nl").await?;
     page.click("figure details summary").await?;
     page.until_says("figure details[open] tbody", "20").await?;
     let saved = page
