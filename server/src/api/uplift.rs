@@ -36,7 +36,8 @@ pub struct ConversionView {
     told: Part,
     /// Who was held out.
     held_out: Part,
-    /// Told minus held out, in percentage points; null: not enough data yet.
+    /// Told minus held out, in percentage points; null: not enough data yet, or one of the four
+    /// numbers behind it is hidden.
     difference: Option<PointsView>,
 }
 
@@ -75,10 +76,14 @@ impl From<Uplift> for ConversionView {
         let arm = |tally: Tally| Part::of_people(tally.bought, tally.persons);
         // To a tenth, as pages say it: exact shares would tell exact numbers.
         let tenths = |share: f64| (share * 1_000.0).round() / 10.0;
+        let (told, held_out) = (arm(uplift.told), arm(uplift.held_out));
+        // Beside the share of one arm a difference tells that of the other.
+        let shown = told.percent().and(held_out.percent());
+        let difference = uplift.difference().filter(|_| shown.is_some());
         Self {
-            told: arm(uplift.told),
-            held_out: arm(uplift.held_out),
-            difference: uplift.difference().map(|difference| PointsView {
+            told,
+            held_out,
+            difference: difference.map(|difference| PointsView {
                 by: tenths(difference.by),
                 low: tenths(difference.low),
                 high: tenths(difference.high),
@@ -125,4 +130,26 @@ pub(super) async fn uplift(
         })
     });
     Ok(Json(read.await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_does_not_tell_a_number_that_is_hidden() {
+        let view = |told: (u64, u64), held_out: (u64, u64)| {
+            let tally = |(bought, persons)| Tally { persons, bought };
+            ConversionView::from(Uplift {
+                told: tally(told),
+                held_out: tally(held_out),
+            })
+        };
+        let told = view((92, 903), (11, 111));
+        assert_eq!(told.told.part.shown(), Some(90));
+        assert_eq!(told.difference.map(|difference| difference.by), Some(0.3));
+        let hidden = view((92, 903), (9, 111));
+        assert_eq!(hidden.held_out.part.shown(), None);
+        assert!(hidden.difference.is_none());
+    }
 }

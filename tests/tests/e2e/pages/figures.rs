@@ -48,7 +48,7 @@ fn visit(shop: &Shop, n: u8, who: CustomerId, purpose: &str, at_ms: u64) -> anyh
 }
 
 async fn told(shop: &Shop) -> anyhow::Result<Value> {
-    shop.rig.stack.api.get(JSON).await
+    Ok(shop.rig.stack.api.get(JSON).await?)
 }
 
 async fn shopper(shop: &Shop, n: u8, consent: Consent) -> anyhow::Result<(CustomerId, Phone)> {
