@@ -48,7 +48,10 @@ pub fn csv(figures: &Figures) -> Result<String, csv::Error> {
         sheet.cell("zones", of, "visits", zone.visits, "visits")?;
         sheet.row("zones", of, "stay_median", zone.median_s, "seconds")?;
     }
-    let bytes = sheet.0.into_inner().map_err(|e| e.into_error())?;
+    let bytes = sheet
+        .0
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
