@@ -8,7 +8,7 @@ use e2e::{
 use firmware_sim::phone::Consent;
 use libtest_mimic::Trial;
 
-use super::{EVA, Shop, keys::tab_to, log_in, pictures};
+use super::{EVA, Shop, figures, keys::tab_to, log_in, pictures};
 
 const LIST: &str = "/manage/kade-9/campaigns";
 const ENTER: &str = "\u{e007}";
@@ -157,6 +157,7 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
     let phone = shop.phone(Reader::default(), eva).await?;
     phone.until_says(".link-state", "Live").await?;
     let desk = shop.desk(Reader::default()).await?;
+    figures::twenty_came(&shop).await?;
     let mut flaws = Vec::new();
     for dark in [false, true] {
         flaws.extend(looked_at(&phone, "/ik", dark).await?);

@@ -2,6 +2,7 @@
 //!
 //! In: visits of past weeks, written as a server of that time did; nobody can come in last month.
 
+use anyhow::Context;
 use demo::stack::STAFF;
 use e2e::{
     browser::Reader,
@@ -64,6 +65,28 @@ async fn shopper(shop: &Shop, n: u8, consent: Consent) -> anyhow::Result<(Custom
     Ok((customer, app))
 }
 
+/// When last week ended, as the server says.
+async fn until_ms(shop: &Shop) -> anyhow::Result<u64> {
+    let figures = told(shop).await?;
+    figures["until_ms"].as_u64().context("the end of last week")
+}
+
+/// Twenty who agree to everything came 40 days before last week ended, and the first ten of them
+/// again 20 days later.
+pub(super) async fn twenty_came(shop: &Shop) -> anyhow::Result<Vec<Phone>> {
+    let until_ms = until_ms(shop).await?;
+    let mut apps = Vec::new();
+    for n in 0..20 {
+        let (who, app) = shopper(shop, n, Consent::ALL).await?;
+        visit(shop, n, who, "statistics", until_ms - 40 * DAY_MS)?;
+        if n < 10 {
+            visit(shop, n, who, "statistics", until_ms - 20 * DAY_MS)?;
+        }
+        apps.push(app);
+    }
+    Ok(apps)
+}
+
 async fn figures_told() -> anyhow::Result<()> {
     let shop = Shop::open().await?;
     let stack = &shop.rig.stack;
@@ -75,18 +98,8 @@ async fn figures_told() -> anyhow::Result<()> {
         .await?;
     page.until_says("main", "Nog niet genoeg gegevens").await?;
 
-    let until_ms = told(&shop).await?["until_ms"].as_u64().unwrap_or_default();
-    let days_before = |days: u64| until_ms - days * DAY_MS + DAY_MS / 2;
-    // Twenty came 40 days before, and ten of them again 20 days later.
-    let mut apps = Vec::new();
-    for n in 0..20 {
-        let (who, app) = shopper(&shop, n, Consent::ALL).await?;
-        visit(&shop, n, who, "statistics", days_before(40))?;
-        if n < 10 {
-            visit(&shop, n, who, "statistics", days_before(20))?;
-        }
-        apps.push(app);
-    }
+    let until_ms = until_ms(&shop).await?;
+    let apps = twenty_came(&shop).await?;
     // Three more came, for their order alone.
     let for_order = Consent {
         arrival: true,
@@ -94,7 +107,7 @@ async fn figures_told() -> anyhow::Result<()> {
     };
     for n in 20..23 {
         let (who, _) = shopper(&shop, n, for_order).await?;
-        visit(&shop, n, who, "arrival", days_before(20))?;
+        visit(&shop, n, who, "arrival", until_ms - 20 * DAY_MS)?;
     }
     let figures = told(&shop).await?;
     let back = json!({ "of": 20, "part": 10, "percent": 50 });
