@@ -4,14 +4,14 @@
 //! Only visits that exist for figures, of customers whose consent `statistics` is in force now; a
 //! visit that is kept for an order or for messages is not among them. One that was put together
 //! later from a backlog is.
-//! Cost: grows with the store's visits since [`since_ms`], three short look-ups for each of its
+//! Cost: grows with the store's visits since [`since_ms`], one look-up for each of its
 //! visitors, and the stays of four weeks. It reads in one transaction, which holds no writer.
 //! Invariant: what leaves here names nobody.
 
 use std::collections::HashMap;
 
 use protocol::{StoreId, ZoneId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{StoreError, int, parsed, uint};
@@ -122,19 +122,16 @@ impl Visitors {
         calendar: &Calendar,
         visits: &[(Uuid, u64)],
     ) -> Result<Self, StoreError> {
-        let mut consent = db.prepare_cached(
-            "SELECT granted FROM consent_ledger
-             WHERE customer = ?1 AND purpose = 'statistics' ORDER BY entry DESC LIMIT 1",
-        )?;
-        let mut first = db.prepare_cached(
-            "SELECT entered_ms FROM visits
-             WHERE customer = ?1 AND store = ?2 AND purpose = 'statistics'
-             ORDER BY entered_ms LIMIT 1",
-        )?;
-        let mut elsewhere = db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM visits
-               WHERE customer = ?1 AND store <> ?2 AND purpose = 'statistics'
-                 AND entered_ms >= ?3 AND entered_ms < ?4)",
+        let mut look_up = db.prepare_cached(
+            "SELECT
+               (SELECT granted FROM consent_ledger
+                WHERE customer = ?1 AND purpose = 'statistics' ORDER BY entry DESC LIMIT 1),
+               (SELECT entered_ms FROM visits
+                WHERE customer = ?1 AND store = ?2 AND purpose = 'statistics'
+                ORDER BY entered_ms LIMIT 1),
+               EXISTS (SELECT 1 FROM visits
+                WHERE customer = ?1 AND store <> ?2 AND purpose = 'statistics'
+                  AND entered_ms >= ?3 AND entered_ms < ?4)",
         )?;
         let (from_ms, until_ms) = (int(calendar.from_ms()), int(calendar.until_ms));
         let mut customers: Vec<Uuid> = visits.iter().map(|(customer, _)| *customer).collect();
@@ -145,21 +142,18 @@ impl Visitors {
             people: Vec::new(),
         };
         for customer in customers {
-            let granted: Option<bool> =
-                consent.query_row([customer], |row| row.get(0)).optional()?;
-            if granted != Some(true) {
-                continue;
-            }
-            let here = params![customer, store.as_str()];
-            let first_ms = uint(first.query_row(here, |row| row.get(0))?);
-            let there = params![customer, store.as_str(), from_ms, until_ms];
-            let elsewhere = elsewhere.query_row(there, |row| row.get(0))?;
-            if let Ok(number) = u32::try_from(visitors.people.len()) {
+            let asked = params![customer, store.as_str(), from_ms, until_ms];
+            let (granted, person) = look_up.query_row(asked, |row| {
+                let person = Person {
+                    first_ms: uint(row.get(1)?),
+                    elsewhere: row.get(2)?,
+                };
+                Ok((row.get::<_, Option<bool>>(0)?, person))
+            })?;
+            let number = u32::try_from(visitors.people.len());
+            if let (Some(true), Ok(number)) = (granted, number) {
                 visitors.numbers.insert(customer, number);
-                visitors.people.push(Person {
-                    first_ms,
-                    elsewhere,
-                });
+                visitors.people.push(person);
             }
         }
         Ok(visitors)

@@ -96,6 +96,7 @@ struct Drawer<'a> {
 }
 
 impl Drawer<'_> {
+    /// A hidden cell may be of more than ten people, where it hides another: no reason is said.
     fn cell(&self, cell: Cell) -> String {
         match cell.shown() {
             Some(count) => self.t.whole(count),
@@ -106,7 +107,7 @@ impl Drawer<'_> {
     fn percent(&self, part: Part) -> String {
         match part.percent() {
             Some(percent) => format!("{percent}%"),
-            None => self.t.get("figures-few"),
+            None => self.t.get("figures-hidden"),
         }
     }
 
@@ -259,7 +260,7 @@ impl Drawer<'_> {
             "figures-often-3",
             "figures-often-5",
         ]);
-        let none = t.get("figures-not-shown");
+        let none = t.get("figures-hidden");
         let bar = |(label, cell): (&String, &Cell)| Bar {
             label: label.clone(),
             value: cell.shown(),
@@ -288,7 +289,7 @@ impl Drawer<'_> {
     fn first_months(&self) -> Result<FigureView, RenderError> {
         let (t, cohorts) = (self.t, &self.page.figures.cohorts);
         let month = |number: i8| t.get(&format!("month-{number}"));
-        let none = t.get("figures-few");
+        let none = t.get("figures-hidden");
         let first = |cohort: &Cohort| cohort.again.first()?.percent();
         let bar = |cohort: &Cohort| Bar {
             label: month(cohort.month.number),
