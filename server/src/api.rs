@@ -9,6 +9,7 @@ pub mod app;
 pub mod campaigns;
 pub mod catalogue;
 pub mod customers;
+pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod fleet;
@@ -24,6 +25,7 @@ pub mod shop;
 pub mod sources;
 pub(crate) mod sse;
 pub mod track;
+pub mod uplift;
 pub mod visits;
 pub mod webhooks;
 mod wire;
@@ -200,6 +202,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(loyalty::put_rule))
         .routes(routes!(loyalty::get_tiers, loyalty::put_tiers))
         .routes(routes!(loyalty::redeem))
+        .routes(routes!(uplift::uplift))
         .routes(routes!(visits::visits))
         .routes(routes!(visits::visit))
         .routes(routes!(history::cards))
@@ -208,6 +211,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(fleet::beacons))
         .routes(routes!(history::events))
         .routes(routes!(funnel::funnel))
+        .routes(routes!(figures::figures))
+        .routes(routes!(figures::figures_csv))
         .routes(routes!(history::server))
         .routes(routes!(receivers::get_webhooks))
         .routes(routes!(receivers::put_webhook, receivers::delete_webhook))

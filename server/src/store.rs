@@ -11,6 +11,7 @@ pub mod beacons;
 pub mod board;
 pub mod campaigns;
 pub mod catalogue;
+pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod intents;
@@ -28,6 +29,7 @@ pub mod retention;
 pub mod shelves;
 pub mod shop;
 pub mod sources;
+pub mod uplift;
 pub mod visits;
 pub mod walk;
 

@@ -8,6 +8,7 @@
 pub mod assets;
 pub mod board;
 pub mod campaigns;
+pub mod figures;
 pub mod fleet;
 pub mod i18n;
 pub mod lintel;

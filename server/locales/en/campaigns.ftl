@@ -54,6 +54,11 @@ uplift-between = { $low } to { $high }
 uplift-chance = may be chance
 uplift-few = not enough data yet
 uplift-of = { $persons } of about { $wanted } customers
+effect-heading = What the message does
+effect-revenue = More spent than without
+effect-person = { $by } a person
+effect-more = What people bought, without what was called off or paid back. Only of those who are in the figures.
+effect-left-out = Purchases in a currency other than { $currency } do not count: those of { $people } people.
 uplift-none = begins with the first message
 
 campaign-edit = How it looks

@@ -54,6 +54,11 @@ uplift-between = { $low } tot { $high }
 uplift-chance = kan toeval zijn
 uplift-few = nog niet genoeg gegevens
 uplift-of = { $persons } van ongeveer { $wanted } klanten
+effect-heading = Wat het bericht doet
+effect-revenue = Meer uitgegeven dan zonder
+effect-person = { $by } per persoon
+effect-more = Wat mensen kochten, zonder wat is geannuleerd of terugbetaald. Alleen wie meetelt in cijfers.
+effect-left-out = Aankopen in een andere munt dan { $currency } tellen niet mee: die van { $people } mensen.
 uplift-none = begint met het eerste bericht
 
 campaign-edit = Zo ziet het eruit

@@ -7,16 +7,13 @@ use std::collections::BTreeSet;
 use engine::{
     campaign::{CAMPAIGNS_MAX, Campaign},
     input::{CampaignCount, Told},
-    outcome::{Arm, Choice, Decision, Reason},
+    outcome::{Choice, Decision, Reason},
 };
 use protocol::{CampaignId, CustomerId, DecisionId, StoreId, VisitId};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::{
-    replay::Stays,
-    uplift::{Tally, Uplift},
-};
+use crate::replay::Stays;
 
 use super::{StoreError, from_word, int, parsed, uint, word};
 
@@ -375,40 +372,6 @@ pub fn ends_since(
         }
     }
     Ok(ends)
-}
-
-/// Both arms of a campaign, in all stores: persons, and who of them bought something within the
-/// window after the campaign's first turn came to her.
-pub fn uplift(
-    db: &Connection,
-    campaign: CampaignId,
-    attribution_ms: u64,
-) -> Result<Uplift, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT arm, count(*), sum(
-           EXISTS (SELECT 1 FROM receipts r
-             WHERE r.customer = first.customer AND r.state = 'bought'
-               AND r.at_ms > first.at_ms AND r.at_ms <= first.at_ms + ?2)
-           OR EXISTS (SELECT 1 FROM intents i
-             WHERE i.customer = first.customer AND i.kind = 'ordered'
-               AND i.at_ms > first.at_ms AND i.at_ms <= first.at_ms + ?2))
-         FROM (SELECT customer, arm, min(decided_ms) AS at_ms FROM decisions
-               WHERE campaign = ?1 GROUP BY customer, arm) AS first
-         GROUP BY arm",
-    )?;
-    let mut rows = statement.query(params![campaign.0, int(attribution_ms)])?;
-    let mut uplift = Uplift::default();
-    while let Some(row) = rows.next()? {
-        let tally = Tally {
-            persons: uint(row.get(1)?),
-            bought: uint(row.get(2)?),
-        };
-        match from_word(row.get_ref(0)?.as_str().unwrap_or_default())? {
-            Arm::Told => uplift.told = tally,
-            Arm::HeldOut => uplift.held_out = tally,
-        }
-    }
-    Ok(uplift)
 }
 
 /// What a shopper does not want to hear now.

@@ -5,17 +5,22 @@
 //! Invariant: a figure about fewer than ten people is not shown; nobody is named but the shopper
 //! whom the marketer chose to try a message on.
 
+mod effect;
+
 use askama::Template;
 
+pub use self::effect::Effect;
 use super::{
     i18n::Texts,
     lintel::{Lintel, SCRIPT_WORDS},
     views::{Icon, RenderError, render, script_words},
 };
 pub use crate::{
+    revenue::{Revenue, Spent},
     store::campaigns::State,
     uplift::{Difference, Tally, Uplift},
 };
+use effect::EffectLine;
 
 /// The list.
 #[derive(Debug, Clone)]
@@ -78,6 +83,8 @@ pub struct CampaignPage {
     pub runs: bool,
     /// What was typed.
     pub form: FormView,
+    /// What it changes, in all stores; none: it is not saved yet.
+    pub effect: Option<Effect>,
     /// What is wrong with it, by field.
     pub wrong: Vec<(&'static str, String)>,
     /// What came of the last tap.
@@ -221,6 +228,12 @@ struct CampaignTemplate<'a> {
 }
 
 impl CampaignTemplate<'_> {
+    fn effects(&self) -> Vec<EffectLine> {
+        let effect = self.page.effect.as_ref();
+        let begun = effect.filter(|effect| !effect.is_empty());
+        begun.map_or_else(Vec::new, |effect| effect.lines(self.t).into())
+    }
+
     fn choices(&self, key: &str, values: &[&str], chosen: &str) -> Vec<Choice> {
         choices(self.t, key, values, chosen)
     }
@@ -266,27 +279,16 @@ impl Whisker {
 }
 
 impl CampaignsTemplate<'_> {
-    /// A share in percentage points, with its sign.
-    fn number(&self, share: &f64) -> String {
-        self.t.tenths(share * 100.0)
+    fn points(&self, difference: &Difference) -> String {
+        effect::points(self.t, difference.by)
     }
 
-    fn points(&self, share: &f64) -> String {
-        let sign = if *share > 0.0 { "+" } else { "" };
-        let by = format!("{sign}{}", self.number(share));
-        self.t.with("uplift-points", "by", by)
+    fn between(&self, difference: &Difference) -> String {
+        effect::between(self.t, difference)
     }
 
-    fn uplift_words(&self, difference: &Difference) -> String {
-        let Difference { by, low, high } = difference;
-        let between = self.t.with2(
-            "uplift-between",
-            "low",
-            self.number(low),
-            "high",
-            self.number(high),
-        );
-        format!("{}, {between}", self.points(by))
+    fn so_many(&self, uplift: &Uplift) -> Option<String> {
+        effect::so_many(self.t, uplift)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod board;
 mod campaigns;
+mod figures;
 mod fleet;
 mod map;
 mod phone;
@@ -52,6 +53,7 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
         board::pages,
         till::pages,
         campaigns::pages,
+        figures::pages,
         phone::pages,
         fleet::pages,
         map::pages,

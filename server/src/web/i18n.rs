@@ -13,7 +13,7 @@ use unic_langid::LanguageIdentifier;
 
 use crate::store::shop::Names;
 
-const SOURCES_NL: [&str; 9] = [
+const SOURCES_NL: [&str; 10] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
@@ -23,8 +23,9 @@ const SOURCES_NL: [&str; 9] = [
     include_str!("../../locales/nl/walk.ftl"),
     include_str!("../../locales/nl/app.ftl"),
     include_str!("../../locales/nl/campaigns.ftl"),
+    include_str!("../../locales/nl/figures.ftl"),
 ];
-const SOURCES_EN: [&str; 9] = [
+const SOURCES_EN: [&str; 10] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
@@ -34,6 +35,7 @@ const SOURCES_EN: [&str; 9] = [
     include_str!("../../locales/en/walk.ftl"),
     include_str!("../../locales/en/app.ftl"),
     include_str!("../../locales/en/campaigns.ftl"),
+    include_str!("../../locales/en/figures.ftl"),
 ];
 
 static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));

@@ -4,6 +4,7 @@
 //! Invariant: a colleague who only works there gets in nowhere here.
 
 pub(super) mod campaigns;
+pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod map;
 pub(super) mod visit;

@@ -48,6 +48,8 @@ pub fn router() -> Router<App> {
         )
         .route("/manage/{store}/fleet", get(manager::fleet::fleet))
         .route("/manage/{store}/fleet/events", get(manager::fleet::events))
+        .route("/manage/{store}/figures", get(manager::figures::figures))
+        .route("/manage/{store}/figures.csv", get(manager::figures::sheet))
         .route("/manage/{store}/map", get(manager::map::map))
         .route("/manage/{store}/map/events", get(manager::map::events))
         .route("/manage/{store}/visits/{visit}", get(manager::visit::visit))

@@ -115,6 +115,8 @@ fn every_word_is_there_and_every_blank_is_filled() {
             "replay",
             "when",
             "unit",
+            "figures",
+            "effect",
         ] {
             assert!(
                 !text.contains(&format!(">{prefix}-")),

@@ -64,6 +64,7 @@ pub(super) enum Icon {
     Check,
     ClockLate,
     Door,
+    Download,
     Eye,
     Heart,
     LineCut,
@@ -100,6 +101,7 @@ impl Icon {
             Self::Door => {
                 r#"<path d="M6 21V11a6 6 0 0 1 12 0v10"/><path d="M3 21h18"/><circle cx="12" cy="14" r="1.6" fill="currentColor"/>"#
             }
+            Self::Download => r#"<path d="M12 4v11m-4.500-4.500L12 15l4.500-4.500M5 20h14"/>"#,
             Self::Eye => {
                 r#"<path d="M2.500 12c2.400-4.300 5.600-6.500 9.500-6.500s7.100 2.200 9.500 6.500c-2.400 4.300-5.600 6.500-9.500 6.500S4.900 16.300 2.500 12z"/><circle cx="12" cy="12" r="2.800"/>"#
             }

@@ -6,6 +6,7 @@
 
 mod board;
 mod campaigns;
+mod figures;
 mod fleet;
 mod keys;
 mod line;
@@ -37,6 +38,7 @@ use serde_json::{Value, json};
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = board::tests();
     tests.extend(campaigns::tests());
+    tests.extend(figures::tests());
     tests.extend(fleet::tests());
     tests.extend(phone::tests());
     tests.extend(pictures::tests());

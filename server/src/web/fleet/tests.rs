@@ -190,6 +190,7 @@ fn the_page_offers_only_pages_that_exist_and_what_the_stream_sends() {
             "/staff/kade-9",
             "/manage/kade-9/map",
             "/manage/kade-9/campaigns",
+            "/manage/kade-9/figures",
             "/manage/kade-9/fleet"
         ]
     );

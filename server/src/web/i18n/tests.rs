@@ -55,6 +55,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/walking.html"),
         include_str!("../../../templates/campaigns.html"),
         include_str!("../../../templates/campaign.html"),
+        include_str!("../../../templates/figures.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -67,6 +68,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../walk.rs"),
         include_str!("../manager/walk.rs"),
         include_str!("../campaigns.rs"),
+        include_str!("../campaigns/effect.rs"),
+        include_str!("../figures.rs"),
         include_str!("../manager/campaigns.rs"),
         include_str!("../manager/campaigns/form.rs"),
         include_str!("../porch.rs"),
@@ -102,6 +105,11 @@ fn keys_used() -> BTreeSet<String> {
         "message-from-",
         "why-rule-",
         "stamps-per-",
+        "figures-again",
+        "figures-back-",
+        "figures-col-",
+        "figures-often",
+        "figures-sum-",
     ];
     let said = known
         .iter()

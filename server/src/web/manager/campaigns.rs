@@ -17,6 +17,7 @@ use engine::{
     outcome::{Choice, When},
 };
 use protocol::{CampaignId, StoreId, ZoneId};
+use rusqlite::Connection;
 
 use super::Desk;
 use crate::{
@@ -28,12 +29,13 @@ use crate::{
     },
     clock,
     store::{
+        StoreError,
         campaigns::{self, CampaignRow, State},
-        people, shop,
+        people, shop, uplift,
     },
     web::{
         campaigns::{
-            CampaignPage, CampaignRowView, CampaignsPage, FormView, ReplayView, TriedView,
+            CampaignPage, CampaignRowView, CampaignsPage, Effect, FormView, ReplayView, TriedView,
             render_campaign, render_campaigns,
         },
         i18n::Texts,
@@ -62,7 +64,7 @@ async fn draw_list(desk: &Desk) -> Result<String, PageError> {
         for row in rows {
             let id = row.newest.campaign.campaign;
             let ends = campaigns::ends_since(db, &of, id, since_ms)?;
-            let uplift = campaigns::uplift(db, id, row.newest.attribution_ms)?;
+            let uplift = uplift::uplift(db, id, row.newest.attribution_ms)?;
             with.push((row, ends, uplift));
         }
         Ok((names, with))
@@ -167,11 +169,15 @@ async fn draw(
     outcome: Outcome,
 ) -> Result<String, PageError> {
     let of = desk.lintel.store.clone();
-    let names = desk
-        .app
-        .readers
-        .read(move |db| shop::zone_names(db, &of))
-        .await?;
+    let saved = row.as_ref().map(|row| {
+        let newest = &row.newest;
+        (newest.campaign.campaign, newest.attribution_ms)
+    });
+    let read = desk.app.readers.read(move |db| {
+        let effect = saved.map(|(id, attribution_ms)| effect_of(db, id, attribution_ms));
+        Ok((shop::zone_names(db, &of)?, effect.transpose()?))
+    });
+    let (names, effect) = read.await?;
     let names = ZoneNames::new(names, desk.lintel.texts.lang);
     let texts = &desk.lintel.texts;
     let page = CampaignPage {
@@ -193,6 +199,7 @@ async fn draw(
             row.state == State::Published && row.published == Some(row.newest.campaign.version)
         }),
         form,
+        effect,
         wrong: outcome.wrong,
         said: outcome.said,
         zones: names.all(),
@@ -200,6 +207,19 @@ async fn draw(
         replayed: outcome.replayed,
     };
     Ok(render_campaign(&page, clock::now_ms())?)
+}
+
+fn effect_of(
+    db: &Connection,
+    campaign: CampaignId,
+    attribution_ms: u64,
+) -> Result<Effect, StoreError> {
+    let conversion = uplift::uplift(db, campaign, attribution_ms)?;
+    let revenue = uplift::revenue(db, campaign, attribution_ms, &conversion)?;
+    Ok(Effect {
+        conversion,
+        revenue,
+    })
 }
 
 pub(in crate::web) async fn make(desk: Desk, Form(form): Form<FormView>) -> Response {

@@ -9,7 +9,7 @@ use firmware_sim::{http::Nothing, phone::Consent};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::{EVA, Shop, keys::tab_to, log_in, pictures};
+use super::{EVA, Shop, figures, keys::tab_to, log_in, pictures};
 
 const LIST: &str = "/manage/kade-9/campaigns";
 const ENTER: &str = "\u{e007}";
@@ -168,6 +168,7 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
     phone.until_says("#stempels .pass", "een koffie").await?;
     phone.until_says("#wandeling", "Wandelschoen").await?;
     let desk = shop.desk(Reader::default()).await?;
+    figures::twenty_came(&shop).await?;
     let mut flaws = Vec::new();
     for dark in [false, true] {
         for path in ["/ik", "/ik/zoek?q=lamp"] {
@@ -181,6 +182,7 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
             LIST,
             "/manage/kade-9/campaigns/new",
             "/manage/kade-9/campaigns/019a0000-0000-7000-8000-000000000001",
+            "/manage/kade-9/figures",
             "/manage/kade-9/map",
             "/manage/kade-9/fleet",
             "/manage/kade-9/walk",
