@@ -73,8 +73,8 @@ impl PartialSchema for Cell {
         ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
             .description(Some(
-                "Rounded to five; null: fewer than ten people, or a number that would tell of so few by what \
-                 it leaves of a total.",
+                "Rounded to five; null: fewer than ten people, or a number that would tell of so \
+                 few by what it leaves of a total.",
             ))
             .into()
     }
