@@ -11,7 +11,8 @@ use web::{assets, fixtures, i18n};
 #[path = "../src/web"]
 mod web {
     pub(crate) use server::web::{
-        assets, board, campaigns, fleet, i18n, lintel, map, phone, porch, views, visit, walk,
+        assets, board, campaigns, fleet, i18n, kept, lintel, map, phone, porch,
+        views, visit, walk,
     };
 
     pub(crate) mod fixtures;

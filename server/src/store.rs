@@ -11,6 +11,7 @@ pub mod beacons;
 pub mod board;
 pub mod campaigns;
 pub mod catalogue;
+pub(crate) mod export;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod intents;

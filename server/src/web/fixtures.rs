@@ -5,6 +5,7 @@
 mod board;
 mod campaigns;
 mod fleet;
+mod kept;
 mod map;
 mod phone;
 mod porch;
@@ -23,6 +24,7 @@ use super::{
 pub(crate) use self::{
     board::{board, card, viewer},
     fleet::{beacon, devices, fleet, gateway},
+    kept::kept,
     map::{floor, map},
     phone::{message, order, phone},
     porch::{error, login},
@@ -52,6 +54,7 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
         campaigns::pages,
         phone::pages,
         fleet::pages,
+        kept::pages,
         map::pages,
         visit::pages,
         walk::pages,

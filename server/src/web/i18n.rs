@@ -11,7 +11,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentB
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use unic_langid::LanguageIdentifier;
 
-const SOURCES_NL: [&str; 9] = [
+const SOURCES_NL: [&str; 10] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
@@ -21,8 +21,9 @@ const SOURCES_NL: [&str; 9] = [
     include_str!("../../locales/nl/walk.ftl"),
     include_str!("../../locales/nl/app.ftl"),
     include_str!("../../locales/nl/campaigns.ftl"),
+    include_str!("../../locales/nl/kept.ftl"),
 ];
-const SOURCES_EN: [&str; 9] = [
+const SOURCES_EN: [&str; 10] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
@@ -32,6 +33,7 @@ const SOURCES_EN: [&str; 9] = [
     include_str!("../../locales/en/walk.ftl"),
     include_str!("../../locales/en/app.ftl"),
     include_str!("../../locales/en/campaigns.ftl"),
+    include_str!("../../locales/en/kept.ftl"),
 ];
 
 static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));
@@ -186,6 +188,17 @@ impl Texts {
     pub fn moment(&self, at_ms: impl Borrow<u64>, now_ms: impl Borrow<u64>) -> String {
         let (at_ms, now_ms) = (*at_ms.borrow(), *now_ms.borrow());
         format!("{} {}", self.day(at_ms, now_ms), self.clock(at_ms))
+    }
+
+    /// The same with the year, if it was another one.
+    pub fn moment_ever(&self, at_ms: u64, now_ms: u64) -> String {
+        let (at, now) = (self.zoned(at_ms), self.zoned(now_ms));
+        let far = self.days_ago(at_ms, now_ms).abs() > 6;
+        if far && at.year() != now.year() {
+            let day = self.day(at_ms, now_ms);
+            return format!("{day} {} {}", at.year(), self.clock(at_ms));
+        }
+        self.moment(at_ms, now_ms)
     }
 
     /// `vandaag 14:05`, `gisteren 14:05`, `zondag 18:40`: the same inside a sentence.

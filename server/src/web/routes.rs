@@ -67,6 +67,14 @@ pub fn router() -> Router<App> {
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
         .route("/ik/events", get(shopper::events))
+        .route("/ik/gegevens", get(shopper::kept::page))
+        .route("/ik/gegevens/kopie", get(shopper::kept::copy))
+        .route("/ik/gegevens/online", post(shopper::kept::forget_online))
+        .route(
+            "/ik/gegevens/wissen",
+            get(shopper::kept::ask_once_more).post(shopper::kept::erase),
+        )
+        .route("/tot-ziens", get(shopper::kept::goodbye))
         .route("/ik/meldingen", get(notify::pass).post(notify::subscribe))
         .route("/ik/meldingen/uit", post(notify::unsubscribe))
         .route("/ik/meldingen/{delivery}/{what}", post(notify::report))

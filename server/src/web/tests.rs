@@ -115,6 +115,9 @@ fn every_word_is_there_and_every_blank_is_filled() {
             "replay",
             "when",
             "unit",
+            "kept",
+            "erase",
+            "gone",
         ] {
             assert!(
                 !text.contains(&format!(">{prefix}-")),
@@ -127,6 +130,8 @@ fn every_word_is_there_and_every_blank_is_filled() {
 #[test]
 fn nothing_on_a_page_needs_more_than_our_own_files() {
     for (page, html) in pages() {
+        // What is to be copied into a shop is shown, not loaded.
+        let html = html.replace(" readonly value=\"https://welkom.kade9.nl:8443/v1/", "");
         assert_eq!(
             html.matches("<script").count(),
             html.matches("<script type=\"module\" src=\"/assets/")

@@ -51,6 +51,9 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/walking.html"),
         include_str!("../../../templates/campaigns.html"),
         include_str!("../../../templates/campaign.html"),
+        include_str!("../../../templates/kept.html"),
+        include_str!("../../../templates/erase.html"),
+        include_str!("../../../templates/gone.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -66,6 +69,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../porch.rs"),
         include_str!("../messages.rs"),
         include_str!("../shopper.rs"),
+        include_str!("../shopper/kept.rs"),
+        include_str!("../shopper/kept/words.rs"),
         include_str!("../views.rs"),
         include_str!("../i18n.rs")
             .split("#[cfg(test)]")
@@ -95,6 +100,7 @@ fn keys_used() -> BTreeSet<String> {
         "when-",
         "message-from-",
         "why-rule-",
+        "kept-",
     ];
     let said = known
         .iter()
