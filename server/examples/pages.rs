@@ -11,7 +11,7 @@ use web::{assets, fixtures, i18n};
 #[path = "../src/web"]
 mod web {
     pub(crate) use server::web::{
-        assets, board, campaigns, fleet, i18n, kept, lintel, map, phone, porch,
+        assets, board, campaigns, fleet, i18n, integrations, kept, lintel, map, phone, porch,
         views, visit, walk,
     };
 

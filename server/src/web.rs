@@ -10,6 +10,7 @@ pub mod board;
 pub mod campaigns;
 pub mod fleet;
 pub mod i18n;
+pub mod integrations;
 pub mod kept;
 pub mod lintel;
 mod login;

@@ -5,6 +5,7 @@
 mod board;
 mod campaigns;
 mod fleet;
+mod integrations;
 mod kept;
 mod map;
 mod phone;
@@ -24,6 +25,7 @@ use super::{
 pub(crate) use self::{
     board::{board, card, viewer},
     fleet::{beacon, devices, fleet, gateway},
+    integrations::integrations,
     kept::kept,
     map::{floor, map},
     phone::{message, order, phone},
@@ -54,6 +56,7 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
         campaigns::pages,
         phone::pages,
         fleet::pages,
+        integrations::pages,
         kept::pages,
         map::pages,
         visit::pages,

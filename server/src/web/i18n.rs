@@ -11,7 +11,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentB
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use unic_langid::LanguageIdentifier;
 
-const SOURCES_NL: [&str; 10] = [
+const SOURCES_NL: [&str; 11] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
@@ -22,8 +22,9 @@ const SOURCES_NL: [&str; 10] = [
     include_str!("../../locales/nl/app.ftl"),
     include_str!("../../locales/nl/campaigns.ftl"),
     include_str!("../../locales/nl/kept.ftl"),
+    include_str!("../../locales/nl/integrations.ftl"),
 ];
-const SOURCES_EN: [&str; 10] = [
+const SOURCES_EN: [&str; 11] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
@@ -34,6 +35,7 @@ const SOURCES_EN: [&str; 10] = [
     include_str!("../../locales/en/app.ftl"),
     include_str!("../../locales/en/campaigns.ftl"),
     include_str!("../../locales/en/kept.ftl"),
+    include_str!("../../locales/en/integrations.ftl"),
 ];
 
 static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));

@@ -61,6 +61,10 @@ pub fn router() -> Router<App> {
             "/manage/{store}/campaigns/{campaign}",
             get(manager::campaigns::one).post(manager::campaigns::change),
         )
+        .route(
+            "/manage/{store}/integrations",
+            get(manager::integrations::integrations).post(manager::integrations::act),
+        )
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))

@@ -190,7 +190,8 @@ fn the_page_offers_only_pages_that_exist_and_what_the_stream_sends() {
             "/staff/kade-9",
             "/manage/kade-9/map",
             "/manage/kade-9/campaigns",
-            "/manage/kade-9/fleet"
+            "/manage/kade-9/fleet",
+            "/manage/kade-9/integrations"
         ]
     );
     let sent = render_devices(&page.lintel.texts, &page.devices, NOW_MS).unwrap();

@@ -54,6 +54,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/kept.html"),
         include_str!("../../../templates/erase.html"),
         include_str!("../../../templates/gone.html"),
+        include_str!("../../../templates/integrations.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -71,6 +72,9 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../shopper.rs"),
         include_str!("../shopper/kept.rs"),
         include_str!("../shopper/kept/words.rs"),
+        include_str!("../integrations.rs"),
+        include_str!("../manager/integrations.rs"),
+        include_str!("../manager/integrations/words.rs"),
         include_str!("../views.rs"),
         include_str!("../i18n.rs")
             .split("#[cfg(test)]")
@@ -100,7 +104,9 @@ fn keys_used() -> BTreeSet<String> {
         "when-",
         "message-from-",
         "why-rule-",
+        "trial-",
         "kept-",
+        "integrations-",
     ];
     let said = known
         .iter()
