@@ -14,7 +14,7 @@ use std::{pin::Pin, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, Path, Query},
-    http::{StatusCode, header, request::Parts},
+    http::{StatusCode, header, request::Parts, uri::Authority},
     response::{IntoResponse, Response, sse::Event},
 };
 use protocol::{StoreId, message::BEACONS_MAX};
@@ -85,7 +85,7 @@ fn base(parts: &Parts, app: &App) -> String {
     let host = parts.headers.get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok());
     // HTTP/2 says it in the address.
-    let host = host.or(parts.uri.authority().map(|authority| authority.as_str()));
+    let host = host.or(parts.uri.authority().map(Authority::as_str));
     format!("{scheme}://{}", host.unwrap_or_default())
 }
 

@@ -7,6 +7,8 @@
 mod board;
 mod campaigns;
 mod fleet;
+mod integrations;
+mod kept;
 mod keys;
 mod line;
 mod map;
@@ -37,6 +39,8 @@ pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = board::tests();
     tests.extend(campaigns::tests());
     tests.extend(fleet::tests());
+    tests.extend(integrations::tests());
+    tests.extend(kept::tests());
     tests.extend(phone::tests());
     tests.extend(pictures::tests());
     tests.extend(plain::tests());

@@ -184,7 +184,7 @@ pub(crate) async fn send(
     let bytes = body.to_string().into_bytes();
     let secret = asked.secret.as_ref().unwrap_or(&setup.row.secret);
     let headers = headers(setup.row.kind, topic, &signature(secret, &bytes))?;
-    let steps = pass(app, setup, headers, bytes, now_ms).await?;
+    let steps = pass(app, setup, location, headers, bytes, now_ms).await?;
     Ok((steps, body))
 }
 
@@ -239,6 +239,7 @@ fn order(setup: &Setup, now_ms: u64, location: &str, sku: &str) -> (&'static str
 async fn pass(
     app: &App,
     setup: Setup,
+    location: String,
     headers: HeaderMap,
     body: Vec<u8>,
     now_ms: u64,
@@ -267,7 +268,7 @@ async fn pass(
     let seen = seen(&row, &headers, &body, &change);
     let applied = app.pipeline.try_out(move |txn| {
         let customer = make_up(txn, now_ms)?;
-        let mut found = foresee(txn, &setup, &change)?;
+        let mut found = foresee(txn, &setup, &location, &change)?;
         settle(txn, &setup.row, &seen, &change)?;
         found.push(made(txn, customer)?);
         Ok(found)
@@ -290,22 +291,26 @@ fn make_up(txn: &Txn<'_>, now_ms: u64) -> Result<CustomerId, StoreError> {
 }
 
 /// Store and products, as they are before the order.
-fn foresee(txn: &Txn<'_>, setup: &Setup, change: &Change) -> Result<Vec<Step>, StoreError> {
+fn foresee(
+    txn: &Txn<'_>,
+    setup: &Setup,
+    location: &str,
+    change: &Change,
+) -> Result<Vec<Step>, StoreError> {
     let Change::Order(order) = change else {
         return Ok(vec![Step::new("no-order", Verdict::Wrong, "")]);
     };
     let names = order.pickup.clone().unwrap_or_default();
-    let asked = names.first().cloned().unwrap_or_default();
     let store = super::change::pickup_store(txn, &setup.row, &names)?;
     let known = names.iter().any(|name| setup.locations.contains_key(name));
     let store_step = match store {
-        None => Step::new("store-none", Verdict::Wrong, asked),
+        None => Step::new("store-none", Verdict::Wrong, location),
         Some(store) => {
             let name = shop::store(txn.db, &store)?.name;
             match (known, setup.locations.is_empty()) {
                 (true, _) => Step::new("store-named", Verdict::Right, name),
                 (false, true) => Step::new("store-own", Verdict::Right, name),
-                (false, false) => Step::new("store-unknown", Verdict::Look, asked),
+                (false, false) => Step::new("store-unknown", Verdict::Look, location),
             }
         }
     };

@@ -11,6 +11,8 @@ use libtest_mimic::Trial;
 use super::{EVA, Shop, keys::tab_to, log_in, pictures};
 
 const LIST: &str = "/manage/kade-9/campaigns";
+/// What is folded is looked at, too.
+const UNFOLD: &str = "document.querySelectorAll('details').forEach(one => one.open = true)";
 const ENTER: &str = "\u{e007}";
 /// A form of twenty fields, and what stands around it.
 const SELECT_ALL: &str = "\u{e009}a\u{e000}";
@@ -155,11 +157,16 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
     let shop = Shop::open().await?;
     let eva = shop.eva_waits().await?;
     let phone = shop.phone(Reader::default(), eva).await?;
-    phone.until_says(".link-state", "Live").await?;
+    shop.wish(eva, "SCHOEN-39").await?;
     let desk = shop.desk(Reader::default()).await?;
+    shop.source().await?;
     let mut flaws = Vec::new();
     for dark in [false, true] {
-        flaws.extend(looked_at(&phone, "/ik", dark).await?);
+        for path in ["/ik", "/ik/gegevens", "/ik/gegevens/wissen", "/tot-ziens"] {
+            phone.goto(path).await?;
+            phone.value(UNFOLD).await?;
+            flaws.extend(looked_at(&phone, path, dark).await?);
+        }
         for path in [
             "/er-is-hier-niets",
             "/staff/kade-9",
@@ -169,8 +176,10 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
             "/manage/kade-9/map",
             "/manage/kade-9/fleet",
             "/manage/kade-9/walk",
+            "/manage/kade-9/integrations",
         ] {
             desk.goto(path).await?;
+            desk.value(UNFOLD).await?;
             flaws.extend(looked_at(&desk, path, dark).await?);
         }
         desk.goto("/manage/kade-9/campaigns/new").await?;

@@ -87,6 +87,16 @@ async fn another_secret_an_unknown_place_and_an_unknown_product_are_each_told() 
     assert!(
         right && steps.contains(&"store-unknown".into()) && steps.contains(&"product-new".into())
     );
+    let (_, view) = rig
+        .send(
+            "POST",
+            "/v1/sources/web/test",
+            ADMIN,
+            &json!({"location": "Kade 12"}),
+        )
+        .await;
+    let next = view["steps"][2]["next"].as_str().unwrap();
+    assert!(next.contains("Put “Kade 12” into"), "{next}");
     assert_eq!(rig.dump(), before);
 }
 
@@ -94,7 +104,7 @@ async fn another_secret_an_unknown_place_and_an_unknown_product_are_each_told() 
 async fn a_source_without_a_store_would_make_no_order() {
     let rig = open().await;
     let (right, steps) = tested(&rig, "woo", json!({"location": "Kade 9"})).await;
-    assert_eq!(right, false);
+    assert!(!right);
     assert!(
         steps.contains(&"read".into()) && steps.contains(&"store-none".into()),
         "{steps:?}"
