@@ -98,7 +98,7 @@ pub(crate) fn everything_of(db: &Connection, customer: CustomerId, n: u8) {
             .unwrap_or_else(|e| panic!("{e}: {sql}"));
     };
     insert("INSERT OR IGNORE INTO sources VALUES ('web', 'shopify', 'hush', 'kade-9', 'EUR', 1);
-      INSERT OR IGNORE INTO webhooks VALUES (x'99', 'till', 'http://t', 'whsec', 'visit.left', 1, NULL);
+      INSERT OR IGNORE INTO webhooks VALUES (x'99000000000000000000000000000000', 'till', 'http://t', 'whsec', 'visit.left', 1, NULL);
       UPDATE customers SET family_name = 'de Vries $HERS' WHERE customer = $WHO");
     for sql in [
         "INSERT INTO consent_ledger VALUES (NULL, $WHO, 'messages', 1, 'v-$HERS', 'nl', 'page', 5)",
@@ -132,7 +132,7 @@ pub(crate) fn everything_of(db: &Connection, customer: CustomerId, n: u8) {
         "INSERT INTO walk_stands VALUES ('kade-9', 1, 'door', 31, 32)",
         "INSERT INTO walk_parts VALUES ('kade-9', 1, 0, 'door', 5, -350, 24500)",
         "INSERT INTO tasks VALUES (NULL, 33, 'web', 'data_request', $WHO, '99-$HERS', NULL)",
-        "INSERT INTO webhook_messages VALUES ($MESSAGE, x'99', $WHO, 'visit.left', '{\"note\":\"$HERS\"}', 34, 'failed', 35, 10, 500, 'no-$HERS')",
+        "INSERT INTO webhook_messages VALUES ($MESSAGE, x'99000000000000000000000000000000', $WHO, 'visit.left', '{\"note\":\"$HERS\"}', 34, 'failed', 35, 10, 500, 'no-$HERS')",
     ] {
         insert(sql);
     }

@@ -196,3 +196,6 @@ async fn draw(
     };
     Ok(render_integrations(&page, now_ms)?)
 }
+
+#[cfg(test)]
+mod tests;
