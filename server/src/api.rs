@@ -9,6 +9,7 @@ pub mod app;
 pub mod campaigns;
 pub mod catalogue;
 pub mod customers;
+pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -183,10 +184,12 @@ pub fn router(app: App) -> Router {
         .routes(routes!(catalogue::put_article))
         .routes(routes!(sources::put_source))
         .routes(routes!(sources::get_sources))
+        .routes(routes!(webhooks::trial::test_source))
         .routes(routes!(sources::get_tasks))
         .routes(routes!(sources::put_task_done))
         .routes(routes!(customers::post_customer, customers::find_customer))
         .routes(routes!(customers::get_customer, customers::delete_customer))
+        .routes(routes!(export::export_customer))
         .routes(routes!(customers::post_enrolment))
         .routes(routes!(customers::post_page_link))
         .routes(routes!(customers::post_intent))
@@ -225,6 +228,7 @@ pub fn router(app: App) -> Router {
             app::consent::get_consent,
             app::consent::put_consent
         ))
+        .routes(routes!(export::export_own))
         .routes(routes!(app::sightings::sightings))
         .routes(routes!(app::sightings::here))
         .routes(routes!(

@@ -252,9 +252,28 @@ impl Pipeline {
         T: Send + 'static,
         F: FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.hand_over(write, true).await
+    }
+
+    /// Runs a write in its turn, says what came of it, and takes it back: nothing of it is kept, and
+    /// nobody is told.
+    pub async fn try_out<T, F>(&self, write: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.hand_over(write, false).await
+    }
+
+    async fn hand_over<T, F>(&self, write: F, keep: bool) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job = WriteJob {
             write,
+            keep,
             result: None,
             reply,
         };
@@ -288,6 +307,8 @@ impl Pipeline {
 
 struct WriteJob<T, F> {
     write: F,
+    /// Else it is taken back.
+    keep: bool,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -298,14 +319,17 @@ where
 {
     fn run(&mut self, txn: &mut Txn<'_>) -> Result<(), StoreError> {
         txn.db.execute_batch("SAVEPOINT job")?;
-        let result = (self.write)(txn);
+        let result = match self.keep {
+            true => (self.write)(txn),
+            false => txn.untold(&mut self.write),
+        };
         match &result {
             Err(error) if error.is_transient() => return result.map(|_| ()),
-            Err(_) => {
+            Ok(_) if self.keep => txn.finish_job(),
+            _ => {
                 txn.db.execute_batch("ROLLBACK TO job")?;
                 txn.forget_unfinished();
             }
-            Ok(_) => txn.finish_job(),
         }
         txn.db.execute_batch("RELEASE job")?;
         self.result = Some(result);

@@ -11,6 +11,7 @@ pub mod beacons;
 pub mod board;
 pub mod campaigns;
 pub mod catalogue;
+pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -11,6 +11,8 @@ pub mod campaigns;
 pub mod figures;
 pub mod fleet;
 pub mod i18n;
+pub mod integrations;
+pub mod kept;
 pub mod lintel;
 mod login;
 pub mod logins;

@@ -177,13 +177,18 @@ pub(super) async fn delete_customer(
     State(app): State<App>,
     At(customer): At<CustomerId>,
 ) -> Result<StatusCode, Problem> {
+    erase(&app, customer).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Erases a customer, whoever asks for it: the shop, or she herself on her page.
+pub(crate) async fn erase(app: &App, customer: CustomerId) -> Result<(), StoreError> {
     app.pipeline
         .write(move |txn| {
             people::customer(txn.db, customer)?;
             txn.erase(customer)
         })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+        .await
 }
 
 /// A one-time code for her phone.

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Router, body::Body, http::Request};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request},
+};
 use protocol::{CustomerId, StoreId};
-use rusqlite::Connection;
+use rusqlite::{Connection, types::ValueRef};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
@@ -17,10 +21,10 @@ use crate::{
     identity::Identity,
     live::Live,
     maps::Maps,
-    pipeline::{Counts, Outlets, Pipeline},
+    pipeline::{Counts, Outlets, Pipeline, Txn},
     secret,
     store::{
-        Readers,
+        Readers, StoreError,
         access::{self, KeyRole},
         fixtures, open_reader, open_writer,
     },
@@ -120,6 +124,13 @@ impl Rig {
             .unwrap();
     }
 
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> T {
+        self.pipeline.write(write).await.unwrap()
+    }
+
     /// Status and body of an answer; null if it is no JSON.
     pub(crate) async fn ask(
         &self,
@@ -128,17 +139,40 @@ impl Rig {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> (u16, Value) {
+        let (status, _, body) = self.answer(method, path, headers, body).await;
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// Headers and text of an answer.
+    pub(crate) async fn page(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (HeaderMap, String) {
+        let (_, headers, body) = self.answer(method, path, headers, body).await;
+        (headers, String::from_utf8(body).unwrap())
+    }
+
+    async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (u16, HeaderMap, Vec<u8>) {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).unwrap();
         let answer = self.router.clone().oneshot(request).await.unwrap();
-        let status = answer.status().as_u16();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
             .await
             .unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or_default())
+        (status, headers, body.to_vec())
     }
 
     /// Sends JSON.
@@ -166,5 +200,57 @@ impl Rig {
 
     pub(crate) fn db(&self) -> Connection {
         open_reader(&self.dir.path().join("db")).unwrap()
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        let db = self.db();
+        let mut tables = db
+            .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+            .unwrap();
+        let tables: Vec<String> = tables
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let mut rows = Vec::new();
+        for table in tables {
+            let mut all = db.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
+            let width = all.column_count();
+            let mut found = all.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let cells = (0..width).map(|i| match row.get_ref(i).unwrap() {
+                    ValueRef::Blob(bytes) => hex::encode(bytes),
+                    ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    other => format!("{other:?}"),
+                });
+                rows.push(format!(
+                    "{table}: {}",
+                    cells.collect::<Vec<_>>().join(" | ")
+                ));
+            }
+        }
+        rows.sort();
+        rows
+    }
+
+    /// Whether any row holds these bytes, as they are or as text.
+    pub(crate) fn in_a_row(&self, wanted: &[u8]) -> bool {
+        let (text, coded) = (
+            String::from_utf8_lossy(wanted).into_owned(),
+            hex::encode(wanted),
+        );
+        self.dump()
+            .iter()
+            .any(|row| row.contains(&text) || row.contains(&coded))
+    }
+
+    /// Whether any of the database's files holds these bytes.
+    pub(crate) fn names(&self, wanted: &[u8]) -> bool {
+        let files = std::fs::read_dir(self.dir.path()).unwrap();
+        files.into_iter().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(wanted.len()).any(|window| window == wanted)
+        })
     }
 }

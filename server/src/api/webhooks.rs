@@ -2,11 +2,13 @@
 //!
 //! In: a signed message. Out: what it changed here, once, however often and in whatever order the
 //! shop sends it.
-//! The rooms below read what Shopify and WooCommerce write; `change` writes it down.
+//! The rooms below read what Shopify and WooCommerce write; `change` writes it down; `trial` sends an
+//! order that leaves nothing behind.
 //! Invariant: nothing of a body is used before its signature was found right.
 
 mod change;
 mod shopify;
+pub(crate) mod trial;
 mod woocommerce;
 
 use std::{
@@ -33,7 +35,9 @@ use super::{
 };
 use crate::{
     clock,
+    pipeline::Txn,
     store::{
+        StoreError,
         intents::short_hash,
         sources::{self, Kind, News, SourceRow, Tally},
     },
@@ -63,11 +67,7 @@ pub(super) async fn shopify(
     Raw(body): Raw,
 ) -> Result<Json<Outcome>, Problem> {
     let row = known(&app, source, Kind::Shopify).await?;
-    signed(&app, &row, &headers, "x-shopify-hmac-sha256", &body).await?;
-    let topic = text(&headers, "x-shopify-topic");
-    let change = shopify::read(topic, &headers, &body, &row);
-    let ids = ["x-shopify-webhook-id", "x-shopify-event-id"];
-    take(&app, row, &headers, &ids, topic, &body, change).await
+    receive(&app, row, &headers, &body).await
 }
 
 /// Takes a message of WooCommerce.
@@ -86,11 +86,57 @@ pub(super) async fn woocommerce(
         // It is not signed, and says nothing.
         return Ok(Json(Outcome { outcome: "ignored" }));
     }
-    signed(&app, &row, &headers, "x-wc-webhook-signature", &body).await?;
-    let topic = text(&headers, "x-wc-webhook-topic");
-    let change = woocommerce::read(topic, &body, &row);
-    let ids = ["x-wc-webhook-delivery-id"];
-    take(&app, row, &headers, &ids, topic, &body, change).await
+    receive(&app, row, &headers, &body).await
+}
+
+/// In which headers a shop says what.
+struct Wire {
+    signature: &'static str,
+    topic: &'static str,
+    /// Of the delivery: what is sent again has the same.
+    ids: &'static [&'static str],
+}
+
+fn wire(kind: Kind) -> Wire {
+    match kind {
+        Kind::Shopify => Wire {
+            signature: "x-shopify-hmac-sha256",
+            topic: "x-shopify-topic",
+            ids: &["x-shopify-webhook-id", "x-shopify-event-id"],
+        },
+        Kind::Woocommerce => Wire {
+            signature: "x-wc-webhook-signature",
+            topic: "x-wc-webhook-topic",
+            ids: &["x-wc-webhook-delivery-id"],
+        },
+    }
+}
+
+/// What a shop must send, as its own pages call it.
+pub(crate) fn topics(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Shopify => &shopify::TOPICS,
+        Kind::Woocommerce => &woocommerce::TOPICS,
+    }
+}
+
+async fn receive(
+    app: &App,
+    row: SourceRow,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Json<Outcome>, Problem> {
+    signed(app, &row, headers, body).await?;
+    let change = read(&row, headers, body);
+    take(app, row, headers, body, change).await
+}
+
+fn read(row: &SourceRow, headers: &HeaderMap, body: &[u8]) -> Result<Change, String> {
+    let topic = text(headers, wire(row.kind).topic);
+    match row.kind {
+        Kind::Shopify => shopify::read(topic, headers, body, row),
+        Kind::Woocommerce => woocommerce::read(topic, body, row),
+    }
 }
 
 async fn known(app: &App, source: String, kind: Kind) -> Result<SourceRow, Problem> {
@@ -123,9 +169,9 @@ async fn signed(
     app: &App,
     row: &SourceRow,
     headers: &HeaderMap,
-    header: &str,
     body: &[u8],
 ) -> Result<(), Problem> {
+    let header = wire(row.kind).signature;
     if is_signed(&row.secret, body, text(headers, header)) {
         return Ok(());
     }
@@ -173,12 +219,11 @@ async fn take(
     app: &App,
     row: SourceRow,
     headers: &HeaderMap,
-    ids: &[&str],
-    topic: &str,
     body: &[u8],
     change: Result<Change, String>,
 ) -> Result<Json<Outcome>, Problem> {
     let name = numbers_name(&row);
+    let topic = text(headers, wire(row.kind).topic).to_owned();
     let change = match change {
         Ok(change) => change,
         Err(reason) => {
@@ -186,33 +231,10 @@ async fn take(
             return Err(Problem::invalid(reason));
         }
     };
-    let mut seen = Vec::new();
-    // A customer may come back and ask in the same words to be forgotten again.
-    if !matches!(change, Change::Erase { .. }) {
-        let body = hex::encode(Sha256::digest(body));
-        seen.push(short_hash(&["body", &name, topic, &body]));
-    }
-    for id in ids {
-        let value = text(headers, id);
-        // One action may send several topics under one id.
-        seen.extend((!value.is_empty()).then(|| short_hash(&[id, &name, topic, value])));
-    }
-    let (counted, topic) = (name.clone(), topic.to_owned());
+    let seen = seen(&row, headers, body, &change);
     let done = app
         .pipeline
-        .write(move |txn| {
-            let outcome = match sources::is_new(txn.db, txn.now_ms, &seen)? {
-                true => change::apply(txn, &row, &change)?,
-                false => "repeated",
-            };
-            let news = News {
-                tally: Tally::from([(outcome.into(), 1)]),
-                signature: Some(true),
-                errors: Vec::new(),
-            };
-            sources::count(txn.db, txn.now_ms, &counted, &news)?;
-            Ok(outcome)
-        })
+        .write(move |txn| settle(txn, &row, &seen, &change))
         .await;
     match done {
         Ok(outcome) => Ok(Json(Outcome { outcome })),
@@ -222,6 +244,44 @@ async fn take(
             Err(problem)
         }
     }
+}
+
+/// What a message is known by when it comes again.
+fn seen(row: &SourceRow, headers: &HeaderMap, body: &[u8], change: &Change) -> Vec<[u8; 16]> {
+    let (name, wire) = (numbers_name(row), wire(row.kind));
+    let topic = text(headers, wire.topic);
+    let mut seen = Vec::new();
+    // A customer may come back and ask in the same words to be forgotten again.
+    if !matches!(change, Change::Erase { .. }) {
+        let body = hex::encode(Sha256::digest(body));
+        seen.push(short_hash(&["body", &name, topic, &body]));
+    }
+    for id in wire.ids {
+        let value = text(headers, id);
+        // One action may send several topics under one id.
+        seen.extend((!value.is_empty()).then(|| short_hash(&[id, &name, topic, value])));
+    }
+    seen
+}
+
+/// Writes what a message changes, and that it came.
+fn settle(
+    txn: &mut Txn<'_>,
+    row: &SourceRow,
+    seen: &[[u8; 16]],
+    change: &Change,
+) -> Result<&'static str, StoreError> {
+    let outcome = match sources::is_new(txn.db, txn.now_ms, seen)? {
+        true => change::apply(txn, row, change)?,
+        false => "repeated",
+    };
+    let news = News {
+        tally: Tally::from([(outcome.into(), 1)]),
+        signature: Some(true),
+        errors: Vec::new(),
+    };
+    sources::count(txn.db, txn.now_ms, &numbers_name(row), &news)?;
+    Ok(outcome)
 }
 
 async fn refuse(app: &App, source: String, error: &str) -> Result<(), Problem> {

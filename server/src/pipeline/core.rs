@@ -636,6 +636,14 @@ impl<'a> Txn<'a> {
         )
     }
 
+    /// Runs work of which nobody is told.
+    pub(super) fn untold<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        let told = std::mem::take(&mut self.after);
+        let result = run(self);
+        self.after = told;
+        result
+    }
+
     /// The current job is whole.
     pub(super) fn finish_job(&mut self) {
         self.fed.clear();

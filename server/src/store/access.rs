@@ -39,6 +39,14 @@ pub fn add_key(
     Ok(())
 }
 
+/// What the keys are called with which events come.
+pub fn track_keys(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT DISTINCT name FROM api_keys WHERE role = 'track' ORDER BY name")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// What a key may do, and what it is called; none: it is no key.
 pub fn key(
     db: &Connection,

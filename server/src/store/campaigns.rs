@@ -2,7 +2,7 @@
 //!
 //! Invariant: a version that was published is never written again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use engine::{
     campaign::{CAMPAIGNS_MAX, Campaign},
@@ -250,25 +250,34 @@ pub fn counts(
     today_ms: u64,
     now_ms: u64,
 ) -> Result<Vec<CampaignCount>, StoreError> {
+    if capped.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A time zone of half hours begins its day in the middle of one.
+    let today_ms = int(today_ms - today_ms % HOUR_MS);
+    let day_ms = int(now_ms.saturating_sub(24 * HOUR_MS));
+    // One statement for all of them; each is a range of the key.
     let mut statement = db.prepare_cached(
-        "SELECT coalesce(sum(told), 0) FROM campaign_counts
-         WHERE campaign = ?1 AND store = ?2 AND hour_ms >= ?3",
+        "SELECT k.campaign, sum(k.told)
+         FROM campaigns c CROSS JOIN campaign_counts k
+           ON k.campaign = c.campaign AND k.store = ?1 AND k.hour_ms >= ?2
+         WHERE c.published IS NOT NULL GROUP BY k.campaign",
     )?;
-    let mut sum = |campaign: CampaignId, store: &str, from_ms: u64| -> Result<u32, StoreError> {
-        let key = params![campaign.0, store, int(from_ms)];
-        Ok(statement.query_row(key, |row| row.get(0))?)
+    let mut told = |store: &str, from_ms: i64| -> Result<HashMap<CampaignId, u32>, StoreError> {
+        let rows = statement.query_map(params![store, from_ms], |row| {
+            Ok((CampaignId(row.get(0)?), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     };
-    capped
-        .iter()
-        .map(|&campaign| {
-            Ok(CampaignCount {
-                campaign,
-                // A time zone of half hours begins its day in the middle of one.
-                store_today: sum(campaign, store.as_str(), today_ms - today_ms % HOUR_MS)?,
-                all_day: sum(campaign, ALL_STORES, now_ms.saturating_sub(24 * HOUR_MS))?,
-            })
-        })
-        .collect()
+    let (here, anywhere) = (told(store.as_str(), today_ms)?, told(ALL_STORES, day_ms)?);
+    let of =
+        |told: &HashMap<_, u32>, campaign: CampaignId| told.get(&campaign).copied().unwrap_or(0);
+    let count = |&campaign: &CampaignId| CampaignCount {
+        campaign,
+        store_today: of(&here, campaign),
+        all_day: of(&anywhere, campaign),
+    };
+    Ok(capped.iter().map(count).collect())
 }
 
 /// One message more, or one less: it was dropped before it was sent.

@@ -93,6 +93,15 @@ pub fn find_product(db: &Connection, sku: &Sku) -> Result<Option<ProductRow>, St
         .optional()?)
 }
 
+/// The first product by its SKU, if there is any.
+pub fn first_sku(db: &Connection) -> Result<Option<Sku>, StoreError> {
+    let found = db
+        .prepare_cached("SELECT sku FROM products ORDER BY sku LIMIT 1")?
+        .query_row([], |row| parsed(row.get_ref(0)?.as_str()?))
+        .optional()?;
+    Ok(found)
+}
+
 /// One product.
 pub fn product(db: &Connection, sku: &Sku) -> Result<ProductRow, StoreError> {
     find_product(db, sku)?.ok_or(StoreError::NotFound("product"))

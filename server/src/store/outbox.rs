@@ -70,10 +70,7 @@ fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error>
 }
 
 /// One row.
-pub(super) fn row(
-    db: &Connection,
-    delivery: DeliveryId,
-) -> Result<Option<DeliveryRow>, StoreError> {
+pub fn row(db: &Connection, delivery: DeliveryId) -> Result<Option<DeliveryRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE delivery = ?1");
     let mut statement = db.prepare_cached(&sql)?;
     Ok(statement.query_row([delivery.0], delivery_row).optional()?)

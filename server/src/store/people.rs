@@ -393,13 +393,19 @@ pub fn forget_purpose(
         super::receipts::forget(db, customer)?;
     }
     if purpose == "browsing" {
-        super::intents::forget(db, customer)?;
-        db.prepare_cached(
-            "UPDATE decisions SET body = json_set(body, '$.facts', NULL, '$.considered', json('[]'),
-               '$.weighed', json('[]'))
-             WHERE customer = ?1",
-        )?
-        .execute([customer.0])?;
+        forget_online(db, customer)?;
     }
+    Ok(())
+}
+
+/// Forgets what she did online, also where a decision had noted it.
+pub fn forget_online(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
+    super::intents::forget(db, customer)?;
+    db.prepare_cached(
+        "UPDATE decisions SET body = json_set(body, '$.facts', NULL, '$.considered', json('[]'),
+           '$.weighed', json('[]'))
+         WHERE customer = ?1",
+    )?
+    .execute([customer.0])?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! Invariant: a message is written with its cause or not at all; it goes with whom it is about.
 
 use protocol::{CustomerId, StoreId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -288,12 +288,22 @@ pub fn messages(
         .query_row([name], |row| row.get(0))
         .optional()?;
     let webhook = webhook.ok_or(StoreError::NotFound("webhook"))?;
-    let mut statement = db.prepare_cached(
-        "SELECT message, event, state, created_ms, due_ms, attempts, status, said
-         FROM webhook_messages WHERE webhook = ?1 AND (?3 IS NULL OR message > ?3)
-         ORDER BY message LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![webhook, limit, after])?;
+    let sql = format!(
+        "SELECT {MESSAGE} FROM webhook_messages WHERE webhook = ?1 AND (?3 IS NULL OR message > ?3)
+         ORDER BY message LIMIT ?2"
+    );
+    read_messages(db, &sql, params![webhook, limit, after])
+}
+
+const MESSAGE: &str = "message, event, state, created_ms, due_ms, attempts, status, said";
+
+fn read_messages(
+    db: &Connection,
+    sql: &str,
+    key: impl Params,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(key)?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
         let event: String = row.get(1)?;
@@ -309,6 +319,44 @@ pub fn messages(
         });
     }
     Ok(messages)
+}
+
+/// How a receiver does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The message that was tried last, with its answer.
+    pub last: Option<MessageRow>,
+    /// Messages that are to be sent still.
+    pub waiting: u64,
+    /// Messages that were given up.
+    pub failed: u64,
+    /// The newest of those.
+    pub given_up: Vec<MessageRow>,
+}
+
+/// How a receiver does, with at most so many of the messages that were given up.
+pub fn health(db: &Connection, webhook: Uuid, given_up_max: u32) -> Result<Health, StoreError> {
+    let tried = format!(
+        "SELECT {MESSAGE} FROM webhook_messages WHERE webhook = ?1 AND attempts > 0
+         ORDER BY due_ms DESC LIMIT 1"
+    );
+    let given_up = format!(
+        "SELECT {MESSAGE} FROM webhook_messages WHERE webhook = ?1 AND state = 'failed'
+         ORDER BY message DESC LIMIT ?2"
+    );
+    let (waiting, failed): (i64, i64) = db
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE state IN ('pending', 'sending')),
+               count(*) FILTER (WHERE state = 'failed')
+             FROM webhook_messages WHERE webhook = ?1",
+        )?
+        .query_row([webhook], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Health {
+        last: read_messages(db, &tried, [webhook])?.pop(),
+        waiting: uint(waiting),
+        failed: uint(failed),
+        given_up: read_messages(db, &given_up, params![webhook, given_up_max])?,
+    })
 }
 
 /// Sends a message of a receiver again from the start, under the same id.

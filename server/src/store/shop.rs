@@ -100,6 +100,13 @@ pub fn store(db: &Connection, store: &StoreId) -> Result<StoreRow, StoreError> {
         .ok_or(StoreError::NotFound("store"))
 }
 
+/// All stores: ids and names.
+pub fn store_names(db: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT store, name FROM stores ORDER BY store")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// All stores.
 pub fn store_ids(db: &Connection) -> Result<Vec<StoreId>, StoreError> {
     let mut statement = db.prepare_cached("SELECT store FROM stores ORDER BY store")?;

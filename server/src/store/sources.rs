@@ -114,6 +114,54 @@ pub fn source(db: &Connection, source: &str, kind: Kind) -> Result<Option<Source
         .optional()?)
 }
 
+/// A source as it is set up, and what the shop calls our stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// With its secret, for whoever signs with it.
+    pub row: SourceRow,
+    /// The shop's names of our stores.
+    pub locations: BTreeMap<String, StoreId>,
+}
+
+/// All sources of webhooks, by name.
+pub fn setups(db: &Connection) -> Result<Vec<Setup>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT source, kind, secret, store, currency FROM sources ORDER BY 1")?;
+    let mut rows = statement.query([])?;
+    let mut setups = Vec::new();
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(1)?;
+        let source: String = row.get(0)?;
+        let store: Option<String> = row.get(3)?;
+        let locations = db
+            .prepare_cached(
+                "SELECT external, ours FROM source_links WHERE source = ?1 AND kind = 'location'",
+            )?
+            .query_map([&source], |row| {
+                Ok((row.get(0)?, parsed(row.get_ref(1)?.as_str()?)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        setups.push(Setup {
+            row: SourceRow {
+                source,
+                kind: super::from_word(&kind)?,
+                secret: row.get(2)?,
+                store: store.map(|store| parsed(&store)).transpose()?,
+                currency: row.get(4)?,
+            },
+            locations,
+        });
+    }
+    Ok(setups)
+}
+
+/// One source of webhooks.
+pub fn setup(db: &Connection, source: &str) -> Result<Setup, StoreError> {
+    let mut all = setups(db)?.into_iter();
+    all.find(|setup| setup.row.source == source)
+        .ok_or(StoreError::NotFound("source"))
+}
+
 /// Remembers what we call a thing that the shop calls `external`.
 pub fn put_link(
     db: &Connection,

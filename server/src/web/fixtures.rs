@@ -6,6 +6,8 @@ mod board;
 mod campaigns;
 mod figures;
 mod fleet;
+mod integrations;
+mod kept;
 mod map;
 mod phone;
 mod porch;
@@ -25,6 +27,8 @@ use super::{
 pub(crate) use self::{
     board::{board, card, viewer},
     fleet::{beacon, devices, fleet, gateway},
+    integrations::integrations,
+    kept::kept,
     map::{floor, map},
     phone::{message, order, phone},
     porch::{error, login},
@@ -56,6 +60,8 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
         figures::pages,
         phone::pages,
         fleet::pages,
+        integrations::pages,
+        kept::pages,
         map::pages,
         visit::pages,
         walk::pages,

@@ -13,7 +13,7 @@ use unic_langid::LanguageIdentifier;
 
 use crate::store::shop::Names;
 
-const SOURCES_NL: [&str; 10] = [
+const SOURCES_NL: [&str; 12] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
@@ -24,8 +24,10 @@ const SOURCES_NL: [&str; 10] = [
     include_str!("../../locales/nl/app.ftl"),
     include_str!("../../locales/nl/campaigns.ftl"),
     include_str!("../../locales/nl/figures.ftl"),
+    include_str!("../../locales/nl/kept.ftl"),
+    include_str!("../../locales/nl/integrations.ftl"),
 ];
-const SOURCES_EN: [&str; 10] = [
+const SOURCES_EN: [&str; 12] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
@@ -36,6 +38,8 @@ const SOURCES_EN: [&str; 10] = [
     include_str!("../../locales/en/app.ftl"),
     include_str!("../../locales/en/campaigns.ftl"),
     include_str!("../../locales/en/figures.ftl"),
+    include_str!("../../locales/en/kept.ftl"),
+    include_str!("../../locales/en/integrations.ftl"),
 ];
 
 static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));
@@ -190,6 +194,17 @@ impl Texts {
     pub fn moment(&self, at_ms: impl Borrow<u64>, now_ms: impl Borrow<u64>) -> String {
         let (at_ms, now_ms) = (*at_ms.borrow(), *now_ms.borrow());
         format!("{} {}", self.day(at_ms, now_ms), self.clock(at_ms))
+    }
+
+    /// The same with the year, if it was another one.
+    pub fn moment_ever(&self, at_ms: u64, now_ms: u64) -> String {
+        let (at, now) = (self.zoned(at_ms), self.zoned(now_ms));
+        let far = self.days_ago(at_ms, now_ms).abs() > 6;
+        if far && at.year() != now.year() {
+            let day = self.day(at_ms, now_ms);
+            return format!("{day} {} {}", at.year(), self.clock(at_ms));
+        }
+        self.moment(at_ms, now_ms)
     }
 
     /// `vandaag 14:05`, `gisteren 14:05`, `zondag 18:40`: the same inside a sentence.

@@ -32,7 +32,14 @@ use crate::{
 /// A shift and the way home.
 const SESSION_MS: u64 = 12 * 3_600_000;
 /// The manager's pages: what `to` of the log-in's address may say.
-const MANAGES: [&str; 5] = ["campaigns", "figures", "fleet", "map", "walk"];
+const MANAGES: [&str; 6] = [
+    "campaigns",
+    "figures",
+    "fleet",
+    "integrations",
+    "map",
+    "walk",
+];
 /// The token of the log-in form itself.
 const LOGIN_COOKIE: &str = "welkom_login";
 

@@ -6,6 +6,7 @@
 pub(super) mod campaigns;
 pub(super) mod figures;
 pub(super) mod fleet;
+pub(super) mod integrations;
 pub(super) mod map;
 pub(super) mod visit;
 pub(super) mod walk;
@@ -13,8 +14,8 @@ pub(super) mod walk;
 use std::{pin::Pin, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts, Path},
-    http::{StatusCode, request::Parts},
+    extract::{FromRequestParts, Path, Query},
+    http::{StatusCode, header, request::Parts, uri::Authority},
     response::{IntoResponse, Response, sse::Event},
 };
 use protocol::{StoreId, message::BEACONS_MAX};
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     api::{App, access::Staff, problem::Problem, sse},
     localtime,
-    store::shop,
+    store::{access::StaffRole, shop},
 };
 
 /// All fixed beacons of a store in one list.
@@ -41,6 +42,17 @@ pub(super) struct Desk {
     app: App,
     asked: Asked,
     lintel: Lintel,
+    /// She runs the whole chain.
+    admin: bool,
+    /// How her browser reaches the server.
+    base: String,
+    /// What came of the button before: a word, since the address could say anything.
+    came: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Came {
+    came: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -56,14 +68,31 @@ impl FromRequestParts<App> for Desk {
         let path = Path::<InStore>::from_request_parts(parts, app).await;
         let Path(InStore { store }) = path.map_err(IntoResponse::into_response)?;
         match lintel(parts, app, &asked, store).await {
-            Ok(lintel) => Ok(Self {
+            Ok((lintel, admin)) => Ok(Self {
                 app: app.clone(),
                 asked,
                 lintel,
+                admin,
+                base: base(parts, app),
+                came: came(parts, app).await,
             }),
             Err(error) => Err(PageError::from(error).into_page(&asked)),
         }
     }
+}
+
+fn base(parts: &Parts, app: &App) -> String {
+    let scheme = if app.secure_cookies { "https" } else { "http" };
+    let host = parts.headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    // HTTP/2 says it in the address.
+    let host = host.or(parts.uri.authority().map(Authority::as_str));
+    format!("{scheme}://{}", host.unwrap_or_default())
+}
+
+async fn came(parts: &mut Parts, app: &App) -> Option<String> {
+    let query = Query::<Came>::from_request_parts(parts, app).await;
+    query.unwrap_or_default().0.came
 }
 
 async fn lintel(
@@ -71,7 +100,7 @@ async fn lintel(
     app: &App,
     asked: &Asked,
     store: StoreId,
-) -> Result<Lintel, Problem> {
+) -> Result<(Lintel, bool), Problem> {
     let staff = Staff::from_request_parts(parts, app).await?;
     if !staff.row.may_manage(&store) {
         return Err(Problem::forbidden(
@@ -81,14 +110,16 @@ async fn lintel(
     let of = store.clone();
     let row = app.readers.read(move |db| shop::store(db, &of)).await?;
     let lang = asked.lang();
-    Ok(Lintel {
+    let admin = staff.row.role == StaffRole::Admin;
+    let lintel = Lintel {
         store,
         store_name: row.name,
         texts: Texts::new(lang, localtime::zone(&row.timezone)),
         csrf: staff.csrf,
         staff_name: staff.row.name,
         other_lang_href: asked.other_lang_href(lang),
-    })
+    };
+    Ok((lintel, admin))
 }
 
 /// Writes what a page shows by now.

@@ -44,7 +44,7 @@ pub struct Told {
     /// Pointless from then on.
     pub expires_ms: u64,
     /// Why, in sentences.
-    why: Vec<String>,
+    pub(crate) why: Vec<String>,
 }
 
 impl Told {

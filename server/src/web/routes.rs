@@ -67,6 +67,10 @@ pub fn router() -> Router<App> {
             "/manage/{store}/campaigns/{campaign}",
             get(manager::campaigns::one).post(manager::campaigns::change),
         )
+        .route(
+            "/manage/{store}/integrations",
+            get(manager::integrations::integrations).post(manager::integrations::act),
+        )
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
@@ -75,6 +79,14 @@ pub fn router() -> Router<App> {
         .route("/ik/zoek", get(shopper::walk::search))
         .route("/ik/stempelkaart", post(shopper::stamps::change))
         .route("/ik/events", get(shopper::events))
+        .route("/ik/gegevens", get(shopper::kept::page))
+        .route("/ik/gegevens/kopie", get(shopper::kept::copy))
+        .route("/ik/gegevens/online", post(shopper::kept::forget_online))
+        .route(
+            "/ik/gegevens/wissen",
+            get(shopper::kept::ask_once_more).post(shopper::kept::erase),
+        )
+        .route("/tot-ziens", get(shopper::kept::goodbye))
         .route("/ik/meldingen", get(notify::pass).post(notify::subscribe))
         .route("/ik/meldingen/uit", post(notify::unsubscribe))
         .route("/ik/meldingen/{delivery}/{what}", post(notify::report))

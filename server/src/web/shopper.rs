@@ -1,4 +1,6 @@
-//! The shopper's own page: its link, its stream, its forms.
+//! The shopper's own page: its link, its stream, its forms; in a room below, all that we keep of her.
+
+pub(super) mod kept;
 
 pub(super) mod stamps;
 pub(super) mod walk;

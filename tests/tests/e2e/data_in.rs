@@ -90,16 +90,21 @@ async fn answered_events_outlive_a_kill() -> anyhow::Result<()> {
     Ok(())
 }
 
-const SECRET: &str = "hush-hush-42";
+pub(crate) const SECRET: &str = "hush-hush-42";
 /// What stands in her order and nowhere else.
-const HERS: &str = "7Q3X9";
-const ORDER: &str = r##"{"id":71,"name":"#WLK-1071-7Q3X9","currency":"EUR","total_price":"79.95","created_at":"2026-11-01T09:00:00Z","updated_at":"2026-11-01T10:00:00Z","customer":{"id":"alleen-anna-7Q3X9"},"line_items":[{"sku":"LAMP-BOOG","title":"Booglamp","quantity":1,"price":"79.95"}],"shipping_lines":[{"code":"Kade 9","delivery_category":"pick_up"}]}"##;
+pub(crate) const HERS: &str = "7Q3X9";
+pub(crate) const ORDER: &str = r##"{"id":71,"name":"#WLK-1071-7Q3X9","currency":"EUR","total_price":"79.95","created_at":"2026-11-01T09:00:00Z","updated_at":"2026-11-01T10:00:00Z","customer":{"id":"alleen-anna-7Q3X9"},"line_items":[{"sku":"LAMP-BOOG","title":"Booglamp","quantity":1,"price":"79.95"}],"shipping_lines":[{"code":"Kade 9","delivery_category":"pick_up"}]}"##;
 /// By `openssl dgst -sha256 -hmac hush-hush-42 -binary | base64`, as the next.
-const ORDER_SIGNED: &str = "RfqlbncEBf7jpTw+hrbsb+hIrdLQR2PxCde75YFW85g=";
+pub(crate) const ORDER_SIGNED: &str = "RfqlbncEBf7jpTw+hrbsb+hIrdLQR2PxCde75YFW85g=";
 const REDACT: &str = r#"{"shop_id":1,"customer":{"id":"alleen-anna-7Q3X9","email":"anna@example.nl"},"orders_to_redact":[71]}"#;
 const REDACT_SIGNED: &str = "F6rhEJ9hsfUZzkKDfFHVd5eK+2trcmF5itxbxRP0LGs=";
 
-async fn shopify(stack: &Stack, topic: &str, body: &str, signed: &str) -> anyhow::Result<String> {
+pub(crate) async fn shopify(
+    stack: &Stack,
+    topic: &str,
+    body: &str,
+    signed: &str,
+) -> anyhow::Result<String> {
     let headers = [
         ("X-Shopify-Topic", topic),
         ("X-Shopify-Hmac-Sha256", signed),

@@ -8,6 +8,8 @@ mod board;
 mod campaigns;
 mod figures;
 mod fleet;
+mod integrations;
+mod kept;
 mod keys;
 mod line;
 mod map;
@@ -40,6 +42,8 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(campaigns::tests());
     tests.extend(figures::tests());
     tests.extend(fleet::tests());
+    tests.extend(integrations::tests());
+    tests.extend(kept::tests());
     tests.extend(phone::tests());
     tests.extend(pictures::tests());
     tests.extend(plain::tests());

@@ -321,10 +321,7 @@ fn collect(
         return Ok(false);
     };
     let over = state.is_some_and(|state| !state.is_open());
-    let mut store = store_of(txn, source, names.iter().map(String::as_str))?;
-    if store.is_none() {
-        store.clone_from(&source.store);
-    }
+    let store = pickup_store(txn, source, names)?;
     let (Some(store), false) = (store, over) else {
         return Ok(false);
     };
@@ -356,6 +353,16 @@ fn collect(
     sources::put_order(txn.db, &source.source, &order.order, row.order)?;
     txn.order_changed(&row)?;
     Ok(true)
+}
+
+/// Where an order is collected: the store that the shop names, else the source's own.
+pub(super) fn pickup_store(
+    txn: &Txn<'_>,
+    source: &SourceRow,
+    names: &[String],
+) -> Result<Option<StoreId>, StoreError> {
+    let named = store_of(txn, source, names.iter().map(String::as_str))?;
+    Ok(named.or_else(|| source.store.clone()))
 }
 
 /// A line's product, made from the line if nobody told us of it before.

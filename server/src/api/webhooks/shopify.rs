@@ -21,6 +21,24 @@ use crate::{
     },
 };
 
+/// What means something here, as Shopify calls it.
+pub(super) const TOPICS: [&str; 14] = [
+    "orders/create",
+    "orders/updated",
+    "orders/cancelled",
+    "orders/fulfilled",
+    "carts/create",
+    "carts/update",
+    "customers/update",
+    "products/create",
+    "products/update",
+    "inventory_levels/update",
+    "fulfillment_orders/line_items_prepared_for_pickup",
+    "customers/data_request",
+    "customers/redact",
+    "shop/redact",
+];
+
 /// Reads a message.
 pub(super) fn read(
     topic: &str,

@@ -17,6 +17,20 @@ use crate::{
     },
 };
 
+/// What means something here, as WooCommerce calls it.
+pub(super) const TOPICS: [&str; 10] = [
+    "order.created",
+    "order.updated",
+    "order.deleted",
+    "order.restored",
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+    "product.created",
+    "product.updated",
+    "product.restored",
+];
+
 /// Bytes of the first message at most: `webhook_id=` and a number.
 const PING_LEN_MAX: usize = 40;
 

@@ -191,7 +191,8 @@ fn the_page_offers_only_pages_that_exist_and_what_the_stream_sends() {
             "/manage/kade-9/map",
             "/manage/kade-9/campaigns",
             "/manage/kade-9/figures",
-            "/manage/kade-9/fleet"
+            "/manage/kade-9/fleet",
+            "/manage/kade-9/integrations"
         ]
     );
     let sent = render_devices(&page.lintel.texts, &page.devices, NOW_MS).unwrap();

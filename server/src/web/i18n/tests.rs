@@ -56,6 +56,10 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/campaigns.html"),
         include_str!("../../../templates/campaign.html"),
         include_str!("../../../templates/figures.html"),
+        include_str!("../../../templates/kept.html"),
+        include_str!("../../../templates/erase.html"),
+        include_str!("../../../templates/gone.html"),
+        include_str!("../../../templates/integrations.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -75,6 +79,11 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../porch.rs"),
         include_str!("../messages.rs"),
         include_str!("../shopper.rs"),
+        include_str!("../shopper/kept.rs"),
+        include_str!("../shopper/kept/words.rs"),
+        include_str!("../integrations.rs"),
+        include_str!("../manager/integrations.rs"),
+        include_str!("../manager/integrations/words.rs"),
         include_str!("../views.rs"),
         include_str!("../i18n.rs")
             .split("#[cfg(test)]")
@@ -110,6 +119,9 @@ fn keys_used() -> BTreeSet<String> {
         "figures-col-",
         "figures-often",
         "figures-sum-",
+        "trial-",
+        "kept-",
+        "integrations-",
     ];
     let said = known
         .iter()

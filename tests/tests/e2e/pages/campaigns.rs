@@ -12,6 +12,8 @@ use serde_json::json;
 use super::{EVA, Shop, figures, keys::tab_to, log_in, pictures};
 
 const LIST: &str = "/manage/kade-9/campaigns";
+/// What is folded is looked at, too.
+const UNFOLD: &str = "document.querySelectorAll('details').forEach(one => one.open = true)";
 const ENTER: &str = "\u{e007}";
 /// A form of twenty fields, and what stands around it.
 const SELECT_ALL: &str = "\u{e009}a\u{e000}";
@@ -169,10 +171,18 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
     phone.until_says("#wandeling", "Wandelschoen").await?;
     let desk = shop.desk(Reader::default()).await?;
     figures::twenty_came(&shop).await?;
+    shop.source().await?;
     let mut flaws = Vec::new();
     for dark in [false, true] {
-        for path in ["/ik", "/ik/zoek?q=lamp"] {
+        for path in [
+            "/ik",
+            "/ik/zoek?q=lamp",
+            "/ik/gegevens",
+            "/ik/gegevens/wissen",
+            "/tot-ziens",
+        ] {
             phone.goto(path).await?;
+            phone.value(UNFOLD).await?;
             flaws.extend(looked_at(&phone, path, dark).await?);
         }
         for path in [
@@ -186,8 +196,10 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
             "/manage/kade-9/map",
             "/manage/kade-9/fleet",
             "/manage/kade-9/walk",
+            "/manage/kade-9/integrations",
         ] {
             desk.goto(path).await?;
+            desk.value(UNFOLD).await?;
             flaws.extend(looked_at(&desk, path, dark).await?);
         }
         desk.goto("/manage/kade-9/campaigns/new").await?;
