@@ -9,6 +9,7 @@
 use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -104,10 +105,16 @@ impl Driver {
         let profile = format!("--user-data-dir={}", profile.display());
         let language = format!("--lang={}", reader.language);
         let javascript = if reader.scripts { 1 } else { 2 };
+        // A notification is drawn by the desktop, so its picture needs one.
+        let screen = if on_screen() {
+            "--window-size=900,700"
+        } else {
+            "--headless=new"
+        };
         let options = json!({
             "binary": chromium,
             "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                screen, "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
                 "--disable-quic", "--disable-breakpad", "--no-first-run", "--no-proxy-server",
                 "--force-color-profile=srgb", "--hide-scrollbars", profile, language,
@@ -127,6 +134,30 @@ impl Driver {
         let base = base.to_owned();
         Ok(Page { client, base })
     }
+}
+
+/// Whether browsers get a window: `WELKOM_ON_SCREEN=1`, with an X display.
+pub fn on_screen() -> bool {
+    std::env::var_os("WELKOM_ON_SCREEN").is_some_and(|value| value == "1")
+}
+
+/// The whole screen as a PNG file, by ImageMagick.
+pub fn picture_of_screen(file: &Path) -> anyhow::Result<()> {
+    let import = find("import").context("ImageMagick is not installed")?;
+    let mut command = Command::new(import);
+    command.args(["-window", "root"]).arg(file);
+    let done = command.status().context("take a picture of the screen")?;
+    anyhow::ensure!(done.success(), "import: {done}");
+    Ok(())
+}
+
+/// Taps the notification that the desktop shows, where dunst draws them.
+pub fn tap_notification() -> anyhow::Result<()> {
+    let dunstctl = find("dunstctl").context("dunst is not installed")?;
+    let done = Command::new(dunstctl).arg("action").status();
+    let done = done.context("tap the notification")?;
+    anyhow::ensure!(done.success(), "dunstctl: {done}");
+    Ok(())
 }
 
 fn port_told(stdout: &mut impl BufRead) -> anyhow::Result<u16> {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use demo::{audit::Audit, stack::until};
 use e2e::{
-    browser::Reader,
+    browser::{self, Reader},
     harness::{Tool, test},
 };
 use libtest_mimic::Trial;
@@ -28,7 +28,7 @@ async fn notified() -> anyhow::Result<()> {
     page.until_says("#notify", "Meldingen op dit toestel")
         .await?;
     let (folder, keep) = pictures::folder(&shop)?;
-    if keep {
+    if keep && !browser::on_screen() {
         let png = page.picture(390, false).await?;
         std::fs::write(folder.join("notify-390-nl-light.png"), png)?;
     }
@@ -93,7 +93,18 @@ async fn notified() -> anyhow::Result<()> {
         "url": "/ik",
     }]);
     anyhow::ensure!(shown == expected, "{shown}");
+    if keep && browser::on_screen() {
+        browser::picture_of_screen(&folder.join("notification-desktop-nl.png"))?;
+    }
     let path = format!("/v1/stores/{}/funnel", shop.rig.stack.store);
+    if browser::on_screen() {
+        browser::tap_notification()?;
+        until("the worker to say that it was opened", async || {
+            let funnel: Value = shop.rig.stack.api.get(&path).await.context("ask")?;
+            Ok(funnel["opened"] == 1)
+        })
+        .await?;
+    }
     until("the worker to say so", async || {
         let funnel: Value = shop.rig.stack.api.get(&path).await.context("ask")?;
         Ok(funnel["displayed"] == 1)
