@@ -232,3 +232,70 @@ fn from_word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|error| StoreError::Damaged(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a shop that began with the first version has.
+    const OF_V1: &str = "
+        INSERT INTO stores VALUES ('kade-9', 'Kade 9', 'Europe/Amsterdam', '09:00', '18:00', NULL,
+          NULL, 2, 1);
+        INSERT INTO zones VALUES ('kade-9', 'lamps', 'Lampen', 'Lamps');
+        INSERT INTO products VALUES ('MOON', 'Maan', 'Moon', 900, 'EUR');
+        INSERT INTO placements VALUES ('kade-9', 'MOON', 'lamps', 'rek 4', 3);
+        INSERT INTO customers VALUES (x'01', 'anna', 'Anna', 'de Vries', NULL, 'nl', 1);
+        INSERT INTO intents VALUES (x'01', 'MOON', 7, 'wishlisted');
+        INSERT INTO orders VALUES (x'02', '1042', 'kade-9', x'01', 'ready', 'B1', '7419', 1, 1);
+        INSERT INTO order_lines VALUES (x'02', 'MOON', 1);
+        INSERT INTO visits VALUES (x'03', 'kade-9', x'01', 1, 2, 'messages', 0);
+        INSERT INTO zone_stays VALUES (x'03', 1, 'lamps', 2);
+        INSERT INTO decisions VALUES (x'04', 'kade-9', x'01', x'03', 'lamps', 'notify', 'MOON', NULL,
+          1, '{}');
+        INSERT INTO deliveries VALUES (x'05', 'kade-9', x'01', 'in_app', 'marketing', 'offer', x'03',
+          'MOON', x'04', NULL, 1, 2, 'sent', NULL, 1, 1, 1, NULL);
+        INSERT INTO api_keys VALUES (x'06', 'shop', 'shop', 1);";
+
+    #[test]
+    fn a_database_of_the_first_version_comes_up_with_all_its_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let mut old = Connection::open(&path).unwrap();
+        embedded::migrations::runner()
+            .set_target(refinery::Target::Version(1))
+            .run(&mut old)
+            .unwrap();
+        old.execute_batch(OF_V1).unwrap();
+        drop(old);
+
+        let db = open_writer(&path).unwrap();
+        let text = |sql: &str| -> String { db.query_row(sql, [], |row| row.get(0)).unwrap() };
+        for (sql, wanted) in [
+            ("SELECT store || sku || quantity FROM stock", "kade-9MOON3"),
+            ("SELECT zone || shelf FROM placements", "lampsrek 4"),
+            (
+                "SELECT hex(customer) || sku || grouped || at_ms || kind FROM intents",
+                "01MOON07wishlisted",
+            ),
+            ("SELECT name || role FROM api_keys", "shopshop"),
+            ("SELECT external_id || state FROM orders", "1042ready"),
+            ("SELECT zone FROM zone_stays", "lamps"),
+            ("SELECT choice || sku FROM decisions", "notifyMOON"),
+            (
+                "SELECT class || sku || state FROM deliveries",
+                "marketingMOONsent",
+            ),
+            ("SELECT state FROM campaigns", "published"),
+        ] {
+            assert_eq!(text(sql), wanted, "{sql}");
+        }
+        let broken: Vec<String> = db
+            .prepare("PRAGMA foreign_key_check")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(broken, Vec::<String>::new());
+    }
+}
