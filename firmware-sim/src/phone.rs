@@ -307,7 +307,7 @@ impl Phone {
 
     /// Tells that she opened a message.
     pub async fn opened(&self, delivery: DeliveryId) -> Result<(), PhoneError> {
-        let path = format!("/v1/app/messages/{delivery}/opened");
+        let path = format!("/v1/app/deliveries/{delivery}/opened");
         let answer = self.api.post::<Nothing>(&path, &json!({})).await;
         while_("say that a message was opened", answer).map(|_| ())
     }

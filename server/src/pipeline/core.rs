@@ -596,7 +596,7 @@ impl<'a> Txn<'a> {
             store::loyalty::tidy(self.db, self.now_ms)?;
             let (db, now_ms, from) = (self.db, self.now_ms, self.core.tidied_to);
             self.core.tidied_to = retention::step(db, now_ms, from, retention::STEP_MAX)?;
-            retention::cards(db, now_ms, retention::STEP_MAX)?;
+            retention::closed(db, now_ms, retention::STEP_MAX)?;
         }
         self.finish_job();
         Ok(())

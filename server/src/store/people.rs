@@ -121,6 +121,7 @@ pub fn by_external_id(
 pub fn erase_customer(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM idempotency WHERE instr(CAST(body AS TEXT), ?1) > 0")?
         .execute([customer.to_string()])?;
+    super::sources::forget_customer(db, customer)?;
     let gone = db
         .prepare_cached("DELETE FROM customers WHERE customer = ?1")?
         .execute([customer.0])?;

@@ -88,8 +88,11 @@ pub fn step(
     Ok(customers.last().copied().filter(|_| full))
 }
 
-/// Closed cards go with their orders. A few at a time, too.
-pub fn cards(db: &Connection, now_ms: u64, max: u32) -> Result<(), StoreError> {
+/// Closed cards go with their orders, and what a person was asked to do a year after it was done. A
+/// few at a time, too.
+pub fn closed(db: &Connection, now_ms: u64, max: u32) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM tasks WHERE done_ms < ?1")?
+        .execute([int(now_ms.saturating_sub(YEAR_MS))])?;
     for store in super::shop::store_ids(db)? {
         let oldest: Option<i64> = db
             .prepare_cached("SELECT min(since_ms) FROM cards WHERE store = ?1")?
@@ -211,6 +214,15 @@ mod tests {
                 at_ms,
             );
         }
+        let old = old(YEAR_MS);
+        for done in [
+            format!("{old}"),
+            format!("{old} + 86400000"),
+            "NULL".to_owned(),
+        ] {
+            let task = "INSERT INTO tasks VALUES (NULL, ?2, 'web', 'data_request', ?1, '9',";
+            run(&format!("{task} {done})"), old);
+        }
         (dir, db, anna)
     }
 
@@ -218,7 +230,7 @@ mod tests {
         let tables = CLASSES
             .map(|(table, ..)| table)
             .into_iter()
-            .chain(["cards"]);
+            .chain(["cards", "tasks"]);
         let count = |table: &str| {
             let sql = format!("SELECT count(*) FROM {table}");
             db.query_row(&sql, [], |row| row.get(0)).unwrap()
@@ -230,7 +242,7 @@ mod tests {
     fn what_is_too_old_goes_and_what_goes_on_stays() {
         let (_dir, db, _) = furnished();
         assert_eq!(step(&db, NOW_MS, None, STEP_MAX).unwrap(), None);
-        cards(&db, NOW_MS, 10).unwrap();
+        closed(&db, NOW_MS, 10).unwrap();
         let wanted = [
             ("visits", 2),
             ("decisions", 1),
@@ -241,6 +253,7 @@ mod tests {
             ("orders", 2),
             ("rewards", 1),
             ("cards", 2),
+            ("tasks", 2),
         ];
         assert_eq!(left(&db), wanted);
     }

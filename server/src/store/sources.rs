@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use protocol::{CustomerId, OrderId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, int, parsed, uint};
+use super::{StoreError, int, intents::short_hash, parsed, uint};
 
 /// Errors kept of one source; older ones go.
 pub const ERRORS_MAX: u32 = 20;
@@ -17,6 +17,8 @@ pub const SEEN_MS: u64 = 30 * 86_400_000;
 /// Deliveries that are forgotten with one that comes in, at most: more than one, so that the table
 /// shrinks to its bound.
 const FORGET_MAX: u32 = 8;
+/// A resource of kind customer.
+pub const CUSTOMER: &str = "customer";
 /// Words that a source's numbers are counted under, at most.
 const WORDS_MAX: usize = 64;
 
@@ -263,6 +265,31 @@ pub fn is_newer(
     Ok(changed > 0)
 }
 
+/// A resource as [`is_newer`] knows it: its kind, and what the shop calls it.
+pub fn resource(kind: &str, source: &str, external: &str) -> [u8; 16] {
+    short_hash(&[kind, source, external])
+}
+
+/// Forgets how new the knowledge of a customer is: whoever knows her number could compute the hash.
+pub fn forget_customer(db: &Connection, customer: CustomerId) -> Result<(), StoreError> {
+    let external: Option<String> = db
+        .prepare_cached("SELECT external_id FROM customers WHERE customer = ?1")?
+        .query_row([customer.0], |row| row.get(0))
+        .optional()?;
+    let Some(external) = external else {
+        return Ok(());
+    };
+    let mut statement = db.prepare_cached("SELECT source FROM sources")?;
+    let sources: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut forget = db.prepare_cached("DELETE FROM source_versions WHERE resource = ?1")?;
+    for source in sources {
+        forget.execute([resource(CUSTOMER, &source, &external)])?;
+    }
+    Ok(())
+}
+
 fn forget_old(db: &Connection, table: &str, key: &str, now_ms: u64) -> Result<(), StoreError> {
     let sql = format!(
         "DELETE FROM {table} WHERE {key} IN
@@ -486,6 +513,29 @@ mod tests {
             .query_row("SELECT count(*) FROM source_seen", [], |row| row.get(0))
             .unwrap();
         assert_eq!(left, 100);
+    }
+
+    #[test]
+    fn an_erased_customer_leaves_no_hash_that_her_number_would_give() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open_writer(&dir.path().join("db")).unwrap();
+        crate::store::fixtures::store(&db);
+        let source = "INSERT INTO sources VALUES ('web', 'shopify', 'hush', 'kade-9', 'EUR', 1)";
+        db.execute_batch(source).unwrap();
+        let [anna, _] = ["anna", "bo"].map(|name| {
+            let customer = crate::store::fixtures::customer(&db, name, name.len() as u8);
+            assert!(is_newer(&db, 1, resource(CUSTOMER, "web", name), 1).unwrap());
+            customer
+        });
+        crate::store::people::erase_customer(&db, anna).unwrap();
+        let left: Vec<[u8; 16]> = db
+            .prepare("SELECT resource FROM source_versions")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(left, [resource(CUSTOMER, "web", "bo")]);
     }
 
     #[test]

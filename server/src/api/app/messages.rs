@@ -129,7 +129,7 @@ pub(in crate::api) async fn displayed(
 }
 
 /// Says that she opened a message.
-#[utoipa::path(post, path = "/v1/app/messages/{delivery}/opened", tag = "app",
+#[utoipa::path(post, path = "/v1/app/deliveries/{delivery}/opened", tag = "app",
     params(("delivery" = String, Path)),
     responses((status = 204), (status = "default", body = Problem)))]
 pub(in crate::api) async fn opened(

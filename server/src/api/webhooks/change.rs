@@ -12,7 +12,7 @@ use crate::{
     store::{
         StoreError,
         catalogue::{self, Item, ProductRow},
-        intents::{self, Did, Pen, Who, short_hash},
+        intents::{self, Did, Pen, Who},
         orders::{self, OrderRow},
         people,
         receipts::{self, LineRow, ReceiptRow, State},
@@ -190,7 +190,7 @@ pub(super) fn apply(
             let Some(id) = people::by_external_id(txn.db, customer)? else {
                 return Ok(UNKNOWN);
             };
-            if !newer(txn, source, "customer", customer, *version_ms)? {
+            if !newer(txn, source, sources::CUSTOMER, customer, *version_ms)? {
                 return Ok(OUTDATED);
             }
             people::rename_customer(txn.db, id, given_name, family_name)?;
@@ -251,7 +251,7 @@ fn newer(
     id: &str,
     version_ms: u64,
 ) -> Result<bool, StoreError> {
-    let resource = short_hash(&[kind, &source.source, id]);
+    let resource = sources::resource(kind, &source.source, id);
     sources::is_newer(txn.db, txn.now_ms, resource, version_ms)
 }
 
