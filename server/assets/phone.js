@@ -1,4 +1,4 @@
-// The shopper's page, kept true: her orders, her messages, her choices.
+// The shopper's page, kept true: her orders, her messages, her walk, her stamps, her choices.
 //
 // In: the page as the server wrote it, then its stream. Out: the same page; an answer in words to
 // every tap.
@@ -19,8 +19,14 @@ offerNotifications();
 
 new Line({
   open: refresh,
-  orders: ({ html }) => showOrders(html),
-  message: ({ html }) => showMessage(html),
+  orders: ({ html }) => {
+    showOrders(html);
+    refresh();
+  },
+  message: ({ html }) => {
+    showMessage(html);
+    refresh();
+  },
 });
 
 function showOrders(html) {
@@ -40,6 +46,13 @@ function showMessage(html) {
   if (tile && !document.getElementById(tile.id)) messages.prepend(tile);
 }
 
+// Her walk and her stamp card, as they are by now; one in which she is reading stays.
+function showTile(id, page) {
+  const [here, there] = [document.getElementById(id), page.getElementById(id)];
+  if (!here || !there || here.contains(document.activeElement) || here.querySelector("details[open]")) return;
+  if (here.innerHTML !== there.innerHTML) here.innerHTML = there.innerHTML;
+}
+
 // What came while nobody listened stands on the page itself.
 async function refresh() {
   const answer = await fetch(location.href).catch(() => null);
@@ -48,6 +61,7 @@ async function refresh() {
   const orders = page.querySelector("#bestellingen");
   if (!orders) return;
   showOrders(orders.innerHTML);
+  for (const id of ["wandeling", "stempels"]) showTile(id, page);
   for (const tile of [...page.querySelectorAll("#berichten > article")].reverse()) showMessage(tile.outerHTML);
 }
 

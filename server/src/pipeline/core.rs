@@ -9,8 +9,10 @@ mod walking;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use engine::{
-    Input, Observation, Outcome, StoreEngine, StoreMap, campaign::Campaign, input::Consent,
-    outcome::Question,
+    Input, Observation, Outcome, StoreEngine, StoreMap,
+    campaign::Campaign,
+    input::Consent,
+    outcome::{Question, VisitChange},
 };
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
 use rusqlite::Connection;
@@ -291,6 +293,12 @@ impl<'a> Txn<'a> {
         self.after.cards.extend(cards);
         let whose = outcome.cards.iter().map(|card| card.customer);
         self.after.pickups.extend(whose);
+        // Her page says where she is, and what her visit earned her.
+        let came = outcome.visits.iter().filter_map(|change| match change {
+            VisitChange::Entered { customer, .. } => Some(*customer),
+            _ => None,
+        });
+        self.after.pickups.extend(came);
         self.after.deliveries |= !outcome.deliveries.is_empty();
         for order in &outcome.completed {
             // Her consent for arrival may end with it.

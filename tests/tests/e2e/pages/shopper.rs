@@ -21,6 +21,11 @@ pub(super) fn tests() -> Vec<Trial> {
             walks_and_looks,
         ),
         test(
+            "what_a_visit_earns_stands_on_her_open_page",
+            &[Tool::Chromium],
+            earns_before_her_eyes,
+        ),
+        test(
             "keys_alone_join_the_programme_and_redeem_at_the_till_once",
             &[Tool::Chromium],
             joins_and_redeems,
@@ -65,6 +70,25 @@ async fn walks_and_looks() -> anyhow::Result<()> {
     let stranger = shop.page(Reader::default()).await?;
     stranger.goto("/ik/zoek?q=lamp").await?;
     stranger.until("!document.querySelector('.found')").await
+}
+
+async fn earns_before_her_eyes() -> anyhow::Result<()> {
+    let shop = Shop::open().await?;
+    let api = &shop.rig.stack.api;
+    let eva = shop.customer(&EVA).await?;
+    let rule = json!({
+        "counts": ["visit"], "every": 1, "valid_days": 30,
+        "name": {"nl": "een koffie", "en": "a coffee"},
+    });
+    let _: Nothing = api.put("/v1/loyalty/rules/coffee", &rule).await?;
+    let app = shop.app(eva).await?;
+    app.set_consent(Consent::ALL, "2026-11", "nl").await?;
+    app.join("2026-11", "nl").await?;
+    let page = shop.phone(Reader::default(), eva).await?;
+    page.until_says(".link-state", "Live").await?;
+    page.until_says("#stempels", "Nog geen stempel.").await?;
+    shop.stand_at(&app, "schoenen").await?;
+    page.until_says("#stempels .pass", "een koffie").await
 }
 
 async fn joins_and_redeems() -> anyhow::Result<()> {
