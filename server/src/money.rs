@@ -12,7 +12,7 @@ const WHOLE: [&str; 17] = [
 const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 /// Decimals of a currency.
-fn decimals(currency: &str) -> usize {
+pub fn decimals(currency: &str) -> usize {
     if WHOLE.contains(&currency) {
         0
     } else if THOUSANDTHS.contains(&currency) {

@@ -263,10 +263,15 @@ impl Texts {
             Lang::Nl => ('.', ','),
             Lang::En => (',', '.'),
         };
-        let whole = grouped(money.minor.unsigned_abs() / 100, thousands);
-        let cents = money.minor.unsigned_abs() % 100;
+        let decimals = crate::money::decimals(&money.currency);
+        let unit = 10_u64.pow(u32::try_from(decimals).unwrap_or(0));
+        let whole = grouped(money.minor.unsigned_abs() / unit, thousands);
+        let part = money.minor.unsigned_abs() % unit;
         let sign = if money.minor < 0 { "-" } else { "" };
-        let amount = format!("{sign}{whole}{decimal}{cents:02}");
+        let amount = match decimals {
+            0 => format!("{sign}{whole}"),
+            _ => format!("{sign}{whole}{decimal}{part:0decimals$}"),
+        };
         match (money.currency.as_str(), self.lang) {
             ("EUR", Lang::Nl) => format!("€\u{a0}{amount}"),
             ("EUR", Lang::En) => format!("€{amount}"),

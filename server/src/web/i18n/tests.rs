@@ -213,6 +213,15 @@ fn prices_follow_the_language() {
         "€\u{a0}1.234.567,05"
     );
     assert_eq!(texts(Lang::En).money(&price(-5, "SEK")), "SEK\u{a0}-0.05");
+    // Yen have no cents, dinars have a thousand fils (ISO 4217).
+    assert_eq!(
+        texts(Lang::En).money(&price(12_900, "JPY")),
+        "JPY\u{a0}12,900"
+    );
+    assert_eq!(
+        texts(Lang::Nl).money(&price(1_005, "KWD")),
+        "KWD\u{a0}1,005"
+    );
 }
 
 #[test]
