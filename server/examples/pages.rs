@@ -11,8 +11,8 @@ use web::{assets, fixtures, i18n};
 #[path = "../src/web"]
 mod web {
     pub(crate) use server::web::{
-        assets, board, campaigns, figures, fleet, i18n, lintel, map, phone, porch, search, till,
-        views, visit, walk,
+        assets, board, campaigns, figures, fleet, i18n, lintel, map, phone, porch, qr, search,
+        till, trial, views, visit, walk,
     };
 
     pub(crate) mod fixtures;

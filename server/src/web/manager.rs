@@ -14,7 +14,7 @@ use std::{pin::Pin, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header, request::Parts, uri::Authority},
     response::{IntoResponse, Response, sse::Event},
 };
 use protocol::{StoreId, message::BEACONS_MAX};
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     api::{App, access::Staff, problem::Problem, sse},
     localtime,
-    store::shop,
+    store::{access::StaffRole, shop},
 };
 
 /// All fixed beacons of a store in one list.
@@ -41,6 +41,10 @@ pub(super) struct Desk {
     app: App,
     asked: Asked,
     lintel: Lintel,
+    /// She runs the whole chain, not this store alone.
+    runs_chain: bool,
+    /// How her browser calls this server: `https://welkom.kade9.nl`.
+    origin: String,
 }
 
 #[derive(Deserialize)]
@@ -56,10 +60,12 @@ impl FromRequestParts<App> for Desk {
         let path = Path::<InStore>::from_request_parts(parts, app).await;
         let Path(InStore { store }) = path.map_err(IntoResponse::into_response)?;
         match lintel(parts, app, &asked, store).await {
-            Ok(lintel) => Ok(Self {
+            Ok((lintel, runs_chain)) => Ok(Self {
                 app: app.clone(),
                 asked,
                 lintel,
+                runs_chain,
+                origin: origin(parts, app),
             }),
             Err(error) => Err(PageError::from(error).into_page(&asked)),
         }
@@ -71,7 +77,7 @@ async fn lintel(
     app: &App,
     asked: &Asked,
     store: StoreId,
-) -> Result<Lintel, Problem> {
+) -> Result<(Lintel, bool), Problem> {
     let staff = Staff::from_request_parts(parts, app).await?;
     if !staff.row.may_manage(&store) {
         return Err(Problem::forbidden(
@@ -81,14 +87,25 @@ async fn lintel(
     let of = store.clone();
     let row = app.readers.read(move |db| shop::store(db, &of)).await?;
     let lang = asked.lang();
-    Ok(Lintel {
+    let runs_chain = staff.row.role == StaffRole::Admin;
+    let lintel = Lintel {
         store,
         store_name: row.name,
         texts: Texts::new(lang, localtime::zone(&row.timezone)),
         csrf: staff.csrf,
         staff_name: staff.row.name,
         other_lang_href: asked.other_lang_href(lang),
-    })
+    };
+    Ok((lintel, runs_chain))
+}
+
+/// HTTP/1.1 says the host in a header, HTTP/2 in the address.
+fn origin(parts: &Parts, app: &App) -> String {
+    let header = parts.headers.get(header::HOST);
+    let host = header.and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(Authority::as_str));
+    let scheme = if app.secure_cookies { "https" } else { "http" };
+    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
 /// Writes what a page shows by now.

@@ -56,6 +56,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/campaigns.html"),
         include_str!("../../../templates/campaign.html"),
         include_str!("../../../templates/figures.html"),
+        include_str!("../../../templates/trial.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -72,6 +73,10 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../figures.rs"),
         include_str!("../manager/campaigns.rs"),
         include_str!("../manager/campaigns/form.rs"),
+        include_str!("../manager/campaigns/form/fields.rs"),
+        include_str!("../manager/campaigns/list.rs"),
+        include_str!("../manager/campaigns/reach.rs"),
+        include_str!("../manager/campaigns/trial.rs"),
         include_str!("../porch.rs"),
         include_str!("../messages.rs"),
         include_str!("../shopper.rs"),
@@ -93,6 +98,7 @@ fn keys_used() -> BTreeSet<String> {
     }
     used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
+    used.extend(crate::web::trial::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::lintel::SCRIPT_WORDS.map(str::to_owned));
     // Said by the words of the engine and of lists.
     let known = keys(&SOURCES_NL);
