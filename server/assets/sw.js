@@ -27,7 +27,8 @@ async function open({ url, delivery }) {
   const pages = await self.clients.matchAll({ type: "window" });
   const page = pages.find((page) => new URL(page.url).pathname === url);
   await (page ? page.focus() : self.clients.openWindow(url)).catch(() => {});
-  await report(delivery, "opened");
+  // A trial was delivered to nobody.
+  if (delivery) await report(delivery, "opened");
 }
 
 // Figures alone depend on it: without a session or a network nothing is said.

@@ -12,7 +12,7 @@ use web::{assets, fixtures, i18n};
 mod web {
     pub(crate) use server::web::{
         assets, board, campaigns, figures, fleet, i18n, integrations, kept, lintel, map, phone,
-        porch, search, till, views, visit, walk,
+        porch, qr, search, till, trial, views, visit, walk,
     };
 
     pub(crate) mod fixtures;

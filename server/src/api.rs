@@ -100,6 +100,8 @@ pub struct Parts {
     pub secure_cookies: bool,
     /// Failed log-ins.
     pub logins: crate::web::logins::Logins,
+    /// Messages that are shown on a manager's own phone.
+    pub trials: crate::web::trials::Trials,
     /// Webhooks whose signature was wrong.
     pub refusals: webhooks::Refusals,
     /// Password hashes computed at once: each takes 19 MiB and a core.

@@ -164,6 +164,7 @@ pub async fn run(
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
         secure_cookies: config.http.tls != Tls::Off,
         logins: Default::default(),
+        trials: Default::default(),
         refusals: Default::default(),
         hashing: Semaphore::new(HASHING_MAX),
         shutdown: stopping,

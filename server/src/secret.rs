@@ -36,7 +36,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
 }
 
 /// A token with a prefix that says what it opens, so that one found in a log or a repository is
-/// recognised: `wk_` API key, `wd_` device, `ws_` session, `wl_` page link, `wg_` gateway.
+/// recognised: `wk_` API key, `wd_` device, `ws_` session, `wl_` page link, `wg_` gateway, `wt_` trial.
 pub fn token(prefix: &str) -> Result<String, NoRandomness> {
     Ok(format!("{prefix}{}", hex::encode(random::<24>()?)))
 }

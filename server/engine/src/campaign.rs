@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{CampaignId, CustomerId, ZoneId};
+use protocol::{CampaignId, CustomerId, StoreId, ZoneId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -73,6 +73,9 @@ pub struct Trigger {
     /// In which zones; none: in any.
     #[serde(default)]
     pub zones: BTreeSet<ZoneId>,
+    /// In which stores; none: in all of the chain. Two stores may call a zone the same.
+    #[serde(default)]
+    pub stores: BTreeSet<StoreId>,
 }
 
 /// What a campaign is about.
@@ -251,6 +254,11 @@ impl Campaign {
 }
 
 impl Trigger {
+    /// Whether it runs in this store. A store's engine is given no others.
+    pub fn is_for(&self, store: &StoreId) -> bool {
+        self.stores.is_empty() || self.stores.contains(store)
+    }
+
     fn is_in(&self, zone: &ZoneId) -> bool {
         self.zones.is_empty() || self.zones.contains(zone)
     }

@@ -3,7 +3,7 @@
 //! In: what a marketer wants told. Out: versions, states, previews, replays.
 //! Invariant: nothing here sends anything; what runs is what was published.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use axum::{Json, extract::State as Shared, http::StatusCode};
 use engine::{
@@ -36,19 +36,20 @@ use crate::{
     },
 };
 
-/// An offer is worth showing for at least so long ...
-const RELEVANT_MS_MIN: u64 = 10_000;
-/// ... and at most so long: nobody stands before a shelf for an hour.
-const RELEVANT_MS_MAX: u64 = 3_600_000;
+/// An offer is worth showing for at least so long, and at most so long: nobody stands before a
+/// shelf for an hour.
+pub(crate) const RELEVANT_MS: RangeInclusive<u64> = 10_000..=3_600_000;
 /// A day.
 const DAY_MS: u64 = 86_400_000;
 /// A purchase counts as the effect of a message for so long at most.
 const ATTRIBUTION_MS_MAX: u64 = 90 * DAY_MS;
+/// A message rests for so long at most.
+pub(crate) const COOL_DOWN_MS_MAX: u64 = 90 * DAY_MS;
 /// A replay looks back at most so far.
 const REPLAY_MS_MAX: u64 = 31 * DAY_MS;
 
 /// A campaign, as a marketer writes it.
-#[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CampaignBody {
     /// What the retailer calls it.
@@ -57,7 +58,8 @@ pub struct CampaignBody {
     /// What a shopper may mute: `wishlist`, `event`.
     #[garde(custom(topic_is_sound))]
     pub topic: String,
-    /// `{"when": "enter"}`, `{"when": {"dwell": {"seconds": 30}}}` or `{"when": "exit"}`, and `zones`.
+    /// `{"when": "enter"}`, `{"when": {"dwell": {"seconds": 30}}}` or `{"when": "exit"}`, `zones` and
+    /// `stores`; without either it is for all of them.
     #[schema(value_type = Object)]
     #[garde(custom(trigger_is_sound))]
     pub trigger: Trigger,
@@ -91,10 +93,10 @@ pub struct CampaignBody {
     pub caps: Caps,
     /// Not again to one person within this time, in milliseconds.
     #[serde(default)]
-    #[garde(range(max = ATTRIBUTION_MS_MAX))]
+    #[garde(range(max = COOL_DOWN_MS_MAX))]
     pub cool_down_ms: u64,
     /// Worth showing for this long, in milliseconds: 10 seconds to an hour.
-    #[garde(range(min = RELEVANT_MS_MIN, max = RELEVANT_MS_MAX))]
+    #[garde(range(min = *RELEVANT_MS.start(), max = *RELEVANT_MS.end()))]
     pub relevant_ms: u64,
     /// Of a thousand persons so many are told nothing, to see what it changes.
     #[serde(default)]
@@ -296,23 +298,29 @@ pub(super) async fn put(
     Ok(Json(row.into()))
 }
 
-/// Saves a version; its zones must be there.
+/// Saves a version; its zones and stores must be there.
 pub(crate) async fn save(app: &App, row: VersionRow) -> Result<CampaignRow, Problem> {
     let saved = app.pipeline.write(move |txn| {
-        zones_exist(txn.db, &row.campaign.trigger.zones)?;
+        places_exist(txn.db, &row.campaign.trigger)?;
         campaigns::save(txn.db, txn.now_ms, &row)?;
         campaigns::one(txn.db, row.campaign.campaign)
     });
     Ok(saved.await?)
 }
 
-fn zones_exist(db: &Connection, zones: &BTreeSet<ZoneId>) -> Result<(), StoreError> {
-    let mut known = BTreeSet::new();
-    for store in shop::store_ids(db)? {
-        known.extend(shop::zone_names(db, &store)?.into_keys());
+fn places_exist(db: &Connection, trigger: &Trigger) -> Result<(), StoreError> {
+    let stores: BTreeSet<StoreId> = shop::store_ids(db)?.into_iter().collect();
+    if let Some(store) = trigger.stores.difference(&stores).next() {
+        return Err(StoreError::Conflict(format!("there is no store {store}")));
     }
-    match zones.iter().find(|zone| !known.contains(zone)) {
-        Some(zone) => Err(StoreError::Conflict(format!("no store has a zone {zone}"))),
+    let mut known = BTreeSet::new();
+    for store in stores.iter().filter(|store| trigger.is_for(store)) {
+        known.extend(shop::zone_names(db, store)?.into_keys());
+    }
+    match trigger.zones.difference(&known).next() {
+        Some(zone) => Err(StoreError::Conflict(format!(
+            "no store has a zone {zone}, of those that it is for"
+        ))),
         None => Ok(()),
     }
 }
@@ -380,7 +388,7 @@ pub struct PreviewView {
     pub(crate) choice: engine::outcome::Choice,
     /// Each product with its score or the reason against it, best first.
     #[schema(value_type = Object)]
-    considered: Vec<engine::outcome::Considered>,
+    pub(crate) considered: Vec<engine::outcome::Considered>,
     /// What it would say.
     pub(crate) title: Option<String>,
     pub(crate) body: Option<String>,
@@ -430,7 +438,11 @@ pub(crate) fn try_on(
         share: 1.0,
         now_ms,
     };
-    let verdict = decide(&rules, std::slice::from_ref(&campaign), &occasion, &facts);
+    let here: &[Campaign] = match campaign.trigger.is_for(store) {
+        true => std::slice::from_ref(&campaign),
+        false => &[],
+    };
+    let verdict = decide(&rules, here, &occasion, &facts);
     let said =
         crate::web::messages::preview(db, store, customer, &campaign, &verdict.choice, &facts)?;
     let (title, body) = said.unzip();
@@ -487,11 +499,11 @@ pub(crate) fn replayed(
     until_ms: u64,
 ) -> Result<Replayed, StoreError> {
     let newest = campaigns::one(db, campaign)?.newest.campaign;
-    let running = campaigns::published(db)?;
+    let running = campaigns::published_in(db, store)?;
     let asked: BTreeSet<u32> = running.iter().filter_map(|c| dwell_s(&c.trigger)).collect();
     let mut tried: Vec<Campaign> = running;
     tried.retain(|other| other.campaign != campaign);
-    tried.push(newest);
+    tried.extend(Some(newest).filter(|newest| newest.trigger.is_for(store)));
     tried.sort_by_key(|campaign| campaign.campaign);
     let rules: Rules = plan::layout(db, store)?.rules;
     let stays = campaigns::stays(db, store, from_ms, until_ms)?;

@@ -96,6 +96,7 @@ impl Rig {
             mqtt_port: 1883,
             secure_cookies: false,
             logins: Default::default(),
+            trials: Default::default(),
             refusals: Default::default(),
             providers: Default::default(),
             private_addresses: false,

@@ -376,6 +376,25 @@ async fn a_message_about_the_store_needs_no_consent_to_browsing_and_says_its_own
 }
 
 #[tokio::test]
+async fn a_message_for_another_store_is_not_told_here() {
+    for (stores, told) in [(["kade-8"], 0), (["kade-9"], 1)] {
+        let shop = Shop::open().await;
+        shop.write(move |txn| {
+            let mut row = campaigns::all(txn.db)?.remove(0).newest;
+            let stores = stores.iter().map(|store| store.parse().unwrap());
+            row.campaign.trigger.stores = stores.collect();
+            campaigns::save(txn.db, txn.now_ms, &row)?;
+            let state = campaigns::State::Published;
+            campaigns::set_state(txn.db, txn.now_ms, row.campaign.campaign, state)?;
+            txn.campaigns_changed()
+        })
+        .await;
+        shop.sees("back", -50, 3, 0).await;
+        assert_eq!(shop.leased_in(0).await.len(), told, "{stores:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_heard_in_two_stores_at_once_gets_no_offer_in_either() {
     let shop = Shop::open().await;
     let kade_8: StoreId = "kade-8".parse().unwrap();

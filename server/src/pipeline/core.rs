@@ -10,7 +10,6 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use engine::{
     Input, Observation, Outcome, StoreEngine, StoreMap,
-    campaign::Campaign,
     input::Consent,
     outcome::{Question, VisitChange},
 };
@@ -466,7 +465,7 @@ impl<'a> Txn<'a> {
         let layout = store::plan::layout(self.db, store)?;
         self.core.store(self.db, store)?.antennas = antennas(self.db, store)?;
         self.feed(store, Input::Layout(layout))?;
-        self.run_campaigns(store, &store::campaigns::published(self.db)?)?;
+        self.run_campaigns(store)?;
         self.gateways_changed(store);
         Ok(())
     }
@@ -562,16 +561,15 @@ impl<'a> Txn<'a> {
 
     /// Other campaigns run now: every store that runs others is told.
     pub fn campaigns_changed(&mut self) -> Result<(), StoreError> {
-        let campaigns = store::campaigns::published(self.db)?;
         for store in store::shop::store_ids(self.db)? {
-            self.run_campaigns(&store, &campaigns)?;
+            self.run_campaigns(&store)?;
         }
         Ok(())
     }
 
-    fn run_campaigns(&mut self, store: &StoreId, campaigns: &[Campaign]) -> Result<(), StoreError> {
+    fn run_campaigns(&mut self, store: &StoreId) -> Result<(), StoreError> {
+        let campaigns = store::campaigns::published_in(self.db, store)?;
         if self.core.store(self.db, store)?.engine.campaigns() != campaigns {
-            let campaigns = campaigns.to_vec();
             self.feed(store, Input::Campaigns { campaigns })?;
         }
         Ok(())

@@ -184,6 +184,13 @@ pub fn published(db: &Connection) -> Result<Vec<Campaign>, StoreError> {
     Ok(campaigns)
 }
 
+/// Those of them that run in this store, by id.
+pub fn published_in(db: &Connection, store: &StoreId) -> Result<Vec<Campaign>, StoreError> {
+    let mut campaigns = published(db)?;
+    campaigns.retain(|campaign| campaign.trigger.is_for(store));
+    Ok(campaigns)
+}
+
 fn read_body(text: &str) -> Result<Campaign, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use protocol::{Sku, StoreId, ZoneId};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, catalogue::ProductRow, parsed, shop::Names, uint};
 
@@ -168,6 +168,27 @@ pub fn search(db: &Connection, store: &StoreId, words: &str) -> Result<Vec<Found
         Ok(Found { product, shelf })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A product that can be had in this zone, else elsewhere in the store: one whose shelf is known
+/// first, then by number. With where it is.
+pub fn example(
+    db: &Connection,
+    store: &StoreId,
+    zone: &ZoneId,
+) -> Result<Option<(Sku, Shelf)>, StoreError> {
+    let sql = format!(
+        "SELECT p.sku, {SHELF} FROM stock h CROSS JOIN products p ON p.sku = h.sku {OF_STORE}
+         WHERE h.store = ?1 AND h.quantity > 0 AND coalesce(o.zone, c.zone) IS NOT NULL
+         ORDER BY coalesce(o.zone, c.zone) <> ?2,
+                  CASE WHEN o.zone IS NULL THEN c.shelf ELSE o.shelf END IS NULL, p.sku LIMIT 1"
+    );
+    let found = db
+        .prepare_cached(&sql)?
+        .query_row(params![store.as_str(), zone.as_str()], |row| {
+            Ok((parsed(row.get_ref(0)?.as_str()?)?, shelf(row, 1)?))
+        });
+    Ok(found.optional()?)
 }
 
 /// What stands for itself between two of anything.

@@ -7,12 +7,15 @@
 
 mod effect;
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 pub use self::effect::Effect;
 use super::{
     i18n::Texts,
     lintel::{Lintel, SCRIPT_WORDS},
+    qr::Qr,
     views::{Icon, RenderError, render, script_words},
 };
 pub use crate::{
@@ -48,6 +51,8 @@ pub struct CampaignRowView {
     pub draft: Option<u32>,
     /// What sets it off, in words.
     pub when: String,
+    /// For which stores, in words.
+    pub reach: String,
     /// Sent in the last seven days, in this store.
     pub sent: u64,
     /// Held back in that time: the reason in words, how often; most often first.
@@ -87,14 +92,35 @@ pub struct CampaignPage {
     pub effect: Option<Effect>,
     /// What is wrong with it, by field.
     pub wrong: Vec<(&'static str, String)>,
-    /// What came of the last tap.
-    pub said: Option<String>,
-    /// Zones to choose from: id, name.
+    /// For which stores, in words, if she may only look at it.
+    pub reach: Option<String>,
+    /// Stores to choose from: id, name; none: it is for her own.
+    pub stores: Vec<(String, String)>,
+    /// Loyalty tiers to choose from: id, name.
+    pub tiers: Vec<(String, String)>,
+    /// Zones where it may be set off: id, name.
+    pub places: Vec<(String, String)>,
+    /// Zones of this store to try it in: id, name.
     pub zones: Vec<(String, String)>,
     /// What it would say to the shopper it was tried on.
     pub tried: Option<TriedView>,
     /// What it would have done last week.
     pub replayed: Option<ReplayView>,
+    /// Where it can be looked at on a phone.
+    pub trial: Option<TrialLink>,
+}
+
+/// Where a message can be looked at for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialLink {
+    /// The whole address.
+    pub url: String,
+    /// The same for this browser.
+    pub path: String,
+    /// Until when, by the clock.
+    pub until: String,
+    /// The address for a camera.
+    pub qr: Option<Qr>,
 }
 
 /// The fields as they were typed.
@@ -116,10 +142,13 @@ pub struct FormView {
     pub seconds: String,
     /// A zone, or nothing for all.
     pub zone: String,
-    /// `wishlisted`, `carted`, `viewed`, `read`, `any`, `cheaper`, `back_in_stock` or `store`.
+    /// `wishlisted`, `carted`, `viewed`, `read`, `any`, `cheaper`, `back_in_stock`, `reward` or
+    /// `store`.
     pub about: String,
     /// `zone` or `store`: where the product may stand.
     pub place: String,
+    /// Days in which a reward ends.
+    pub within_days: String,
     /// Percent.
     pub confidence: String,
     /// Messages in a visit.
@@ -128,6 +157,26 @@ pub struct FormView {
     pub per_week: String,
     /// Percent who get nothing.
     pub holdout: String,
+    /// The first day on which it runs.
+    pub from_date: String,
+    /// The last day on which it runs.
+    pub until_date: String,
+    /// From this time of the day on.
+    pub hour_from: String,
+    /// Before this time of the day.
+    pub hour_until: String,
+    /// From her how manieth visit on.
+    pub visit_from: String,
+    /// Up to her how manieth visit.
+    pub visit_until: String,
+    /// A loyalty tier, or nothing for everybody.
+    pub tier: String,
+    /// Of several that may be told the highest is.
+    pub priority: String,
+    /// Days of rest after it was told.
+    pub cool_down: String,
+    /// Minutes that it is worth showing.
+    pub relevant: String,
     /// Dutch.
     pub title_nl: String,
     /// Dutch.
@@ -140,6 +189,41 @@ pub struct FormView {
     pub external_id: String,
     /// The zone that she stands in.
     pub in_zone: String,
+    /// Check boxes that are ticked, by name: [`day_box`], [`store_box`].
+    #[serde(flatten)]
+    pub ticked: BTreeMap<String, String>,
+}
+
+/// The check box of a day of the week, 1 (Monday) to 7.
+pub fn day_box(day: u8) -> String {
+    format!("day-{day}")
+}
+
+/// The check box of a store.
+pub fn store_box(store: &str) -> String {
+    format!("store-{store}")
+}
+
+impl FormView {
+    /// Whether any field says when or for whom it is.
+    fn is_narrowed(&self) -> bool {
+        let days = (1..=7).any(|day| self.ticked.contains_key(&day_box(day)));
+        let set = |text: &String| !text.trim().is_empty();
+        days || [
+            &self.from_date,
+            &self.until_date,
+            &self.hour_from,
+            &self.hour_until,
+            &self.visit_from,
+            &self.visit_until,
+            &self.tier,
+            &self.cool_down,
+        ]
+        .into_iter()
+        .any(set)
+            || !matches!(self.priority.trim(), "" | "0")
+            || self.relevant.trim() != "2"
+    }
 }
 
 /// What a message would say.
@@ -177,6 +261,27 @@ impl CampaignPage {
 
     fn ended(&self) -> bool {
         self.state == State::Ended
+    }
+
+    /// Whether what stands here can only be looked at.
+    fn is_shut(&self) -> bool {
+        self.ended() || self.reach.is_some()
+    }
+
+    fn opens_when(&self) -> bool {
+        let fields = [
+            "from_date",
+            "until_date",
+            "hour_from",
+            "hour_until",
+            "visit_from",
+            "visit_until",
+            "tier",
+            "priority",
+            "cool_down",
+            "relevant",
+        ];
+        self.form.is_narrowed() || fields.iter().any(|field| self.wrong_at(field).is_some())
     }
 }
 
@@ -236,6 +341,26 @@ impl CampaignTemplate<'_> {
 
     fn choices(&self, key: &str, values: &[&str], chosen: &str) -> Vec<Choice> {
         choices(self.t, key, values, chosen)
+    }
+
+    /// The days of the week: the name of the box, the day in words, whether it is ticked.
+    fn days(&self) -> Vec<(String, String, bool)> {
+        let day = |day: u8| {
+            let (name, words) = (day_box(day), self.t.get(&format!("day-{day}")));
+            let ticked = self.form.ticked.contains_key(&name);
+            (name, words, ticked)
+        };
+        (1..=7).map(day).collect()
+    }
+
+    /// The stores: the same.
+    fn stores(&self) -> Vec<(String, String, bool)> {
+        let store = |(id, words): &(String, String)| {
+            let name = store_box(id);
+            let ticked = self.form.ticked.contains_key(&name);
+            (name, words.clone(), ticked)
+        };
+        self.page.stores.iter().map(store).collect()
     }
 
     fn gaps(&self) -> String {

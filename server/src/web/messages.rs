@@ -5,7 +5,7 @@
 
 use engine::{
     campaign::Campaign,
-    input::MatchFacts,
+    input::{Candidate, MatchFacts},
     outcome::{Choice, Decision, Subject},
     template::Gap,
 };
@@ -20,8 +20,12 @@ use super::{
 use crate::{
     localtime,
     store::{
-        StoreError, campaigns, catalogue, loyalty::rewards, outbox, outbox::DeliveryRow, people,
-        shop,
+        StoreError, campaigns, catalogue,
+        loyalty::rewards,
+        outbox,
+        outbox::DeliveryRow,
+        people,
+        shop::{self, Names},
     },
 };
 
@@ -95,7 +99,59 @@ pub(crate) fn preview(
     let zone = localtime::zone(&shop::store(db, store)?.timezone);
     let texts = Texts::new(lang, zone);
     let about = about(db, store, subject, facts, &texts)?;
-    filled(db, store, customer, &texts, campaign, &about)
+    let given_name = people::customer(db, customer)?.given_name;
+    filled(db, store, &given_name, &texts, campaign, &about)
+}
+
+/// What a message is about that is shown to nobody.
+pub(crate) enum Example {
+    /// A product of the store.
+    Product(Box<Candidate>),
+    /// A reward, and its last moment.
+    Reward(Names, u64),
+    /// The store itself.
+    Store,
+}
+
+/// A message as its page would show it to somebody of this name who stands in this zone now; none:
+/// there are no words in the language, or one of their gaps stays empty.
+pub(crate) fn example(
+    db: &Connection,
+    store: &StoreId,
+    (given_name, zone): (&str, &ZoneId),
+    (campaign, about): (&Campaign, &Example),
+    texts: &Texts,
+    now_ms: u64,
+) -> Result<Option<MessageView>, StoreError> {
+    let about = match about {
+        Example::Product(candidate) => Filling {
+            product: product(db, store, candidate, texts)?,
+            reward: None,
+        },
+        Example::Reward(name, last_ms) => Filling {
+            product: None,
+            reward: Some((texts.said(name), texts.date(*last_ms))),
+        },
+        Example::Store => Filling::default(),
+    };
+    let Some((title, body)) = filled(db, store, given_name, texts, campaign, &about)? else {
+        return Ok(None);
+    };
+    Ok(Some(MessageView {
+        delivery: DeliveryId::at(now_ms, [0; 10]),
+        sent_ms: now_ms,
+        title,
+        body,
+        product: about.product,
+        reward: about.reward.is_some(),
+        why: WhyView {
+            zone: zone_said(db, store, zone, texts)?,
+            zone_ms: now_ms,
+            share: 1.0,
+            number_today: 1,
+            max_today: shop::store(db, store)?.messages_per_day_max,
+        },
+    }))
 }
 
 /// What fills a message's gaps, beside her name and the store's.
@@ -115,7 +171,10 @@ fn about(
 ) -> Result<Filling, StoreError> {
     Ok(match subject {
         Subject::Product { sku } => Filling {
-            product: product(db, store, sku, facts, texts)?,
+            product: match facts.candidates.iter().find(|c| c.sku == *sku) {
+                Some(candidate) => product(db, store, candidate, texts)?,
+                None => None,
+            },
             reward: None,
         },
         Subject::Reward { reward } => Filling {
@@ -132,7 +191,7 @@ fn about(
 fn filled(
     db: &Connection,
     store: &StoreId,
-    customer: CustomerId,
+    given_name: &str,
     texts: &Texts,
     campaign: &Campaign,
     about: &Filling,
@@ -140,11 +199,10 @@ fn filled(
     let Some(words) = campaign.content.0.get(texts.lang.code()) else {
         return Ok(None);
     };
-    let given_name = people::customer(db, customer)?.given_name;
     let store = shop::store(db, store)?.name;
     let product = about.product.as_ref();
     let value = |gap: Gap| match (gap, product) {
-        (Gap::GivenName, _) => Some(given_name.clone()),
+        (Gap::GivenName, _) => Some(given_name.to_owned()),
         (Gap::Store, _) => Some(store.clone()),
         (Gap::Product, Some(product)) => Some(product.name.clone()),
         (Gap::Price, Some(product)) => product.price.as_ref().map(|price| texts.money(price)),
@@ -198,12 +256,11 @@ fn offer(
     };
     let about = about(db, &row.store, subject, facts, texts)?;
     let campaign = &version.campaign;
-    let words = filled(db, &row.store, row.customer, texts, campaign, &about)?;
+    let given_name = people::customer(db, row.customer)?.given_name;
+    let words = filled(db, &row.store, &given_name, texts, campaign, &about)?;
     let Some((title, body)) = words else {
         return Ok(None);
     };
-    let names = shop::zone_names(db, &row.store)?;
-    let zone = names.get(&moment.zone);
     let number_today = u32::try_from(facts.told_today()).unwrap_or(u32::MAX);
     let view = MessageView {
         delivery: row.delivery,
@@ -213,7 +270,7 @@ fn offer(
         product: about.product,
         reward: about.reward.is_some(),
         why: WhyView {
-            zone: zone.map_or_else(|| moment.zone.to_string(), |names| texts.said(names)),
+            zone: zone_said(db, &row.store, &moment.zone, texts)?,
             zone_ms: row.created_ms,
             share: decision.share,
             number_today: number_today.saturating_add(1),
@@ -223,20 +280,29 @@ fn offer(
     Ok(Some((view, decision)))
 }
 
+/// A zone that was taken away is called by its id.
+fn zone_said(
+    db: &Connection,
+    store: &StoreId,
+    zone: &ZoneId,
+    texts: &Texts,
+) -> Result<String, StoreError> {
+    let names = shop::zone_names(db, store)?;
+    let name = names.get(zone).map(|names| texts.said(names));
+    Ok(name.unwrap_or_else(|| zone.to_string()))
+}
+
 /// The product of an offer, as the facts had it.
 fn product(
     db: &Connection,
     store: &StoreId,
-    sku: &Sku,
-    facts: &MatchFacts,
+    candidate: &Candidate,
     texts: &Texts,
 ) -> Result<Option<ProductView>, StoreError> {
-    let candidate = facts.candidates.iter().find(|c| c.sku == *sku);
-    let Some((candidate, zone)) = candidate.and_then(|c| Some((c, c.zone.as_ref()?))) else {
+    let Some(zone) = &candidate.zone else {
         return Ok(None);
     };
     let product = catalogue::product(db, &candidate.sku)?;
-    let names = shop::zone_names(db, store)?;
     let price = (product.price_minor > 0).then(|| Money {
         minor: i64::try_from(product.price_minor).unwrap_or(i64::MAX),
         currency: product.currency,
@@ -244,9 +310,7 @@ fn product(
     Ok(Some(ProductView {
         name: texts.said(&product.name),
         price,
-        zone: names
-            .get(zone)
-            .map_or_else(|| zone.to_string(), |names| texts.said(names)),
+        zone: zone_said(db, store, zone, texts)?,
         shelf: candidate.shelf.clone(),
         stock: candidate.stock,
         intent: candidate.intent,

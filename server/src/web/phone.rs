@@ -11,11 +11,11 @@ pub mod walk;
 use askama::Template;
 use engine::input::{Consent, IntentKind, OrderState};
 use protocol::{DeliveryId, OrderId};
-use qrcode::{Color, EcLevel, QrCode};
 use serde::Serialize;
 
 use super::{
     i18n::{Lang, Money, Texts},
+    qr::Qr,
     views::{Icon, Markup, RenderError, render, script_words},
 };
 use stamps::{StampsView, render_stamps};
@@ -387,36 +387,6 @@ impl<'a> Pass<'a> {
     fn spelled(code: &str) -> String {
         let letters: Vec<String> = code.chars().map(String::from).collect();
         letters.join(" ")
-    }
-}
-
-/// A QR code as runs of dark modules.
-struct Qr {
-    /// With the quiet zone that scanners need, half of it given by the frame's padding.
-    view_box: String,
-    path: String,
-}
-
-impl Qr {
-    /// None when the text does not fit in any code: the digits stand beside it anyway.
-    fn of(text: &str) -> Option<Self> {
-        let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
-        let width = code.width();
-        let mut path = String::new();
-        for (y, row) in code.to_colors().chunks(width).enumerate() {
-            let mut x = 0;
-            for run in row.chunk_by(|a, b| a == b) {
-                if run.first() == Some(&Color::Dark) {
-                    let dark = run.len();
-                    path.push_str(&format!("M{x} {y}h{dark}v1h-{dark}z"));
-                }
-                x += run.len();
-            }
-        }
-        Some(Self {
-            view_box: format!("-2 -2 {0} {0}", width + 4),
-            path,
-        })
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     i18n::{Lang, Texts},
     login, manager, notify,
     porch::{ErrorPage, render_error},
-    shopper, staff,
+    shopper, staff, trials,
     views::RenderError,
 };
 use crate::{
@@ -71,6 +71,7 @@ pub fn router() -> Router<App> {
             "/manage/{store}/integrations",
             get(manager::integrations::integrations).post(manager::integrations::act),
         )
+        .route("/proef/{token}", get(trials::page))
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))

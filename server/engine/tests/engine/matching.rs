@@ -343,3 +343,16 @@ fn who_is_heard_in_another_store_too_is_told_nothing_for_one_quantum() {
     t.answer();
     assert_eq!(t.chosen(), "boot");
 }
+
+#[test]
+fn a_campaign_is_for_the_stores_that_it_names_and_for_all_if_it_names_none() {
+    let (here, there) = ("kade-9".parse().unwrap(), "kade-8".parse().unwrap());
+    let mut trigger = usual().trigger;
+    assert!(trigger.is_for(&here) && trigger.is_for(&there));
+    trigger.stores.insert(here.clone());
+    assert!(trigger.is_for(&here) && !trigger.is_for(&there));
+    // What was saved before stores were named is for all of them.
+    let before: engine::campaign::Trigger =
+        serde_json::from_str(r#"{"when": "enter", "zones": []}"#).unwrap();
+    assert!(before.is_for(&there));
+}

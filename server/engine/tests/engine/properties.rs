@@ -316,6 +316,7 @@ fn campaigns() -> Vec<Campaign> {
         trigger: Trigger {
             when,
             zones: BTreeSet::new(),
+            stores: BTreeSet::new(),
         },
         about,
         caps: Caps {

@@ -453,6 +453,7 @@ pub(crate) fn usual() -> Campaign {
         trigger: Trigger {
             when: When::Enter,
             zones: BTreeSet::new(),
+            stores: BTreeSet::new(),
         },
         about: About::Product(ProductRule::default()),
         audience: Audience::default(),

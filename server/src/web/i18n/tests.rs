@@ -60,6 +60,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/erase.html"),
         include_str!("../../../templates/gone.html"),
         include_str!("../../../templates/integrations.html"),
+        include_str!("../../../templates/trial.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -76,6 +77,10 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../figures.rs"),
         include_str!("../manager/campaigns.rs"),
         include_str!("../manager/campaigns/form.rs"),
+        include_str!("../manager/campaigns/form/fields.rs"),
+        include_str!("../manager/campaigns/list.rs"),
+        include_str!("../manager/campaigns/reach.rs"),
+        include_str!("../manager/campaigns/trial.rs"),
         include_str!("../porch.rs"),
         include_str!("../messages.rs"),
         include_str!("../shopper.rs"),
@@ -102,6 +107,7 @@ fn keys_used() -> BTreeSet<String> {
     }
     used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
+    used.extend(crate::web::trial::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::lintel::SCRIPT_WORDS.map(str::to_owned));
     // Said by the words of the engine and of lists.
     let known = keys(&SOURCES_NL);

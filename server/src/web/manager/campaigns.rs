@@ -1,10 +1,14 @@
-//! The messages' desk: which run, and one to be written, tried, played again, published.
+//! The messages' desk: which run, and one to be written, tried, played again, published, ended.
 //!
 //! In: a manager's forms. Out: the pages; saved versions; states.
 //! Promises: what was typed comes back with what is wrong beside it, and nothing of it is saved then.
-//! Invariant: trying and replaying send nothing.
+//! Invariant: trying and replaying send nothing; what is for more stores than hers a manager only
+//! looks at.
 
 mod form;
+mod list;
+mod reach;
+mod trial;
 
 use axum::{
     Form,
@@ -12,13 +16,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use engine::{
-    campaign::Trigger,
-    outcome::{Choice, When},
-};
-use protocol::{CampaignId, StoreId, ZoneId};
+use engine::outcome::Choice;
+use protocol::{CampaignId, CustomerId, StoreId, ZoneId};
 use rusqlite::Connection;
 
+pub(in crate::web) use self::list::list;
+use self::reach::Reach;
 use super::Desk;
 use crate::{
     api::{
@@ -31,12 +34,12 @@ use crate::{
     store::{
         StoreError,
         campaigns::{self, CampaignRow, State},
+        loyalty::rules,
         people, shop, uplift,
     },
     web::{
         campaigns::{
-            CampaignPage, CampaignRowView, CampaignsPage, Effect, FormView, ReplayView, TriedView,
-            render_campaign, render_campaigns,
+            CampaignPage, Effect, FormView, ReplayView, TrialLink, TriedView, render_campaign,
         },
         i18n::Texts,
         routes::PageError,
@@ -47,86 +50,8 @@ use crate::{
 /// The list and a replay look back so far.
 const WEEK_MS: u64 = 7 * 86_400_000;
 
-pub(in crate::web) async fn list(desk: Desk) -> Response {
-    let html = draw_list(&desk).await;
-    desk.answer(StatusCode::OK, html)
-}
-
-async fn draw_list(desk: &Desk) -> Result<String, PageError> {
-    let now_ms = clock::now_ms();
-    let of = desk.lintel.store.clone();
-    let since_ms = now_ms.saturating_sub(WEEK_MS);
-    let read = desk.app.readers.read(move |db| {
-        let names = shop::zone_names(db, &of)?;
-        let mut rows = campaigns::all(db)?;
-        rows.sort_by_key(|row| (order(row.state), std::cmp::Reverse(row.newest.saved_ms)));
-        let mut with = Vec::new();
-        for row in rows {
-            let id = row.newest.campaign.campaign;
-            let ends = campaigns::ends_since(db, &of, id, since_ms)?;
-            let uplift = uplift::uplift(db, id, row.newest.attribution_ms)?;
-            with.push((row, ends, uplift));
-        }
-        Ok((names, with))
-    });
-    let (names, rows) = read.await?;
-    let texts = &desk.lintel.texts;
-    let names = ZoneNames::new(names, texts.lang);
-    let (mut sent_sum, mut held_sum) = (0, 0);
-    let mut views = Vec::new();
-    for (row, ends, uplift) in rows {
-        let held: Vec<(String, u64)> = ends
-            .held_back
-            .iter()
-            .map(|(reason, times)| (texts.reason(*reason), *times))
-            .collect();
-        sent_sum += ends.told;
-        held_sum += held.iter().map(|(_, times)| times).sum::<u64>();
-        let newest = row.newest.campaign.version;
-        views.push(CampaignRowView {
-            campaign: row.newest.campaign.campaign.to_string(),
-            name: row.newest.name.clone(),
-            state: row.state,
-            draft: (row.published != Some(newest) && row.published.is_some()).then_some(newest),
-            when: when_words(texts, &names, &row.newest.campaign.trigger),
-            sent: ends.told,
-            held_back: held,
-            uplift,
-        });
-    }
-    let page = CampaignsPage {
-        lintel: desk.lintel.clone(),
-        campaigns: views,
-        sent: sent_sum,
-        held_back: held_sum,
-    };
-    Ok(render_campaigns(&page, now_ms)?)
-}
-
-fn order(state: State) -> u8 {
-    match state {
-        State::Published => 0,
-        State::Paused => 1,
-        State::Draft => 2,
-        State::Ended => 3,
-    }
-}
-
-fn when_words(t: &Texts, zones: &ZoneNames, trigger: &Trigger) -> String {
-    let names: Vec<String> = trigger.zones.iter().map(|zone| zones.name(zone)).collect();
-    let place = match names.is_empty() {
-        true => t.get("campaign-zone-any").to_lowercase(),
-        false => names.join(", "),
-    };
-    match trigger.when {
-        When::Enter => t.with("when-said-enter", "zone", place),
-        When::Dwell { seconds } => t.with2("when-said-dwell", "seconds", seconds, "zone", place),
-        When::Exit => t.get("when-said-exit"),
-    }
-}
-
 pub(in crate::web) async fn new(desk: Desk) -> Response {
-    let form = form::new();
+    let form = form::new(&desk.lintel.texts);
     let html = draw(&desk, None, form, Outcome::default()).await;
     desk.answer(StatusCode::OK, html)
 }
@@ -135,51 +60,71 @@ pub(in crate::web) async fn one(
     desk: Desk,
     Path((_, campaign)): Path<(StoreId, CampaignId)>,
 ) -> Response {
-    let html = draw_saved(&desk, campaign, Outcome::default()).await;
+    let html = draw_saved(&desk, campaign).await;
     desk.answer(StatusCode::OK, html)
 }
 
-async fn draw_saved(
-    desk: &Desk,
-    campaign: CampaignId,
-    outcome: Outcome,
-) -> Result<String, PageError> {
-    let read = desk
-        .app
-        .readers
-        .read(move |db| campaigns::one(db, campaign));
-    let row = read.await?;
-    let form = form::of(&row);
-    draw(desk, Some(row), form, outcome).await
+async fn draw_saved(desk: &Desk, campaign: CampaignId) -> Result<String, PageError> {
+    let saved = saved(desk, campaign).await?;
+    let form = form::of(&saved.row, &desk.lintel.texts);
+    draw(desk, Some(saved), form, Outcome::default()).await
+}
+
+/// A campaign, and whether she may change it.
+struct Saved {
+    row: CampaignRow,
+    reach: Reach,
+}
+
+/// What is for other stores alone is not there for her.
+async fn saved(desk: &Desk, campaign: CampaignId) -> Result<Saved, PageError> {
+    let (store, runs_chain) = (desk.lintel.store.clone(), desk.admin);
+    let read = desk.app.readers.read(move |db| {
+        let row = campaigns::one(db, campaign)?;
+        let reach = reach::of(db, &row, &store, runs_chain)?;
+        let reach = reach.ok_or(StoreError::NotFound("campaign"))?;
+        Ok(Saved { row, reach })
+    });
+    Ok(read.await?)
 }
 
 /// What came of a tap.
 #[derive(Default)]
 struct Outcome {
     wrong: Vec<(&'static str, String)>,
-    said: Option<String>,
     tried: Option<TriedView>,
     replayed: Option<ReplayView>,
+    trial: Option<TrialLink>,
 }
 
 async fn draw(
     desk: &Desk,
-    row: Option<CampaignRow>,
+    saved: Option<Saved>,
     form: FormView,
     outcome: Outcome,
 ) -> Result<String, PageError> {
     let of = desk.lintel.store.clone();
-    let saved = row.as_ref().map(|row| {
+    let (row, reach) = saved.map(|saved| (saved.row, saved.reach)).unzip();
+    let measured = row.as_ref().map(|row| {
         let newest = &row.newest;
         (newest.campaign.campaign, newest.attribution_ms)
     });
     let read = desk.app.readers.read(move |db| {
-        let effect = saved.map(|(id, attribution_ms)| effect_of(db, id, attribution_ms));
-        Ok((shop::zone_names(db, &of)?, effect.transpose()?))
+        let effect = measured.map(|(id, attribution_ms)| effect_of(db, id, attribution_ms));
+        let zones = shop::zone_names(db, &of)?;
+        let (stores, tiers) = (reach::store_names(db)?, rules::tiers(db)?);
+        Ok((zones, stores, tiers, effect.transpose()?))
     });
-    let (names, effect) = read.await?;
+    let (names, stores, tiers, effect) = read.await?;
     let names = ZoneNames::new(names, desk.lintel.texts.lang);
     let texts = &desk.lintel.texts;
+    let tiers = tiers
+        .iter()
+        .map(|tier| (tier.tier.to_string(), texts.said(&tier.name)));
+    let reach = reach.unwrap_or(match desk.admin {
+        true => Reach::Choose,
+        false => Reach::Own,
+    });
     let page = CampaignPage {
         lintel: desk.lintel.clone(),
         campaign: row
@@ -198,15 +143,36 @@ async fn draw(
         runs: row.as_ref().is_some_and(|row| {
             row.state == State::Published && row.published == Some(row.newest.campaign.version)
         }),
+        reach: match (reach, &row) {
+            (Reach::ReadOnly, Some(row)) => {
+                Some(reach::words(texts, &stores, &row.newest.campaign.trigger))
+            }
+            _ => None,
+        },
+        stores: match reach {
+            Reach::Choose => stores.into_iter().collect(),
+            Reach::Own | Reach::ReadOnly => Vec::new(),
+        },
+        tiers: with_chosen(tiers.collect(), &form.tier),
+        places: with_chosen(names.all(), &form.zone),
         form,
         effect,
         wrong: outcome.wrong,
-        said: outcome.said,
         zones: names.all(),
         tried: outcome.tried,
         replayed: outcome.replayed,
+        trial: outcome.trial,
     };
     Ok(render_campaign(&page, clock::now_ms())?)
+}
+
+/// A list in which what was saved can be chosen too, although it is not there any more, or in
+/// another store.
+fn with_chosen(mut list: Vec<(String, String)>, chosen: &str) -> Vec<(String, String)> {
+    if !chosen.is_empty() && !list.iter().any(|(id, _)| id == chosen) {
+        list.push((chosen.to_owned(), chosen.to_owned()));
+    }
+    list
 }
 
 fn effect_of(
@@ -247,62 +213,113 @@ async fn tapped(
     form: FormView,
 ) -> Result<Response, PageError> {
     check_csrf(&form.csrf, &desk.lintel.csrf)?;
-    let texts = desk.lintel.texts.clone();
-    let row = match campaign {
-        Some(campaign) => {
-            let read = desk
-                .app
-                .readers
-                .read(move |db| campaigns::one(db, campaign));
-            Some(read.await?)
-        }
+    let known = match campaign {
+        Some(campaign) => Some(saved(desk, campaign).await?),
         None => None,
     };
-    // Every button but one keeps what was typed: nobody tries one text and publishes another.
-    if form.what == "pause"
-        && let Some(campaign) = campaign
-    {
-        api::set_state(&desk.app, campaign, State::Paused).await?;
+    let read_only = known
+        .as_ref()
+        .is_some_and(|known| known.reach == Reach::ReadOnly);
+    let ended = known
+        .as_ref()
+        .is_some_and(|known| known.row.state == State::Ended);
+    // These three only look.
+    let looks = matches!(form.what.as_str(), "try" | "replay" | "phone");
+    if let Some(known) = known.as_ref().filter(|_| (read_only || ended) && looks) {
+        let id = known.row.newest.campaign.campaign;
+        let form = FormView {
+            what: form.what,
+            external_id: form.external_id,
+            in_zone: form.in_zone,
+            ..form::of(&known.row, &desk.lintel.texts)
+        };
+        return looked(desk, id, form).await;
+    }
+    if read_only {
+        let why = "this message is for more stores than yours: ask who runs the chain";
+        return Err(Problem::forbidden(why).into());
+    }
+    // Every button but these two keeps what was typed: nobody tries one text and publishes another.
+    let state = match form.what.as_str() {
+        "pause" => Some(State::Paused),
+        "end" => Some(State::Ended),
+        _ => None,
+    };
+    if let Some((campaign, state)) = campaign.zip(state) {
+        api::set_state(&desk.app, campaign, state).await?;
         return Ok(back_to(desk, campaign));
     }
-    let body = match form::read(&form, row.as_ref(), &texts) {
-        Ok(body) => body,
+    let id = match keep(desk, campaign, known.as_ref(), &form).await? {
+        Ok(id) => id,
         Err(wrong) => {
             let outcome = Outcome {
                 wrong,
                 ..Outcome::default()
             };
-            let html = draw(desk, row, form, outcome).await?;
+            let html = draw(desk, known, form, outcome).await?;
             return Ok(desk.answer(StatusCode::UNPROCESSABLE_ENTITY, Ok(html)));
         }
     };
+    if looks {
+        return looked(desk, id, form).await;
+    }
+    if form.what == "publish" {
+        api::set_state(&desk.app, id, State::Published).await?;
+    }
+    Ok(back_to(desk, id))
+}
+
+type Wrong = Vec<(&'static str, String)>;
+
+/// Saves what was typed, if it is anything else than what was saved; under which id.
+async fn keep(
+    desk: &Desk,
+    campaign: Option<CampaignId>,
+    known: Option<&Saved>,
+    form: &FormView,
+) -> Result<Result<CampaignId, Wrong>, PageError> {
+    let texts = &desk.lintel.texts;
+    let bound = (!desk.admin).then_some(&desk.lintel.store);
+    let row = known.map(|known| &known.row);
+    let body = match form::read(form, row, bound, texts) {
+        Ok(body) => body,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let now_ms = clock::now_ms();
     let id = match campaign {
         Some(campaign) => campaign,
-        None => fresh(CampaignId::at, clock::now_ms())?,
+        None => fresh(CampaignId::at, now_ms)?,
     };
-    let changed = row.as_ref().is_none_or(|row| {
-        let as_saved = CampaignBody::from(row.newest.clone());
-        serde_json::to_value(&as_saved).ok() != serde_json::to_value(&body).ok()
-    });
-    if changed {
-        let version = body.version(id, clock::now_ms(), &desk.lintel.staff_name);
-        api::save(&desk.app, version).await?;
+    let as_saved = row.map(|row| CampaignBody::from(row.newest.clone()));
+    if as_saved.as_ref() == Some(&body) {
+        return Ok(Ok(id));
     }
-    match form.what.as_str() {
-        "try" => {
-            let outcome = tried(desk, id, &form, &texts).await?;
-            drawn(desk, id, form, outcome).await
+    let placed = !body.trigger.zones.is_empty();
+    let version = body.version(id, now_ms, &desk.lintel.staff_name);
+    match api::save(&desk.app, version).await {
+        Ok(_) => Ok(Ok(id)),
+        // Of the stores that were ticked none has this zone, or it was taken away just now.
+        Err(problem) if placed && problem.status() == StatusCode::CONFLICT => {
+            Ok(Err(vec![("zone", texts.get("campaign-wrong-zone"))]))
         }
-        "replay" => {
-            let outcome = replayed(desk, id, &texts).await?;
-            drawn(desk, id, form, outcome).await
-        }
-        "publish" => {
-            api::set_state(&desk.app, id, State::Published).await?;
-            Ok(back_to(desk, id))
-        }
-        _ => Ok(back_to(desk, id)),
+        Err(problem) => Err(problem.into()),
     }
+}
+
+/// The page again, with what was to be looked at; and whom it was tried on still in its field.
+async fn looked(desk: &Desk, campaign: CampaignId, form: FormView) -> Result<Response, PageError> {
+    let outcome = match form.what.as_str() {
+        "try" => tried(desk, campaign, &form).await?,
+        "phone" => trial::made(desk, campaign, &form).await?,
+        _ => replayed(desk, campaign).await?,
+    };
+    let known = saved(desk, campaign).await?;
+    let status = match outcome.wrong.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let html = draw(desk, Some(known), form, outcome).await?;
+    Ok(desk.answer(status, Ok(html)))
 }
 
 fn back_to(desk: &Desk, campaign: CampaignId) -> Response {
@@ -310,53 +327,19 @@ fn back_to(desk: &Desk, campaign: CampaignId) -> Response {
     Redirect::to(&format!("/manage/{store}/campaigns/{campaign}")).into_response()
 }
 
-/// The page again, with whom it was tried on still in its field.
-async fn drawn(
-    desk: &Desk,
-    campaign: CampaignId,
-    form: FormView,
-    outcome: Outcome,
-) -> Result<Response, PageError> {
-    let row = desk
-        .app
-        .readers
-        .read(move |db| campaigns::one(db, campaign))
-        .await?;
-    let status = match outcome.wrong.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    let html = draw(desk, Some(row), form, outcome).await?;
-    Ok(desk.answer(status, Ok(html)))
-}
-
-async fn tried(
-    desk: &Desk,
-    campaign: CampaignId,
-    form: &FormView,
-    texts: &Texts,
-) -> Result<Outcome, PageError> {
-    let (external_id, store) = (
-        form.external_id.trim().to_owned(),
-        desk.lintel.store.clone(),
-    );
-    let zone: ZoneId = form
-        .in_zone
-        .parse()
-        .map_err(|_| Problem::invalid("in_zone"))?;
+async fn tried(desk: &Desk, campaign: CampaignId, form: &FormView) -> Result<Outcome, PageError> {
+    let texts = &desk.lintel.texts;
+    let store = desk.lintel.store.clone();
+    let (external_id, zone) = (form.external_id.clone(), zone_of(form)?);
     let read = desk.app.readers.read(move |db| {
-        let Some(customer) = people::by_external_id(db, &external_id)? else {
+        let Some(customer) = shopper(db, &external_id)? else {
             return Ok(None);
         };
         let newest = campaigns::one(db, campaign)?.newest.campaign;
         api::try_on(db, clock::now_ms(), newest, &store, customer, zone).map(Some)
     });
     let Some(seen) = read.await? else {
-        let wrong = vec![("external_id", texts.get("campaign-unknown-customer"))];
-        return Ok(Outcome {
-            wrong,
-            ..Outcome::default()
-        });
+        return Ok(nobody(texts));
     };
     let reason = match &seen.choice {
         Choice::Suppress { reason } => Some(texts.reason(*reason)),
@@ -371,7 +354,25 @@ async fn tried(
     })
 }
 
-async fn replayed(desk: &Desk, campaign: CampaignId, texts: &Texts) -> Result<Outcome, PageError> {
+fn zone_of(form: &FormView) -> Result<ZoneId, Problem> {
+    form.in_zone
+        .parse()
+        .map_err(|_| Problem::invalid("in_zone"))
+}
+
+fn shopper(db: &Connection, external_id: &str) -> Result<Option<CustomerId>, StoreError> {
+    people::by_external_id(db, external_id.trim())
+}
+
+fn nobody(texts: &Texts) -> Outcome {
+    Outcome {
+        wrong: vec![("external_id", texts.get("campaign-unknown-customer"))],
+        ..Outcome::default()
+    }
+}
+
+async fn replayed(desk: &Desk, campaign: CampaignId) -> Result<Outcome, PageError> {
+    let texts = &desk.lintel.texts;
     let (store, now_ms) = (desk.lintel.store.clone(), clock::now_ms());
     let from_ms = now_ms.saturating_sub(WEEK_MS);
     let read = desk

@@ -165,6 +165,7 @@ fn campaigns_of(count: usize) -> Vec<Campaign> {
                 _ => When::Dwell { seconds: 30 },
             },
             zones: Default::default(),
+            stores: Default::default(),
         },
         about: About::Product(ProductRule {
             cheaper: n % 3 == 1,

@@ -13,8 +13,8 @@ use super::Shop;
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
-/// More stops than a board with one card has.
-const TABS_MAX: usize = 40;
+/// More stops than a message's form has with all its fields unfolded.
+const TABS_MAX: usize = 80;
 
 pub(super) fn tests() -> Vec<Trial> {
     vec![test(
