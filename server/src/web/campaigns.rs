@@ -263,6 +263,11 @@ impl CampaignPage {
         self.state == State::Ended
     }
 
+    /// Whether a version of it runs, be it this one or the one before.
+    fn is_on(&self) -> bool {
+        self.state == State::Published
+    }
+
     /// Whether what stands here can only be looked at.
     fn is_shut(&self) -> bool {
         self.ended() || self.reach.is_some()

@@ -44,7 +44,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 fn wishlist() -> Value {
     json!({
         "name": "Van je verlanglijst", "topic": "wishlist",
-        "trigger": {"when": {"dwell": {"seconds": 2}}, "zones": ["entree"]},
+        "trigger": {"when": {"dwell": {"seconds": 2}}, "zones": ["entree"], "stores": []},
         "about": {"about": "product", "anywhere": true},
         "relevant_ms": 120_000, "attribution_ms": 86_400_000, "priority": 5,
         "content": {
@@ -101,6 +101,12 @@ async fn wrong_is_refused() -> anyhow::Result<()> {
             json!(["kelder"]),
             409,
             "no store has a zone kelder",
+        ),
+        (
+            "/trigger/stores",
+            json!(["kade-7"]),
+            409,
+            "there is no store kade-7",
         ),
         ("/topic", json!("Verlang lijst"), 422, "a topic is"),
         ("/relevant_ms", json!(1), 422, "relevant_ms"),

@@ -10,6 +10,8 @@ mod list;
 mod reach;
 mod trial;
 
+use std::collections::BTreeSet;
+
 use axum::{
     Form,
     extract::Path,
@@ -74,6 +76,8 @@ async fn draw_saved(desk: &Desk, campaign: CampaignId) -> Result<String, PageErr
 struct Saved {
     row: CampaignRow,
     reach: Reach,
+    /// For which stores it is; none: all of them.
+    stores: BTreeSet<StoreId>,
 }
 
 /// What is for other stores alone is not there for her.
@@ -83,7 +87,8 @@ async fn saved(desk: &Desk, campaign: CampaignId) -> Result<Saved, PageError> {
         let row = campaigns::one(db, campaign)?;
         let reach = reach::of(db, &row, &store, runs_chain)?;
         let reach = reach.ok_or(StoreError::NotFound("campaign"))?;
-        Ok(Saved { row, reach })
+        let stores = reach::stores(db, &row)?;
+        Ok(Saved { row, reach, stores })
     });
     Ok(read.await?)
 }
@@ -104,7 +109,13 @@ async fn draw(
     outcome: Outcome,
 ) -> Result<String, PageError> {
     let of = desk.lintel.store.clone();
-    let (row, reach) = saved.map(|saved| (saved.row, saved.reach)).unzip();
+    let (row, reach) = saved
+        .map(|saved| (saved.row, (saved.reach, saved.stores)))
+        .unzip();
+    let (reach, its_stores) = reach.unwrap_or(match desk.admin {
+        true => (Reach::Choose, BTreeSet::new()),
+        false => (Reach::Own, BTreeSet::new()),
+    });
     let measured = row.as_ref().map(|row| {
         let newest = &row.newest;
         (newest.campaign.campaign, newest.attribution_ms)
@@ -121,10 +132,6 @@ async fn draw(
     let tiers = tiers
         .iter()
         .map(|tier| (tier.tier.to_string(), texts.said(&tier.name)));
-    let reach = reach.unwrap_or(match desk.admin {
-        true => Reach::Choose,
-        false => Reach::Own,
-    });
     let page = CampaignPage {
         lintel: desk.lintel.clone(),
         campaign: row
@@ -143,12 +150,7 @@ async fn draw(
         runs: row.as_ref().is_some_and(|row| {
             row.state == State::Published && row.published == Some(row.newest.campaign.version)
         }),
-        reach: match (reach, &row) {
-            (Reach::ReadOnly, Some(row)) => {
-                Some(reach::words(texts, &stores, &row.newest.campaign.trigger))
-            }
-            _ => None,
-        },
+        reach: (reach == Reach::ReadOnly).then(|| reach::words(texts, &stores, &its_stores)),
         stores: match reach {
             Reach::Choose => stores.into_iter().collect(),
             Reach::Own | Reach::ReadOnly => Vec::new(),

@@ -44,7 +44,8 @@ async fn draw_list(desk: &Desk) -> Result<String, PageError> {
             let id = row.newest.campaign.campaign;
             let ends = campaigns::ends_since(db, &of, id, since_ms)?;
             let uplift = uplift::uplift(db, id, row.newest.attribution_ms)?;
-            with.push((row, ends, uplift));
+            let reach = reach::stores(db, &row)?;
+            with.push((row, reach, ends, uplift));
         }
         Ok((names, stores, with))
     });
@@ -53,7 +54,7 @@ async fn draw_list(desk: &Desk) -> Result<String, PageError> {
     let names = ZoneNames::new(names, texts.lang);
     let (mut sent_sum, mut held_sum) = (0, 0);
     let mut views = Vec::new();
-    for (row, ends, uplift) in rows {
+    for (row, reach, ends, uplift) in rows {
         let held: Vec<(String, u64)> = ends
             .held_back
             .iter()
@@ -68,7 +69,7 @@ async fn draw_list(desk: &Desk) -> Result<String, PageError> {
             state: row.state,
             draft: (row.published != Some(newest) && row.published.is_some()).then_some(newest),
             when: when_words(texts, &names, &row.newest.campaign.trigger),
-            reach: reach::words(texts, &stores, &row.newest.campaign.trigger),
+            reach: reach::words(texts, &stores, &reach),
             sent: ends.told,
             held_back: held,
             uplift,

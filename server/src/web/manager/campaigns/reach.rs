@@ -6,7 +6,7 @@
 //! she would stop runs in other stores. Her own day has other means, such as quiet hours.
 //! Invariant: a version that runs counts as the newest one does: nobody stops it by way of a draft.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::campaign::Trigger;
 use protocol::StoreId;
@@ -76,12 +76,25 @@ pub(super) fn store_names(db: &Connection) -> Result<BTreeMap<String, String>, S
         .collect()
 }
 
+/// The stores that it is for, in its draft or in the version that runs; none: all of them.
+pub(super) fn stores(db: &Connection, row: &CampaignRow) -> Result<BTreeSet<StoreId>, StoreError> {
+    let triggers = triggers(db, row)?;
+    if triggers.iter().any(|t| t.stores.is_empty()) {
+        return Ok(BTreeSet::new());
+    }
+    Ok(triggers.into_iter().flat_map(|t| t.stores).collect())
+}
+
 /// For which stores, in words.
-pub(super) fn words(t: &Texts, names: &BTreeMap<String, String>, trigger: &Trigger) -> String {
-    if trigger.stores.is_empty() {
+pub(super) fn words(
+    t: &Texts,
+    names: &BTreeMap<String, String>,
+    stores: &BTreeSet<StoreId>,
+) -> String {
+    if stores.is_empty() {
         return t.get("campaign-all-stores");
     }
     let name = |store: &StoreId| names.get(store.as_str()).cloned();
-    let named: Vec<String> = trigger.stores.iter().filter_map(name).collect();
+    let named: Vec<String> = stores.iter().filter_map(name).collect();
     named.join(", ")
 }
