@@ -71,7 +71,7 @@ pub struct CampaignBody {
     /// `tiers`, `visit_min`, `visit_max`.
     #[serde(default)]
     #[schema(value_type = Object)]
-    #[garde(skip)]
+    #[garde(custom(audience_is_sound))]
     pub audience: Audience,
     /// `from_ms`, `until_ms`, `weekdays` (1 is Monday), `minutes`.
     #[serde(default)]
@@ -136,8 +136,32 @@ fn schedule_is_sound(schedule: &Schedule, (): &()) -> garde::Result {
         .is_some_and(|(from, to)| !minute(from) || !minute(to))
     {
         Err(garde::Error::new("minutes: 0 to 1439"))
+    } else if schedule.minutes.is_some_and(|(from, to)| from == to) {
+        Err(garde::Error::new(
+            "minutes: from and to are the same: it is never told",
+        ))
+    } else if schedule
+        .from_ms
+        .zip(schedule.until_ms)
+        .is_some_and(|(from_ms, until_ms)| until_ms <= from_ms)
+    {
+        Err(garde::Error::new(
+            "until_ms: after from_ms, or it is never told",
+        ))
     } else {
         Ok(())
+    }
+}
+
+fn audience_is_sound(audience: &Audience, (): &()) -> garde::Result {
+    let nobody = audience
+        .visit_max
+        .is_some_and(|max| max < audience.visit_min);
+    match nobody {
+        true => Err(garde::Error::new(
+            "visit_max: at least visit_min, or nobody is told",
+        )),
+        false => Ok(()),
     }
 }
 

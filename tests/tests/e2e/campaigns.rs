@@ -121,6 +121,26 @@ async fn wrong_is_refused() -> anyhow::Result<()> {
         let detail = answer.json()?["detail"].to_string();
         ensure!(detail.contains(words), "{pointer}: {detail}");
     }
+    // Sound by themselves, and never told.
+    for (key, value, words) in [
+        (
+            "audience",
+            json!({"visit_min": 3, "visit_max": 2}),
+            "nobody is told",
+        ),
+        (
+            "schedule",
+            json!({"from_ms": 2, "until_ms": 2}),
+            "after from_ms",
+        ),
+        ("schedule", json!({"minutes": [600, 600]}), "are the same"),
+    ] {
+        let mut body = wishlist();
+        body[key] = value;
+        let answer = ask_api(&rig.stack, Method::POST, "/v1/campaigns", &body).await?;
+        answer.ensure_problem(422)?;
+        ensure!(answer.body.contains(words), "{key}: {}", answer.body);
+    }
     let mut unknown = wishlist();
     unknown["sneaky"] = json!(true);
     let answer = ask_api(&rig.stack, Method::POST, "/v1/campaigns", &unknown).await?;
