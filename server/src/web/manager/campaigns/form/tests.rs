@@ -84,18 +84,25 @@ fn about() -> impl Strategy<Value = About> {
 
 fn audience() -> impl Strategy<Value = Audience> {
     let tiers = btree_set("[a-z]{1,8}", 0..3);
-    (tiers, any::<u32>(), any::<Option<u32>>()).prop_map(|(tiers, visit_min, visit_max)| Audience {
+    (tiers, any::<u32>(), any::<Option<u32>>()).prop_map(|(tiers, visit_min, more)| Audience {
         tiers,
         visit_min,
-        visit_max,
+        visit_max: more.map(|more| visit_min.saturating_add(more)),
     })
 }
 
 fn schedule() -> impl Strategy<Value = Schedule> {
     let minute = 0_u16..24 * 60;
-    let minutes = option::of((minute.clone(), minute));
+    let apart = |(from, to): &(u16, u16)| from != to;
+    let minutes = option::of((minute.clone(), minute).prop_filter("apart", apart));
     let days = btree_set(1_u8..=7, 0..8);
     let times = (any::<Option<u64>>(), any::<Option<u64>>());
+    let forward = |(from_ms, until_ms): &(Option<u64>, Option<u64>)| {
+        from_ms
+            .zip(*until_ms)
+            .is_none_or(|(from_ms, until_ms)| from_ms < until_ms)
+    };
+    let times = times.prop_filter("forward", forward);
     (times, days, minutes).prop_map(|((from_ms, until_ms), weekdays, minutes)| Schedule {
         from_ms,
         until_ms,
