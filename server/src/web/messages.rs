@@ -5,7 +5,7 @@
 
 use engine::{
     campaign::Campaign,
-    input::MatchFacts,
+    input::{MatchFacts, OrderKind},
     outcome::{Choice, Decision, Subject},
     template::Gap,
 };
@@ -20,8 +20,8 @@ use super::{
 use crate::{
     localtime,
     store::{
-        StoreError, campaigns, catalogue, loyalty::rewards, outbox, outbox::DeliveryRow, people,
-        shop,
+        StoreError, campaigns, catalogue, loyalty::rewards, orders, outbox, outbox::DeliveryRow,
+        people, shop,
     },
 };
 
@@ -68,7 +68,19 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
         expires_ms: row.relevant_until_ms,
         why: vec![texts.get("app-arrival-why")],
     };
-    if let Some((view, decision)) = offer(db, row, &texts)? {
+    if let Some(order) = row.order {
+        let order = orders::order(db, order)?;
+        let store = shop::store(db, &order.store)?.name;
+        let number = order.external_id;
+        let kind = match order.kind {
+            OrderKind::Reservation => "reservation",
+            OrderKind::TryOn => "try_on",
+            OrderKind::ClickAndCollect | OrderKind::Return | OrderKind::Help => "order",
+        };
+        told.title = texts.with("app-ready-title", "kind", kind);
+        told.body = texts.with2("app-ready-body", "number", number, "store", store);
+        told.why = vec![texts.get("app-ready-why")];
+    } else if let Some((view, decision)) = offer(db, row, &texts)? {
         told.why = why(&texts, &view, row.created_ms);
         (told.title, told.body) = (view.title, view.body);
         told.zone = decision.moment.map(|moment| moment.zone);

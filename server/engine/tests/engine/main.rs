@@ -8,6 +8,7 @@ mod consent;
 mod door;
 mod filter;
 mod history;
+mod journeys;
 mod map;
 mod matching;
 mod presence;

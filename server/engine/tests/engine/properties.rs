@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{
     Input, Observation, Outcome, StoreEngine,
     campaign::{About, Campaign, Caps, ProductRule, Trigger},
-    input::{Consent, IntentKind, Order, OrderState, PastVisit, Rules, Tap, TapAction, Told},
+    input::{
+        Consent, IntentKind, Order, OrderKind, OrderState, PastVisit, Rules, Tap, TapAction, Told,
+    },
     outcome::{Choice, Journey, Question, VisitChange, When},
 };
 use proptest::prelude::*;
@@ -161,6 +163,9 @@ impl Server {
                 customer: customer(NAMES[*who]),
                 state: ORDER_STATES[*state],
                 code: format!("{number}"),
+                kind: OrderKind::ClickAndCollect,
+                as_of_ms: 0,
+                due_ms: None,
             })],
             Event::Tap { action } => self.taps(*action),
             Event::Answer { how_many } => self.answers(*how_many),
