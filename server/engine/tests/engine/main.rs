@@ -11,6 +11,8 @@ mod history;
 mod journeys;
 mod map;
 mod matching;
+mod model;
+mod picture;
 mod presence;
 mod properties;
 mod situations;
