@@ -4,7 +4,8 @@ use std::{path::Path, thread};
 
 use engine::{
     Observation,
-    input::{Consent, OrderKind, OrderState},
+    input::{Coming, Consent, OrderKind, OrderState},
+    journey::Journey,
 };
 use protocol::{AnchorId, CustomerId, GatewayId, OrderId, RadioId, StoreId, ZoneId};
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    api::app::consent::set_consent,
+    api::app::{coming::say_coming, consent::set_consent},
     clock,
     fleet::Fleet,
     identity::Identity,
@@ -331,6 +332,25 @@ async fn ready_is_not_told_once_it_is_not_so_and_not_kept_for_whom_may_not_be_to
     shop.switches([Some(false), None, None, None]).await;
     shop.order_becomes(OrderState::Ready).await;
     assert_eq!(shop.states().await, []);
+}
+
+#[tokio::test]
+async fn on_her_way_is_a_card_and_no_message_and_nothing_without_consent() {
+    let shop = Shop::open().await;
+    shop.order_is_ready().await;
+    let near = || shop.write(|txn| say_coming(txn, anna(), &kade_9(), Coming::Near));
+    let cards = || {
+        shop.write(|txn| {
+            let cards = crate::store::board::cards_on_board(txn.db, &kade_9(), txn.now_ms)?;
+            Ok(cards.iter().map(|row| row.card.journey).collect::<Vec<_>>())
+        })
+    };
+    assert!(near().await);
+    assert_eq!(cards().await, [Journey::Nearby]);
+    assert_eq!(shop.states().await, []);
+    shop.switches([Some(false), None, None, None]).await;
+    assert!(!near().await);
+    assert_eq!(cards().await, []);
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@
 //! Invariant: writing the same outcome of a replayed input twice would violate an index, never
 //! make a second row.
 
-use engine::outcome::{Card, Cause, Choice, Decision, Delivery, Outcome, Subject, VisitChange};
-use protocol::{CardId, CustomerId, StoreId};
+use engine::{
+    input::OrderKind,
+    outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange},
+};
+use protocol::{CardId, CustomerId, OrderId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
@@ -57,6 +60,7 @@ pub fn write(
              WHERE \"order\" = ?1",
         )?
         .execute(params![order.0, int(now_ms)])?;
+        tell_order(db, now_ms, *order)?;
     }
     outcome
         .cards
@@ -119,6 +123,41 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Receivers of the shop's own hear what became of an order at the desk.
+fn tell_order(db: &Connection, now_ms: u64, order: OrderId) -> Result<(), StoreError> {
+    let row = orders::order(db, order)?;
+    let event = match row.kind {
+        OrderKind::Return => Event::ReturnAccepted,
+        _ => Event::OrderCompleted,
+    };
+    let more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
+    receivers::tell(db, now_ms, event, &row.store, row.customer, more)
+}
+
+/// Receivers of the shop's own hear how far she is, when that has changed.
+fn tell_journey(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    card: &Card,
+) -> Result<(), StoreError> {
+    let event = match card.journey {
+        Journey::Waiting => Event::JourneyWaiting,
+        Journey::DepartedUnserved => Event::JourneyDepartedUnserved,
+        _ => return Ok(()),
+    };
+    let same = db
+        .prepare_cached("SELECT 1 FROM cards WHERE card = ?1 AND journey = ?2")?
+        .exists(params![card.card.0, word(card.journey)])?;
+    if same {
+        return Ok(());
+    }
+    let more = json!({
+        "card": card.card, "since_ms": card.since_ms, "whereabouts": card.whereabouts,
+    });
+    receivers::tell(db, now_ms, event, store, card.customer, more)
 }
 
 /// Receivers of the shop's own hear of visits.
@@ -188,6 +227,7 @@ fn card(
     alerted: bool,
 ) -> Result<CardChanged, StoreError> {
     let body = serde_json::to_string(card).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    tell_journey(db, store, now_ms, card)?;
     if alerted {
         let more = json!({ "card": card.card, "arrived_ms": card.arrived_ms });
         receivers::tell(db, now_ms, Event::CardArrived, store, card.customer, more)?;

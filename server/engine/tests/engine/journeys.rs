@@ -135,6 +135,11 @@ fn who_is_near_is_not_farther_again() {
     let card = t.card();
     let eta_ms = Some(ZERO_MS + 300_000);
     assert_eq!((card.journey, card.eta_ms), (Journey::Nearby, eta_ms));
+    let mut t = anna_at_home();
+    t.at(0).on_way("anna", 300_000).coming("anna", Coming::Near);
+    let one = t.card().card;
+    assert_eq!(t.card().journey, Journey::Nearby);
+    assert!(t.news.cards.iter().all(|card| card.card == one));
 }
 
 #[test]
@@ -146,9 +151,19 @@ fn who_is_long_overdue_is_off_the_board_and_may_set_out_again() {
     assert_eq!(t.card().journey, Journey::EnRoute);
     t.at(600_000 + COMING_GRACE_MS);
     assert_eq!(t.card().journey, Journey::Created);
+    let take = TapAction::Take;
+    assert_eq!(t.tap_on(first, "piet", take), TapAnswer::Closed);
     t.on_way("anna", 4_000_000);
     assert_eq!(t.card().journey, Journey::EnRoute);
     assert_ne!(t.card().card, first);
+}
+
+#[test]
+fn who_was_near_and_did_not_come_in_is_off_the_board_after_half_an_hour() {
+    let mut t = anna_at_home();
+    t.at(0).coming("anna", Coming::Near);
+    t.at(COMING_GRACE_MS);
+    assert_eq!(t.card().journey, Journey::Created);
 }
 
 #[test]
