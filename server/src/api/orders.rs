@@ -172,3 +172,20 @@ pub(super) async fn put_state(
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_without_a_word_is_a_pickup_and_a_return_is_due_in_100_days() {
+        let body = serde_json::json!({
+            "external_id": "1042", "store": "kade-9", "state": "placed", "code": "7419",
+            "customer": CustomerId::at(1, [1; 10]), "lines": [{ "sku": "LAMP", "quantity": 1 }],
+        });
+        let read: OrderBody = serde_json::from_value(body).unwrap();
+        assert_eq!(read.kind, OrderKind::ClickAndCollect);
+        assert_eq!(usual_due_ms(OrderKind::ClickAndCollect, 5), None);
+        assert_eq!(usual_due_ms(OrderKind::Return, 5), Some(8_640_000_005));
+    }
+}

@@ -228,6 +228,19 @@ fn who_arrives_from_the_road_waits_since_she_came_in() {
 }
 
 #[test]
+fn nobody_goes_any_more_to_whom_left() {
+    let mut t = anna_at_home();
+    t.at(0).stays("anna", "door", -60, 2_000);
+    t.tap("piet", TapAction::Take);
+    t.at(100_000);
+    let card = t.card();
+    assert_eq!(
+        (card.journey, card.taken_by),
+        (Journey::DepartedUnserved, None)
+    );
+}
+
+#[test]
 fn a_hand_over_can_be_taken_back_for_half_a_minute() {
     let mut t = anna_served();
     let card = t.card();

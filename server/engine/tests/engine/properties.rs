@@ -8,7 +8,7 @@ use engine::{
     input::{
         Consent, IntentKind, Order, OrderKind, OrderState, PastVisit, Rules, Tap, TapAction, Told,
     },
-    outcome::{Choice, Journey, Question, VisitChange, When},
+    outcome::{Choice, Question, VisitChange, When},
 };
 use proptest::prelude::*;
 use protocol::{CardId, CustomerId, RadioId, VisitId};
@@ -406,7 +406,7 @@ proptest! {
         let (mut open, mut alerted) = (BTreeMap::new(), BTreeSet::new());
         for outcome in outcomes {
             for card in outcome.cards {
-                if card.journey == Journey::Arrived {
+                if card.journey.is_here() || card.journey.is_coming() {
                     let other = open.insert(card.customer, card.card);
                     prop_assert!(other.is_none_or(|other| other == card.card));
                     prop_assert!(!card.orders.is_empty());
