@@ -229,15 +229,20 @@ fn who_arrives_from_the_road_waits_since_she_came_in() {
 
 #[test]
 fn nobody_goes_any_more_to_whom_left() {
-    let mut t = anna_at_home();
-    t.at(0).stays("anna", "door", -60, 2_000);
-    t.tap("piet", TapAction::Take);
-    t.at(100_000);
-    let card = t.card();
-    assert_eq!(
-        (card.journey, card.taken_by),
-        (Journey::DepartedUnserved, None)
-    );
+    for says in [false, true] {
+        let mut t = anna_at_home();
+        t.at(0).stays("anna", "door", -60, 2_000);
+        if says {
+            t.here("anna", "door");
+        }
+        t.tap("piet", TapAction::Take);
+        t.at(3_000_000);
+        let card = t.card();
+        assert_eq!(
+            (card.journey, card.taken_by),
+            (Journey::DepartedUnserved, None)
+        );
+    }
 }
 
 #[test]
@@ -443,6 +448,76 @@ fn old_inputs_and_snapshots_are_pickups() {
         panic!("an order");
     };
     assert_eq!(read, plain("anna", 1, OrderState::Ready));
+}
+
+#[test]
+fn consent_that_ends_makes_a_hand_over_final_at_once() {
+    let mut t = anna_served();
+    t.consent("anna", NOTHING);
+    assert_eq!(t.news.completed, [order(1)]);
+    assert_eq!(t.tap("piet", TapAction::Undo), TapAnswer::Closed);
+    t.at(40_000);
+    assert_eq!((t.news.completed.len(), t.engine.orders_open()), (1, 0));
+}
+
+#[test]
+fn whatever_ends_it_while_she_is_coming_or_has_left_closes_her_card() {
+    type Do = fn(&mut Timeline);
+    let on_way: Do = |t| {
+        t.on_way("anna", 600_000);
+    };
+    let near: Do = |t| {
+        t.coming("anna", Coming::Near);
+    };
+    let here: Do = |t| {
+        t.stays("anna", "door", -60, 2_000);
+    };
+    let left: Do = |t| {
+        t.stays("anna", "door", -60, 2_000).at(100_000);
+    };
+    let completed: Do = |t| {
+        t.order("anna", 1, OrderState::Completed);
+    };
+    let cancelled: Do = |t| {
+        t.order("anna", 1, OrderState::Cancelled);
+    };
+    let consent: Do = |t| {
+        t.consent("anna", NOTHING);
+    };
+    let ends = [
+        (completed, Journey::Served),
+        (cancelled, Journey::Withdrawn),
+        (consent, Journey::Withdrawn),
+    ];
+    let mut both = vec![(left, consent, Journey::Withdrawn)];
+    for from in [on_way, near, here] {
+        both.extend(ends.map(|(end, to)| (from, end, to)));
+    }
+    for (n, (from, end, to)) in both.into_iter().enumerate() {
+        let mut t = anna_at_home();
+        t.at(0);
+        from(&mut t);
+        end(&mut t);
+        assert_eq!(t.card().journey, to, "{n}");
+        assert_eq!(t.tap("piet", code("code-1")), TapAnswer::Closed, "{n}");
+    }
+}
+
+#[test]
+fn who_left_without_it_may_set_out_again_and_that_is_another_card() {
+    let mut t = anna_at_home();
+    t.at(0).stays("anna", "door", -60, 2_000).at(100_000);
+    let first = t.card().card;
+    t.on_way("anna", 600_000);
+    assert_eq!(t.card().journey, Journey::EnRoute);
+    assert_ne!(t.card().card, first);
+    assert_eq!(t.tap_on(first, "piet", code("code-1")), TapAnswer::Closed);
+    let mut t = anna_at_home();
+    t.at(0).stays("anna", "door", -60, 2_000).at(100_000);
+    t.coming("anna", Coming::Near);
+    assert_eq!(t.card().journey, Journey::Nearby);
+    t.here("anna", "door");
+    assert_eq!((t.card().journey, t.alerts()), (Journey::Waiting, 2));
 }
 
 #[test]
