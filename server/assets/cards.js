@@ -66,7 +66,10 @@ export class Cards {
     for (const left of document.querySelectorAll("[data-until-ms]")) {
       const left_s = Math.ceil((Number(left.dataset.untilMs) - this.#line.now()) / 1_000);
       left.textContent = minutes(Math.max(0, left_s));
-      if (left_s <= 0) left.closest("form").remove();
+      if (left_s > 0) continue;
+      const form = left.closest("form");
+      if (form.contains(document.activeElement)) document.querySelector("#h-now").focus({ preventScroll: true });
+      form.remove();
     }
   }
 

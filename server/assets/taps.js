@@ -73,7 +73,7 @@ export class Taps {
       csrf: form.elements.csrf.value,
       code: form.elements.code?.value.trim() ?? "",
     };
-    if (tap.act === "hand-over" && tap.code === "") return refuse(card, text("code-empty"));
+    if (form.elements.code && tap.act === "hand-over" && tap.code === "") return refuse(card, text("code-empty"));
     if (tap.act === "undo" && this.#takeBack(card, tap)) return;
     if (tap.act === "take" || tap.act === "not-here") this.#showAtOnce(card, form, tap);
     this.#kept.push(tap);

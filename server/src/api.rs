@@ -233,6 +233,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(export::export_own))
         .routes(routes!(app::sightings::sightings))
         .routes(routes!(app::sightings::here))
+        .routes(routes!(app::coming::coming))
         .routes(routes!(
             app::loyalty::get_loyalty,
             app::loyalty::put_loyalty,

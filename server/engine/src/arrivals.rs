@@ -1,10 +1,11 @@
 //! Arrivals: who is here for her order, as staff see it.
 //!
-//! In: she is here, she left, her orders, colleagues' taps.
+//! In: she is coming, she is here, she left, her orders, colleagues' taps.
 //! Out: cards as they now stand, one delivery for each arrival, the orders handed over.
 //! Promises: a customer has at most one open card, and one alert for each card; a right code
 //! always closes it, also when the belief lost her meanwhile.
-//! Invariant: no card is served without the code of one of its orders.
+//! Invariant: a card's journey changes by a line of [`journey::JOURNEYS`] and in no other way;
+//! goods and money change hands against a code of one of her orders.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -13,23 +14,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::Ids,
-    input::{Order, OrderState},
-    outcome::{Card, Cause, Delivery, Journey, Outcome},
+    input::{self, Order, OrderState},
+    journey::{self, Effect, Journey, Signal},
+    outcome::{Card, Cause, Delivery, Outcome},
 };
 
+mod coming;
 mod orders;
 mod taps;
 
-pub use orders::ORDERS_MAX;
-use orders::{Full, Orders};
+use coming::Coming;
+pub use coming::{COMING_GRACE_MS, COMING_MAX_MS};
+pub use orders::{DONE_MAX, ORDERS_MAX};
+use orders::{Learned, Orders};
 pub use taps::{CODE_PAUSE_MS, CODE_TRIES};
 
 /// "We know that you are here" is news for this long.
 pub const ARRIVAL_RELEVANT_MS: u64 = 600_000;
 
+/// "Your order is ready" is news for this long: two days, and she has come or was reminded.
+pub const READY_RELEVANT_MS: u64 = 172_800_000;
+
 /// A card whose customer seems gone still takes her code for this long: radios fall silent in
 /// pockets, and a colleague may stand before her.
 pub const DEPARTED_KEPT_MS: u64 = 3_600_000;
+
+/// A hand-over may be taken back for this long; then it is final.
+pub const HANDOVER_UNDO_MS: u64 = 30_000;
 
 /// Closed cards whose ids are remembered, to tell "closed" from "unknown"; the oldest go.
 pub const CLOSED_MAX: usize = 4_096;
@@ -38,8 +49,13 @@ pub const CLOSED_MAX: usize = 4_096;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Arrivals {
     orders: Orders,
+    #[serde(default)]
+    coming: Coming,
     /// One a customer, by construction.
     open: BTreeMap<CustomerId, Episode>,
+    /// Handed over, and that may still be taken back; in the order of handing over.
+    #[serde(default)]
+    served: VecDeque<Episode>,
     /// In the order of leaving.
     departed: VecDeque<Episode>,
     closed: BTreeSet<CardId>,
@@ -53,6 +69,10 @@ struct Episode {
     orders: Vec<OrderId>,
     journey: Journey,
     arrived_ms: u64,
+    #[serde(default)]
+    eta_ms: Option<u64>,
+    #[serde(default)]
+    undo_until_ms: Option<u64>,
     since_ms: u64,
     taken: Option<(StaffId, u64)>,
     wrong_codes: u32,
@@ -64,21 +84,47 @@ struct Episode {
 }
 
 /// A customer who is in the store and agreed that staff may know.
+#[derive(Default)]
 pub(crate) struct Here {
-    pub(crate) customer: CustomerId,
     pub(crate) entered_ms: u64,
     pub(crate) whereabouts: Vec<(ZoneId, f32)>,
     /// Another store hears her too.
     pub(crate) check: bool,
+    /// It rests on her own word.
+    pub(crate) said_so: bool,
+}
+
+/// When it happens, and where ids come from and news goes to.
+pub(crate) struct Desk<'a> {
+    pub(crate) now_ms: u64,
+    pub(crate) ids: &'a mut Ids,
+    pub(crate) out: &'a mut Outcome,
 }
 
 impl Arrivals {
-    /// Takes an order in. Gives back whose it was before; refuses what does not fit.
-    pub(crate) fn learn(&mut self, order: &Order, out: &mut Outcome) -> Option<CustomerId> {
-        self.orders.learn(order).unwrap_or_else(|Full| {
-            out.refused.shed += 1;
-            None
-        })
+    /// Takes an order in. None: it changes nothing; else whose it was before.
+    pub(crate) fn learn(
+        &mut self,
+        mut desk: Desk<'_>,
+        order: &Order,
+    ) -> Option<Option<CustomerId>> {
+        match self.orders.learn(order) {
+            Learned::Nothing => None,
+            Learned::Full => {
+                desk.out.refused.shed += 1;
+                None
+            }
+            Learned::So { before, ready } => {
+                if ready {
+                    desk.tell(
+                        order.customer,
+                        Cause::Ready { order: order.order },
+                        READY_RELEVANT_MS,
+                    );
+                }
+                Some(before)
+            }
+        }
     }
 
     pub(crate) fn has_open_order(&self, customer: CustomerId) -> bool {
@@ -87,12 +133,11 @@ impl Arrivals {
 
     /// Whether an order or a card of hers is known.
     pub(crate) fn knows(&self, customer: CustomerId) -> bool {
+        let own = |episode: &Episode| episode.customer == customer;
         self.orders.has_open(customer)
             || self.open.contains_key(&customer)
-            || self
-                .departed
-                .iter()
-                .any(|episode| episode.customer == customer)
+            || self.served.iter().any(own)
+            || self.departed.iter().any(own)
     }
 
     pub(crate) fn orders_len(&self) -> usize {
@@ -100,62 +145,91 @@ impl Arrivals {
     }
 
     pub(crate) fn cards_len(&self) -> usize {
-        self.open.len()
+        self.open.values().filter(|e| e.journey.is_here()).count()
     }
 
-    pub(crate) fn has_card(&self, customer: CustomerId) -> bool {
-        self.open.contains_key(&customer)
+    /// Whether she is here and waits for a colleague.
+    pub(crate) fn waits(&self, customer: CustomerId) -> bool {
+        self.open
+            .get(&customer)
+            .is_some_and(|episode| episode.journey.is_here())
     }
 
-    /// Brings her card in line with her ready orders: a new one, more on it, fewer on it.
-    pub(crate) fn sync(&mut self, now_ms: u64, here: Here, ids: &mut Ids, out: &mut Outcome) {
-        let ready = self.orders.ready(here.customer);
-        if ready.is_empty() {
-            self.close(now_ms, here.customer, Journey::Withdrawn, out);
+    /// Her phone says that she is coming.
+    pub(crate) fn say_coming(&mut self, desk: Desk<'_>, customer: CustomerId, how: input::Coming) {
+        if self.waits(customer) || !self.orders.has_open(customer) {
             return;
         }
-        match self.open.get_mut(&here.customer) {
-            Some(episode) if episode.orders == ready => {}
-            Some(episode) => {
-                episode.orders = ready;
-                episode.check = here.check;
-                show(episode, here.whereabouts, out);
-            }
-            None => self.arrive(now_ms, here, ready, ids, out),
+        if self.coming.say(desk.now_ms, customer, how) {
+            self.sync(desk, customer, None);
+        } else {
+            desk.out.refused.implausible += 1;
         }
     }
 
-    fn arrive(
-        &mut self,
-        now_ms: u64,
-        here: Here,
-        orders: Vec<OrderId>,
-        ids: &mut Ids,
-        out: &mut Outcome,
-    ) {
-        self.supersede(here.customer);
-        let card = CardId::at(now_ms, ids.bytes());
-        let episode = Episode {
-            card,
-            customer: here.customer,
-            orders,
-            journey: Journey::Arrived,
-            arrived_ms: here.entered_ms,
-            since_ms: now_ms,
-            taken: None,
-            wrong_codes: 0,
-            paused_until_ms: 0,
-            not_here: false,
-            check: here.check,
+    /// Brings her card in line with what she may be given and with where she is: a new one, more on
+    /// it, fewer on it.
+    pub(crate) fn sync(&mut self, desk: Desk<'_>, customer: CustomerId, here: Option<Here>) {
+        let orders = self.orders.at_desk(desk.now_ms, customer);
+        if orders.is_empty() {
+            return self.close(desk, customer, Signal::Cancelled);
+        }
+        let hint = self.coming.get(customer);
+        let signal = match (&here, hint) {
+            (Some(here), _) if here.said_so => Some(Signal::SaysHere),
+            (Some(_), _) => Some(Signal::Heard),
+            (None, Some(hint)) => Some(hint.signal()),
+            (None, None) => None,
         };
-        show(&episode, here.whereabouts, out);
-        self.open.insert(here.customer, episode);
-        out.deliveries.push(Delivery {
-            delivery: DeliveryId::at(now_ms, ids.bytes()),
-            customer: here.customer,
-            cause: Cause::Arrival { card },
-            relevant_until_ms: now_ms + ARRIVAL_RELEVANT_MS,
+        let here = here.unwrap_or_default();
+        if signal.is_some_and(|signal| journey::next(self.journey(customer), signal).is_some()) {
+            return self.come(desk, customer, here, signal);
+        }
+        let Some(episode) = self.open.get_mut(&customer) else {
+            return;
+        };
+        let eta_ms = hint.and_then(|hint| hint.eta_ms);
+        if episode.orders != orders || episode.eta_ms != eta_ms {
+            episode.orders = orders;
+            episode.eta_ms = eta_ms;
+            episode.check = here.check;
+            show(episode, here.whereabouts, desk.out);
+        }
+    }
+
+    /// How far she is with what is open for her.
+    fn journey(&self, customer: CustomerId) -> Journey {
+        let own = |episode: &&Episode| episode.customer == customer;
+        let left = || self.departed.iter().find(own);
+        let episode = self.open.get(&customer).or_else(left);
+        episode.map_or(Journey::Created, |episode| episode.journey)
+    }
+
+    /// A step that brings her nearer: on her card, or on a new one.
+    fn come(&mut self, desk: Desk<'_>, customer: CustomerId, here: Here, signal: Option<Signal>) {
+        let Some(step) = signal.and_then(|signal| journey::next(self.journey(customer), signal))
+        else {
+            return;
+        };
+        let open = self.open.remove(&customer);
+        let known = open.filter(|_| !step.effects.contains(&Effect::Open));
+        let mut episode = known.unwrap_or_else(|| {
+            self.supersede(customer);
+            Episode::new(CardId::at(desk.now_ms, desk.ids.bytes()), customer)
         });
+        let was_here = episode.journey.is_here();
+        episode.orders = self.orders.at_desk(desk.now_ms, customer);
+        episode.check = here.check;
+        if step.to.is_here() {
+            self.coming.forget(customer);
+        }
+        episode.eta_ms = self.coming.get(customer).and_then(|hint| hint.eta_ms);
+        if step.to.is_here() && !was_here {
+            episode.arrived_ms = here.entered_ms;
+        } else if episode.journey == Journey::Created {
+            episode.arrived_ms = desk.now_ms;
+        }
+        self.perform(desk, episode, step, here.whereabouts);
     }
 
     /// Her earlier card gives way to the next episode.
@@ -170,94 +244,240 @@ impl Arrivals {
         old.into_iter().for_each(|card| self.remember_closed(card));
     }
 
-    /// An order was closed elsewhere: if it was the last of her card, that ends with it.
-    pub(crate) fn order_closed(
-        &mut self,
-        now_ms: u64,
-        customer: CustomerId,
-        state: OrderState,
-        out: &mut Outcome,
-    ) {
-        if self.orders.ready(customer).is_empty() {
-            let journey = match state {
-                OrderState::Completed => Journey::Served,
-                _ => Journey::Withdrawn,
+    /// Nothing is left at the desk since an order was closed elsewhere, or went to somebody else.
+    pub(crate) fn order_closed(&mut self, desk: Desk<'_>, customer: CustomerId, state: OrderState) {
+        if self.orders.at_desk(desk.now_ms, customer).is_empty() {
+            let signal = match state {
+                OrderState::Completed => Signal::DoneElsewhere,
+                _ => Signal::Cancelled,
             };
-            self.close(now_ms, customer, journey, out);
+            self.close(desk, customer, signal);
+        }
+        if !self.orders.has_open(customer) {
+            self.coming.forget(customer);
         }
     }
 
     /// She moved, or pressed "Ik ben er" again: staff see where she probably is.
-    pub(crate) fn moved(&mut self, here: Here, certain: bool, out: &mut Outcome) {
-        if let Some(episode) = self.open.get_mut(&here.customer) {
-            episode.not_here &= !certain;
-            episode.check = here.check;
-            show(episode, here.whereabouts, out);
-        }
-    }
-
-    /// She left without it.
-    pub(crate) fn depart(&mut self, now_ms: u64, customer: CustomerId, out: &mut Outcome) {
+    pub(crate) fn moved(
+        &mut self,
+        desk: Desk<'_>,
+        customer: CustomerId,
+        here: Here,
+        certain: bool,
+    ) {
         let Some(mut episode) = self.open.remove(&customer) else {
             return;
         };
-        episode.journey = Journey::DepartedUnserved;
-        episode.since_ms = now_ms;
-        episode.taken = None;
-        show(&episode, Vec::new(), out);
-        self.departed.push_back(episode);
+        episode.not_here &= !certain;
+        episode.check = here.check;
+        let signal = if certain {
+            Signal::SaysHere
+        } else {
+            Signal::Heard
+        };
+        self.advance(desk, episode, signal, here.whereabouts);
+    }
+
+    /// She left without it.
+    pub(crate) fn depart(&mut self, desk: Desk<'_>, customer: CustomerId) {
+        self.coming.forget(customer);
+        self.close(desk, customer, Signal::Left);
     }
 
     /// Staff may no longer know of her: her cards go.
-    pub(crate) fn withdraw(&mut self, now_ms: u64, customer: CustomerId, out: &mut Outcome) {
-        self.close(now_ms, customer, Journey::Withdrawn, out);
-        while let Some(at) = self.departed.iter().position(|e| e.customer == customer)
-            && let Some(episode) = self.departed.remove(at)
-        {
-            self.end(now_ms, episode, Journey::Withdrawn, out);
+    pub(crate) fn withdraw(&mut self, mut desk: Desk<'_>, customer: CustomerId) {
+        self.coming.forget(customer);
+        self.close(desk.again(), customer, Signal::ConsentOver);
+        for list in [&mut self.served, &mut self.departed].map(std::mem::take) {
+            for episode in list {
+                if episode.customer == customer {
+                    self.advance(desk.again(), episode, Signal::ConsentOver, Vec::new());
+                } else {
+                    self.put(episode);
+                }
+            }
         }
     }
 
     /// Nothing of her stays.
-    pub(crate) fn forget(&mut self, now_ms: u64, customer: CustomerId, out: &mut Outcome) {
-        self.withdraw(now_ms, customer, out);
+    pub(crate) fn forget(&mut self, desk: Desk<'_>, customer: CustomerId) {
         self.orders.forget(customer);
+        self.withdraw(desk, customer);
     }
 
     /// When [`Self::sweep`] next has something to do.
     pub(crate) fn due_at(&self) -> Option<u64> {
-        self.departed
-            .front()
-            .map(|episode| episode.since_ms + DEPARTED_KEPT_MS)
+        let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
+        let served = self.served.front().and_then(|e| e.undo_until_ms);
+        let due = [departed, served, self.coming.due_at()];
+        due.into_iter().flatten().min()
     }
 
-    /// Drops departed cards whose time is over.
-    pub(crate) fn sweep(&mut self, now_ms: u64) {
-        while self.due_at().is_some_and(|at| at <= now_ms)
-            && let Some(episode) = self.departed.pop_front()
+    /// What time alone does: hand-overs become final, who left is given up, and who should have
+    /// been here. Gives back who was served when.
+    pub(crate) fn sweep(&mut self, mut desk: Desk<'_>) -> Vec<(CustomerId, u64)> {
+        let now_ms = desk.now_ms;
+        let mut final_now = Vec::new();
+        while let Some(episode) = self
+            .served
+            .pop_front_if(|e| e.undo_until_ms.is_none_or(|until_ms| until_ms <= now_ms))
         {
-            self.remember_closed(episode.card);
+            final_now.push((episode.customer, episode.since_ms));
+            self.advance(desk.again(), episode, Signal::WindowOver, Vec::new());
         }
+        while let Some(episode) = self
+            .departed
+            .pop_front_if(|e| e.since_ms + DEPARTED_KEPT_MS <= now_ms)
+        {
+            self.advance(desk.again(), episode, Signal::LongGone, Vec::new());
+        }
+        while let Some(customer) = self.coming.overdue(now_ms) {
+            self.close(desk.again(), customer, Signal::Overdue);
+        }
+        final_now
     }
 
-    fn close(&mut self, now_ms: u64, customer: CustomerId, journey: Journey, out: &mut Outcome) {
+    /// What happens to her open card, if she has one.
+    fn close(&mut self, desk: Desk<'_>, customer: CustomerId, signal: Signal) {
         if let Some(episode) = self.open.remove(&customer) {
-            self.end(now_ms, episode, journey, out);
+            match journey::next(episode.journey, signal) {
+                Some(step) => self.perform(desk, episode, step, Vec::new()),
+                None => self.put(episode),
+            }
         }
     }
 
-    /// The last word about a card that is in neither list any more.
-    fn end(&mut self, now_ms: u64, mut episode: Episode, journey: Journey, out: &mut Outcome) {
-        episode.journey = journey;
-        episode.since_ms = now_ms;
-        show(&episode, Vec::new(), out);
-        self.remember_closed(episode.card);
+    /// A card that was taken out of its list goes on by the table, or is shown where it stood.
+    fn advance(
+        &mut self,
+        desk: Desk<'_>,
+        episode: Episode,
+        signal: Signal,
+        whereabouts: Vec<(ZoneId, f32)>,
+    ) {
+        match journey::next(episode.journey, signal) {
+            Some(step) => self.perform(desk, episode, step, whereabouts),
+            None => {
+                show(&episode, whereabouts, desk.out);
+                self.put(episode);
+            }
+        }
+    }
+
+    /// A line of the table, carried out.
+    fn perform(
+        &mut self,
+        mut desk: Desk<'_>,
+        mut episode: Episode,
+        step: &journey::Step,
+        whereabouts: Vec<(ZoneId, f32)>,
+    ) {
+        let moved = episode.journey != step.to;
+        episode.journey = step.to;
+        if moved {
+            episode.since_ms = desk.now_ms;
+        }
+        for effect in step.effects {
+            self.cause(&mut desk, &mut episode, *effect);
+        }
+        if moved {
+            show(&episode, whereabouts, desk.out);
+        }
+        if step.effects.contains(&Effect::Close) {
+            self.remember_closed(episode.card);
+        } else {
+            self.put(episode);
+        }
+    }
+
+    fn cause(&mut self, desk: &mut Desk<'_>, episode: &mut Episode, effect: Effect) {
+        let (customer, card) = (episode.customer, episode.card);
+        let Self { orders, .. } = self;
+        let own = &episode.orders;
+        match effect {
+            // Both are done with the card itself.
+            Effect::Open | Effect::Close => {}
+            Effect::Alert => desk.tell(customer, Cause::Arrival { card }, ARRIVAL_RELEVANT_MS),
+            Effect::Alarm => episode.taken = None,
+            Effect::Hold => {
+                episode.undo_until_ms = Some(desk.now_ms + HANDOVER_UNDO_MS);
+                let held = own
+                    .iter()
+                    .filter(|&&order| orders.hold(customer, order, true));
+                desk.out.held.extend(held);
+            }
+            Effect::Release => {
+                episode.undo_until_ms = None;
+                let mut released = own.clone();
+                released.retain(|&order| orders.hold(customer, order, false));
+                desk.out.released.extend(&released);
+                episode.orders = released;
+            }
+            Effect::Complete => {
+                let completed = own
+                    .iter()
+                    .filter(|&&order| orders.complete(customer, order));
+                desk.out.completed.extend(completed);
+            }
+        }
+    }
+
+    /// Into the list where cards of its journey are kept.
+    fn put(&mut self, episode: Episode) {
+        match episode.journey {
+            Journey::Served => self.served.push_back(episode),
+            Journey::DepartedUnserved => self.departed.push_back(episode),
+            _ => {
+                self.open.insert(episode.customer, episode);
+            }
+        }
     }
 
     fn remember_closed(&mut self, card: CardId) {
         self.closed.insert(card);
         if self.closed.len() > CLOSED_MAX {
             self.closed.pop_first(); // ids sort by time
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// The same moment, once more.
+    fn again(&mut self) -> Desk<'_> {
+        Desk {
+            now_ms: self.now_ms,
+            ids: self.ids,
+            out: self.out,
+        }
+    }
+
+    fn tell(&mut self, customer: CustomerId, cause: Cause, relevant_ms: u64) {
+        self.out.deliveries.push(Delivery {
+            delivery: DeliveryId::at(self.now_ms, self.ids.bytes()),
+            customer,
+            cause,
+            relevant_until_ms: self.now_ms + relevant_ms,
+        });
+    }
+}
+
+impl Episode {
+    fn new(card: CardId, customer: CustomerId) -> Self {
+        Self {
+            card,
+            customer,
+            orders: Vec::new(),
+            journey: Journey::Created,
+            arrived_ms: 0,
+            eta_ms: None,
+            undo_until_ms: None,
+            since_ms: 0,
+            taken: None,
+            wrong_codes: 0,
+            paused_until_ms: 0,
+            not_here: false,
+            check: false,
         }
     }
 }
@@ -271,6 +491,8 @@ fn show(episode: &Episode, whereabouts: Vec<(ZoneId, f32)>, out: &mut Outcome) {
         orders: episode.orders.clone(),
         journey: episode.journey,
         arrived_ms: episode.arrived_ms,
+        eta_ms: episode.eta_ms,
+        undo_until_ms: episode.undo_until_ms,
         since_ms: episode.since_ms,
         taken_by: episode.taken.map(|(staff, _)| staff),
         taken_ms: episode.taken.map(|(_, at)| at),

@@ -11,7 +11,7 @@ use protocol::{AnchorId, CustomerId, StoreId, VisitId, ZoneId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arrivals::{Arrivals, Here},
+    arrivals::{Arrivals, Desk, Here},
     campaign::{self, CAMPAIGNS_MAX, Campaign},
     floor::{Floor, ZoneIx},
     ids::Ids,
@@ -99,6 +99,13 @@ impl StoreEngine {
                 self.set_consent(*customer, *consent, self.now_ms, &mut out);
             }
             Input::Order(order) => self.learn_order(order, &mut out),
+            Input::Coming {
+                customer,
+                consent,
+                how,
+            } => {
+                self.say_coming(*customer, *consent, *how, &mut out);
+            }
             Input::Tap(tap) => self.tap(tap, &mut out),
             Input::Match {
                 customer,
@@ -184,7 +191,7 @@ impl StoreEngine {
                 self.look_at(customer, second, out);
             }
         }
-        self.arrivals.sweep(self.now_ms);
+        self.sweep_arrivals(out);
     }
 
     /// A customer's time may have come: she left, or need not be followed, or it was put off.
@@ -275,17 +282,21 @@ impl StoreEngine {
         let shares = person.belief.shares(&self.floor);
         let named = |(zone, share)| Some((self.floor.zone(zone)?.clone(), share));
         Some(Here {
-            customer,
             entered_ms: visit.entered_ms,
             whereabouts: shares.into_iter().filter_map(named).collect(),
             check: self.now_ms < person.doubted_until_ms,
+            said_so: !person.belief.by_radio(),
         })
     }
 
-    fn whereabouts(&self, customer: CustomerId) -> Vec<(ZoneId, f32)> {
-        self.here(customer)
-            .map(|here| here.whereabouts)
-            .unwrap_or_default()
+    /// The cards, and what they need for a step.
+    fn desk<'a>(&'a mut self, out: &'a mut Outcome) -> (&'a mut Arrivals, Desk<'a>) {
+        let desk = Desk {
+            now_ms: self.now_ms,
+            ids: &mut self.ids,
+            out,
+        };
+        (&mut self.arrivals, desk)
     }
 
     /// How likely she is in this zone now, as a share of 1; 0 if she is not in the store.
@@ -300,11 +311,11 @@ impl StoreEngine {
             .map_or(0.0, |(_, share)| share)
     }
 
-    /// Brings her card in line with her orders, if she is here.
+    /// Brings her card in line with her orders and with where she is.
     fn sync_card(&mut self, customer: CustomerId, out: &mut Outcome) {
-        if let Some(here) = self.here(customer) {
-            self.arrivals.sync(self.now_ms, here, &mut self.ids, out);
-        }
+        let here = self.here(customer);
+        let (arrivals, desk) = self.desk(out);
+        arrivals.sync(desk, customer, here);
     }
 
     /// Asks what is known of her, if a moment has come that campaigns wait for.

@@ -49,6 +49,15 @@ pub enum Input {
     },
     /// An order at this store as it stands from now on.
     Order(Order),
+    /// Her phone says that she is coming.
+    Coming {
+        /// Who.
+        customer: CustomerId,
+        /// What she agreed to when she said it.
+        consent: Consent,
+        /// How near she is.
+        how: Coming,
+    },
     /// The campaigns that are published, all of them; replaces what was known.
     Campaigns {
         /// At most [`crate::campaign::CAMPAIGNS_MAX`].
@@ -237,6 +246,19 @@ impl Default for Rules {
     }
 }
 
+/// What a phone can say before it is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Coming {
+    /// "Onderweg."
+    OnWay {
+        /// When she expects to be here.
+        eta_ms: u64,
+    },
+    /// The phone is within the store's fence.
+    Near,
+}
+
 /// An order as far as the shop floor needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -244,10 +266,54 @@ pub struct Order {
     pub order: OrderId,
     /// Whose.
     pub customer: CustomerId,
+    /// What it is for.
+    #[serde(default, rename = "for")]
+    pub kind: OrderKind,
     /// How far it is.
     pub state: OrderState,
     /// What the customer says at the desk.
     pub code: String,
+    /// When the shop said so; an older word than the last one changes nothing. 0: not known.
+    #[serde(default)]
+    pub as_of_ms: u64,
+    /// From then on it is not to be dealt with any more; none: no end.
+    #[serde(default)]
+    pub due_ms: Option<u64>,
+}
+
+/// What she comes for.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// Paid or to be paid, and collected here.
+    #[default]
+    ClickAndCollect,
+    /// Set aside, to try and perhaps to buy.
+    Reservation,
+    /// Goods that she brings back.
+    Return,
+    /// Things of her wishlist, hung ready in a fitting room.
+    TryOn,
+    /// "Please help me here."
+    Help,
+}
+
+impl OrderKind {
+    /// Whether staff have something to lay ready before she may come. A return and a call for
+    /// help need a colleague as soon as she is here.
+    pub fn is_set_aside(self) -> bool {
+        matches!(
+            self,
+            Self::ClickAndCollect | Self::Reservation | Self::TryOn
+        )
+    }
+
+    /// Whether goods or money change hands, so that a code must be right. Help is free.
+    pub fn needs_code(self) -> bool {
+        self != Self::Help
+    }
 }
 
 /// How far an order is.
@@ -290,7 +356,7 @@ pub struct Tap {
 pub enum TapAction {
     /// "I go."
     Take,
-    /// "I do not go after all."
+    /// "I do not go after all"; on a card that was just served: "she does not have it after all".
     Undo,
     /// "I looked: she is not here."
     NotHere,

@@ -8,6 +8,7 @@
 //! ```text
 //! sighting -> presence (belief: in? which zone? until when?) -> visits (stays, questions)
 //!                                                            -> arrivals (cards, alerts)
+//! "on my way", order, tap ------------------------------------^  (journey: the two tables)
 //! late sighting -> question -> history (past visits)
 //! answer -> choice (one campaign, or why none) <- matching (one product, or why none)
 //! ```
@@ -15,6 +16,7 @@
 pub mod campaign;
 pub mod choice;
 pub mod input;
+pub mod journey;
 pub mod matching;
 pub mod outcome;
 pub mod presence;
@@ -29,7 +31,8 @@ mod visits;
 mod wheel;
 
 pub use arrivals::{
-    ARRIVAL_RELEVANT_MS, CLOSED_MAX, CODE_PAUSE_MS, CODE_TRIES, DEPARTED_KEPT_MS, ORDERS_MAX,
+    ARRIVAL_RELEVANT_MS, CLOSED_MAX, CODE_PAUSE_MS, CODE_TRIES, COMING_GRACE_MS, COMING_MAX_MS,
+    DEPARTED_KEPT_MS, DONE_MAX, HANDOVER_UNDO_MS, ORDERS_MAX, READY_RELEVANT_MS,
 };
 pub use choice::decide;
 pub use engine::{

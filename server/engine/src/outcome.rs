@@ -12,6 +12,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 use crate::input::{MatchFacts, Observation};
+pub use crate::journey::Journey;
 
 /// All that one input led to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +25,13 @@ pub struct Outcome {
     pub decisions: Vec<Decision>,
     /// What to tell, one row per recipient and channel.
     pub deliveries: Vec<Delivery>,
-    /// Orders that were handed over.
+    /// Orders that were handed over a moment ago: not final yet, and no longer to be collected.
+    #[serde(default)]
+    pub held: Vec<OrderId>,
+    /// Orders whose hand-over was taken back.
+    #[serde(default)]
+    pub released: Vec<OrderId>,
+    /// Orders that were handed over, for good.
     pub completed: Vec<OrderId>,
     /// Facts wanted; each comes back as an input.
     pub questions: Vec<Question>,
@@ -196,12 +203,18 @@ pub struct Card {
     pub card: CardId,
     /// Whose.
     pub customer: CustomerId,
-    /// Her ready orders here, oldest id first.
+    /// What she may be given here now, oldest id first.
     pub orders: Vec<OrderId>,
     /// How far she is.
     pub journey: Journey,
-    /// When she came in.
+    /// When she came in; on her way: since when that is known.
     pub arrived_ms: u64,
+    /// When she expects to be here, while she is on her way and said so.
+    #[serde(default)]
+    pub eta_ms: Option<u64>,
+    /// Until when the hand-over may be taken back.
+    #[serde(default)]
+    pub undo_until_ms: Option<u64>,
     /// When the journey last changed.
     pub since_ms: u64,
     /// Who goes to her.
@@ -217,20 +230,6 @@ pub struct Card {
     /// Another store hears her too: look twice who stands there.
     #[serde(default)]
     pub check: bool,
-}
-
-/// The customer's side of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Journey {
-    /// She is here and waits.
-    Arrived,
-    /// She has it.
-    Served,
-    /// She left without it.
-    DepartedUnserved,
-    /// She took back her consent, or the order was cancelled: the card goes.
-    Withdrawn,
 }
 
 /// The answer to a tap.
@@ -540,6 +539,11 @@ pub enum Cause {
     Arrival {
         /// Which card.
         card: CardId,
+    },
+    /// Service: "your order is ready", once for each order.
+    Ready {
+        /// Which order.
+        order: OrderId,
     },
 }
 

@@ -13,6 +13,13 @@ kept-path = Exactly where you walked
 kept-path-not = we do not keep
 say-here-no-consent = No choice allows that yet. Turn on “Arrival for my order” below.
 say-here-nothing = There is nothing ready for you here yet. It shows here as soon as there is.
+app-ready-title = { $kind ->
+    [reservation] Your reservation is ready
+    [try_on] Your things to try on are ready
+   *[other] Your order is ready
+}
+app-ready-body = { $number } is ready at { $store }. Come when it suits you.
+app-ready-why = The shop has set this aside for you.
 app-arrival-title = We see you
 app-arrival-body = Somebody is coming to you with your order.
 app-arrival-why = You have an order ready and wanted the shop to know that you are here.

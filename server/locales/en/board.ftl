@@ -40,6 +40,10 @@ wait-value = { $min } min { $sec } s
 wait-label = Waiting time up to 2 minutes
 minutes-away = minutes
 pickup = Pickup
+kind-reservation = Reservation
+kind-return = Return
+kind-try-on = Try on
+kind-help = Help asked
 orders = { $count ->
     [one] { $count } order
    *[other] { $count } orders
@@ -54,6 +58,7 @@ act-take-over = Take over from { $name }
 act-not-here = Not here
 act-undo = Undo
 act-hand-over = Handed over
+act-helped = Helped
 code-label = Customer’s code
 code-wrong = { $tries ->
     [0] That code is not right.

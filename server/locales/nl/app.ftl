@@ -13,6 +13,13 @@ kept-path = Waar je precies liep
 kept-path-not = bewaren we niet
 say-here-no-consent = Daarvoor staat nog geen keuze aan. Zet hieronder “Aankomst voor mijn bestelling” aan.
 say-here-nothing = Er ligt hier nu niets voor je klaar. We laten het je hier zien zodra dat zo is.
+app-ready-title = { $kind ->
+    [reservation] Je reservering ligt klaar
+    [try_on] Je passpullen liggen klaar
+   *[other] Je bestelling ligt klaar
+}
+app-ready-body = { $number } ligt klaar bij { $store }. Kom wanneer het je past.
+app-ready-why = De winkel heeft dit voor je klaargelegd.
 app-arrival-title = We zien je
 app-arrival-body = Er komt iemand met je bestelling naar je toe.
 app-arrival-why = Je hebt een bestelling klaarliggen en wilde dat de winkel weet dat je er bent.

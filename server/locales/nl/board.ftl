@@ -40,6 +40,10 @@ wait-value = { $min } min { $sec } s
 wait-label = Wachttijd tot 2 minuten
 minutes-away = minuten
 pickup = Ophalen
+kind-reservation = Reservering
+kind-return = Retour
+kind-try-on = Passen
+kind-help = Hulp gevraagd
 orders = { $count ->
     [one] { $count } bestelling
    *[other] { $count } bestellingen
@@ -54,6 +58,7 @@ act-take-over = Neem over van { $name }
 act-not-here = Niet hier
 act-undo = Ongedaan maken
 act-hand-over = Overhandigd
+act-helped = Geholpen
 code-label = Code van de klant
 code-wrong = { $tries ->
     [0] Deze code klopt niet.

@@ -1,6 +1,7 @@
 //! The shopper's app: enrol, keys, consent, sightings, messages. `docs/app.md` tells it to an app
 //! developer.
 
+pub mod coming;
 pub mod consent;
 pub mod enrol;
 pub mod loyalty;

@@ -35,9 +35,11 @@ pub struct CardView {
     #[schema(value_type = String)]
     customer: CustomerId,
     external_id: String,
-    /// `arrived`, `served`, `departed_unserved` or `withdrawn`.
+    /// `en_route`, `nearby`, `arrived`, `waiting`, `served`, `departed_unserved`, `withdrawn`, or
+    /// `created`: she did not come.
     #[schema(value_type = String)]
     journey: engine::outcome::Journey,
+    /// On her way: since when that is known.
     arrived_ms: u64,
     alerted_ms: u64,
     /// When the journey last changed.

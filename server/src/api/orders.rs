@@ -1,7 +1,7 @@
-//! Click-and-collect orders, as the shop tells them.
+//! Orders as the shop tells them: to be collected, tried, brought back.
 
 use axum::{Json, extract::State, http::StatusCode};
-use engine::input::OrderState;
+use engine::input::{OrderKind, OrderState};
 use garde::Validate;
 use protocol::{CustomerId, OrderId, Sku, StoreId};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,16 @@ pub struct OrderBody {
     /// What is in it.
     #[garde(length(min = 1, max = 200), dive)]
     lines: Vec<OrderLine>,
-    /// `placed`, `ready` or `delayed`.
+    /// `click_and_collect` (without a word), `reservation`, `return`, `try_on` or `help`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    #[garde(skip)]
+    kind: OrderKind,
+    /// The last moment of a return, or until when a reservation is kept. A return without it: 100
+    /// days from now.
+    #[garde(skip)]
+    due_ms: Option<u64>,
+    /// `placed`, `ready` or `delayed`. A return and a call for help need no more than `placed`.
     #[schema(value_type = String)]
     #[garde(custom(open_state))]
     state: OrderState,
@@ -99,7 +108,9 @@ pub(super) async fn post_order(
                 external_id: body.external_id.clone(),
                 store: body.store.clone(),
                 customer: body.customer,
+                kind: body.kind,
                 state: body.state,
+                due_ms: body.due_ms.or_else(|| usual_due_ms(body.kind, txn.now_ms)),
                 bay: body.bay.clone(),
                 code: body.code.clone(),
                 lines: body
@@ -121,6 +132,13 @@ pub(super) async fn post_order(
         StatusCode::OK
     };
     Ok((status, Json(OrderMade { order })))
+}
+
+/// Goods may be brought back for this long unless the shop says otherwise.
+const RETURN_MS: u64 = 100 * 86_400_000;
+
+fn usual_due_ms(kind: OrderKind, now_ms: u64) -> Option<u64> {
+    (kind == OrderKind::Return).then_some(now_ms + RETURN_MS)
 }
 
 /// How far an order is.
@@ -153,4 +171,21 @@ pub(super) async fn put_state(
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_without_a_word_is_a_pickup_and_a_return_is_due_in_100_days() {
+        let body = serde_json::json!({
+            "external_id": "1042", "store": "kade-9", "state": "placed", "code": "7419",
+            "customer": CustomerId::at(1, [1; 10]), "lines": [{ "sku": "LAMP", "quantity": 1 }],
+        });
+        let read: OrderBody = serde_json::from_value(body).unwrap();
+        assert_eq!(read.kind, OrderKind::ClickAndCollect);
+        assert_eq!(usual_due_ms(OrderKind::ClickAndCollect, 5), None);
+        assert_eq!(usual_due_ms(OrderKind::Return, 5), Some(8_640_000_005));
+    }
 }

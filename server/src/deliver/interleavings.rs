@@ -321,7 +321,7 @@ async fn waits(shop: &Shop) -> bool {
     shop.write(|txn| {
         Ok(txn
             .db
-            .prepare("SELECT 1 FROM cards WHERE journey = 'arrived'")?
+            .prepare("SELECT 1 FROM cards WHERE journey IN ('arrived', 'waiting')")?
             .exists([])?)
     })
     .await

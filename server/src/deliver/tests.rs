@@ -4,7 +4,8 @@ use std::{path::Path, thread};
 
 use engine::{
     Observation,
-    input::{Consent, OrderState},
+    input::{Coming, Consent, OrderKind, OrderState},
+    journey::Journey,
 };
 use protocol::{AnchorId, CustomerId, GatewayId, OrderId, RadioId, StoreId, ZoneId};
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    api::app::consent::set_consent,
+    api::app::{coming::say_coming, consent::set_consent},
     clock,
     fleet::Fleet,
     identity::Identity,
@@ -132,19 +133,36 @@ impl Shop {
         .await;
     }
 
+    /// An order is ready, and its own message is out of the way.
     pub(super) async fn order_is_ready(&self) {
+        self.order_becomes(OrderState::Ready).await;
         self.write(|txn| {
+            txn.db
+                .execute("DELETE FROM deliveries WHERE cause LIKE 'ready:%'", [])?;
+            Ok(())
+        })
+        .await;
+    }
+
+    /// Her order, made or moved on.
+    async fn order_becomes(&self, state: OrderState) {
+        self.write(move |txn| {
             let row = OrderRow {
                 order: OrderId::at(1, [9; 10]),
                 external_id: "1042-1".into(),
                 store: kade_9(),
                 customer: anna(),
-                state: OrderState::Ready,
+                kind: OrderKind::ClickAndCollect,
+                state,
+                due_ms: None,
                 bay: None,
                 code: "4821".into(),
                 lines: vec![("LAMP".parse().unwrap(), 1)],
             };
-            orders::add_order(txn.db, txn.now_ms, &row)?;
+            let (order, made) = orders::add_order(txn.db, txn.now_ms, &row)?;
+            if !made {
+                orders::set_state(txn.db, txn.now_ms, order, state, None)?;
+            }
             txn.order_changed(&row)
         })
         .await;
@@ -281,6 +299,58 @@ async fn an_arrival_is_not_told_after_arrival_was_withdrawn() {
     shop.switches([Some(false), None, None, None]).await;
     assert_eq!(shop.leased_in(0).await, []);
     assert_eq!(shop.states().await, [is("service", "withdrawn")]);
+}
+
+#[tokio::test]
+async fn an_order_that_becomes_ready_is_told_once() {
+    let shop = Shop::open().await;
+    shop.order_becomes(OrderState::Placed).await;
+    assert_eq!(shop.states().await, []);
+    for state in [OrderState::Ready, OrderState::Placed, OrderState::Ready] {
+        shop.order_becomes(state).await;
+    }
+    assert_eq!(shop.states().await, [is("service", "pending")]);
+    let told = shop.leased_in(0).await;
+    let said = shop
+        .write(move |txn| crate::web::messages::tell(txn.db, &told[0]))
+        .await;
+    assert_eq!(said.title, "Je bestelling ligt klaar");
+    assert_eq!(
+        said.body,
+        "1042-1 ligt klaar bij Kade 9. Kom wanneer het je past."
+    );
+}
+
+#[tokio::test]
+async fn ready_is_not_told_once_it_is_not_so_and_not_kept_for_whom_may_not_be_told() {
+    let shop = Shop::open().await;
+    shop.order_becomes(OrderState::Ready).await;
+    shop.order_becomes(OrderState::Delayed).await;
+    assert_eq!(shop.leased_in(0).await, []);
+    assert_eq!(shop.states().await, [is("service", "expired")]);
+    let shop = Shop::open().await;
+    shop.switches([Some(false), None, None, None]).await;
+    shop.order_becomes(OrderState::Ready).await;
+    assert_eq!(shop.states().await, []);
+}
+
+#[tokio::test]
+async fn on_her_way_is_a_card_and_no_message_and_nothing_without_consent() {
+    let shop = Shop::open().await;
+    shop.order_is_ready().await;
+    let near = || shop.write(|txn| say_coming(txn, anna(), &kade_9(), Coming::Near));
+    let cards = || {
+        shop.write(|txn| {
+            let cards = crate::store::board::cards_on_board(txn.db, &kade_9(), txn.now_ms)?;
+            Ok(cards.iter().map(|row| row.card.journey).collect::<Vec<_>>())
+        })
+    };
+    assert!(near().await);
+    assert_eq!(cards().await, [Journey::Nearby]);
+    assert_eq!(shop.states().await, []);
+    shop.switches([Some(false), None, None, None]).await;
+    assert!(!near().await);
+    assert_eq!(cards().await, []);
 }
 
 #[tokio::test]

@@ -184,10 +184,7 @@ impl Core {
             }
             let person = Person {
                 consent: people::consent_since(db, id)?,
-                open_order_stores: store::orders::open_orders(db, id, None)?
-                    .into_iter()
-                    .map(|order| order.store)
-                    .collect(),
+                open_order_stores: store::orders::open_order_stores(db, id)?,
             };
             self.people.insert(id, person);
             self.people_of_job.push(id);

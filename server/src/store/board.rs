@@ -65,8 +65,9 @@ pub fn cards_on_board(
     since_ms: u64,
 ) -> Result<Vec<CardRow>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT card FROM cards WHERE store = ?1 AND journey <> 'withdrawn'
-         AND (journey = 'arrived' OR since_ms >= ?2) ORDER BY arrived_ms LIMIT 200",
+        "SELECT card FROM cards WHERE store = ?1 AND journey NOT IN ('withdrawn', 'created')
+         AND (journey IN ('en_route', 'nearby', 'arrived', 'waiting') OR since_ms >= ?2)
+         ORDER BY arrived_ms LIMIT 200",
     )?;
     let ids: Vec<CardId> = statement
         .query_map(params![store.as_str(), int(since_ms)], |row| {
@@ -104,7 +105,7 @@ pub fn waits_since(
     Ok(db
         .prepare_cached(
             "SELECT arrived_ms FROM cards
-             WHERE store = ?1 AND customer = ?2 AND journey = 'arrived'",
+             WHERE store = ?1 AND customer = ?2 AND journey IN ('arrived', 'waiting')",
         )?
         .query_row(params![store.as_str(), customer.0], |row| row.get(0))
         .optional()?

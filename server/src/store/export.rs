@@ -223,7 +223,13 @@ pub(crate) struct Order {
     /// As the shop writes it.
     pub(crate) external_id: String,
     pub(crate) store: String,
+    /// What it is for.
+    pub(crate) kind: String,
     pub(crate) state: String,
+    /// The last day of a return, or until when a reservation is kept.
+    pub(crate) due_ms: Option<u64>,
+    /// Handed over, and that may still be taken back.
+    pub(crate) held_ms: Option<u64>,
     pub(crate) bay: Option<String>,
     /// What she says at the desk.
     pub(crate) code: String,
@@ -344,6 +350,8 @@ pub(crate) struct Message {
     pub(crate) decision: Option<DecisionId>,
     #[schema(value_type = Option<String>)]
     pub(crate) card: Option<CardId>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) order: Option<OrderId>,
     #[schema(value_type = Option<String>)]
     pub(crate) campaign: Option<CampaignId>,
     pub(crate) campaign_version: Option<u32>,

@@ -1,10 +1,10 @@
-//! Click-and-collect orders.
+//! Orders: what is collected, tried, brought back, or asked for in the store.
 
-use engine::input::{Order, OrderState};
+use engine::input::{Order, OrderKind, OrderState};
 use protocol::{CustomerId, OrderId, Sku, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, from_word, int, parsed, word};
+use super::{StoreError, from_word, int, parsed, uint, word};
 
 /// An order as the shop sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,12 @@ pub struct OrderRow {
     pub store: StoreId,
     /// Whose.
     pub customer: CustomerId,
+    /// What it is for.
+    pub kind: OrderKind,
     /// How far it is.
     pub state: OrderState,
+    /// From then on it is not to be dealt with any more; none: no end.
+    pub due_ms: Option<u64>,
     /// Where it lies in the store.
     pub bay: Option<String>,
     /// What she says at the desk.
@@ -33,8 +37,11 @@ impl OrderRow {
         Order {
             order: self.order,
             customer: self.customer,
+            kind: self.kind,
             state: self.state,
             code: self.code.clone(),
+            as_of_ms: 0,
+            due_ms: self.due_ms,
         }
     }
 
@@ -59,17 +66,23 @@ pub fn add_order(
     }
     super::shop::store(db, &row.store)?;
     super::people::customer(db, row.customer)?;
-    db.prepare_cached("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)")?
-        .execute(params![
-            row.order.0,
-            row.external_id,
-            row.store.as_str(),
-            row.customer.0,
-            word(row.state),
-            row.bay,
-            row.code,
-            int(now_ms)
-        ])?;
+    db.prepare_cached(
+        "INSERT INTO orders (\"order\", external_id, store, customer, state, bay, code, created_ms,
+           changed_ms, kind, due_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        row.order.0,
+        row.external_id,
+        row.store.as_str(),
+        row.customer.0,
+        word(row.state),
+        row.bay,
+        row.code,
+        int(now_ms),
+        word(row.kind),
+        row.due_ms.map(int),
+    ])?;
     for (sku, quantity) in &row.lines {
         super::catalogue::product(db, sku)?;
         db.prepare_cached(
@@ -106,7 +119,9 @@ pub fn set_state(
     row.state = state;
     row.bay = bay.map(str::to_owned).or(row.bay);
     db.prepare_cached(
-        "UPDATE orders SET state = ?2, bay = ?3, changed_ms = ?4 WHERE \"order\" = ?1",
+        "UPDATE orders SET state = ?2, bay = ?3, changed_ms = ?4,
+           held_ms = iif(?2 IN ('cancelled', 'completed'), NULL, held_ms)
+         WHERE \"order\" = ?1",
     )?
     .execute(params![id.0, word(state), row.bay, int(now_ms)])?;
     Ok(row)
@@ -116,7 +131,8 @@ pub fn set_state(
 pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
     let found = db
         .prepare_cached(
-            "SELECT external_id, store, customer, state, bay, code FROM orders WHERE \"order\" = ?1",
+            "SELECT external_id, store, customer, state, bay, code, kind, due_ms FROM orders
+             WHERE \"order\" = ?1",
         )?
         .query_row([id.0], |row| {
             Ok((
@@ -126,10 +142,12 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
                 row.get::<_, String>(3)?,
                 row.get(4)?,
                 row.get(5)?,
+                row.get::<_, String>(6)?,
+                row.get::<_, Option<i64>>(7)?.map(uint),
             ))
         })
         .optional()?;
-    let (external_id, store, customer, state, bay, code) =
+    let (external_id, store, customer, state, bay, code, kind, due_ms) =
         found.ok_or(StoreError::NotFound("order"))?;
     let mut statement =
         db.prepare_cached("SELECT sku, quantity FROM order_lines WHERE \"order\" = ?1")?;
@@ -143,14 +161,34 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
         external_id,
         store,
         customer,
+        kind: from_word(&kind)?,
         state: from_word(&state)?,
+        due_ms,
         bay,
         code,
         lines,
     })
 }
 
-/// A customer's open orders, in one store or in all.
+/// Marks orders as handed over, which may still be taken back, or as taken back.
+pub fn hold(db: &Connection, orders: &[OrderId], held_ms: Option<u64>) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached("UPDATE orders SET held_ms = ?2 WHERE \"order\" = ?1")?;
+    for order in orders {
+        statement.execute(params![order.0, held_ms.map(int)])?;
+    }
+    Ok(())
+}
+
+/// Whether it still lies ready for her: neither handed over a moment ago nor closed.
+pub fn lies_ready(db: &Connection, order: OrderId) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT 1 FROM orders WHERE \"order\" = ?1 AND state = 'ready' AND held_ms IS NULL",
+        )?
+        .exists([order.0])?)
+}
+
+/// A customer's open orders that she has not just been handed, in one store or in all.
 pub fn open_orders(
     db: &Connection,
     customer: CustomerId,
@@ -158,7 +196,7 @@ pub fn open_orders(
 ) -> Result<Vec<OrderRow>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT \"order\" FROM orders WHERE customer = ?1 AND (?2 IS NULL OR store = ?2)
-         AND state NOT IN ('cancelled', 'completed') ORDER BY \"order\"",
+         AND state NOT IN ('cancelled', 'completed') AND held_ms IS NULL ORDER BY \"order\"",
     )?;
     let ids: Vec<OrderId> = statement
         .query_map(params![customer.0, store.map(StoreId::as_str)], |row| {
@@ -166,6 +204,20 @@ pub fn open_orders(
         })?
         .collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| order(db, id)).collect()
+}
+
+/// The stores where she has an open order, also one that she was just handed: until that is final
+/// she may be known there for it.
+pub fn open_order_stores(
+    db: &Connection,
+    customer: CustomerId,
+) -> Result<Vec<StoreId>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT store FROM orders WHERE customer = ?1
+         AND state NOT IN ('cancelled', 'completed') ORDER BY \"order\"",
+    )?;
+    let rows = statement.query_map([customer.0], |row| parsed(row.get_ref(0)?.as_str()?))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Who has an open order where.
@@ -177,4 +229,100 @@ pub fn all_open(db: &Connection) -> Result<Vec<(CustomerId, StoreId)>, StoreErro
         Ok((CustomerId(row.get(0)?), parsed(row.get_ref(1)?.as_str()?)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{embedded, open_writer, people, shop};
+
+    /// A store, a customer, an order that is ready and its card, as a database of version 8 has them.
+    fn database_from_before(path: &std::path::Path) {
+        let mut db = Connection::open(path).unwrap();
+        embedded::migrations::runner()
+            .set_target(refinery::Target::Version(8))
+            .run(&mut db)
+            .unwrap();
+        let store = shop::StoreRow {
+            store: "kade-9".parse().unwrap(),
+            name: "Kade 9".into(),
+            timezone: "Europe/Amsterdam".into(),
+            opens: "09:00".into(),
+            closes: "18:00".into(),
+            quiet: None,
+            messages_per_day_max: 2,
+        };
+        shop::put_store(&db, &store, 1).unwrap();
+        let anna = people::CustomerRow {
+            customer: CustomerId::at(1, [1; 10]),
+            external_id: "anna".into(),
+            given_name: "Anna".into(),
+            family_name: "de Vries".into(),
+            salutation: None,
+            language: "nl".into(),
+        };
+        people::put_customer(&db, 1, &anna).unwrap();
+        let order = OrderId::at(1, [2; 10]);
+        db.execute(
+            "INSERT INTO orders VALUES (?1, '1042', 'kade-9', ?2, 'ready', 'B12', '7419', 1, 2)",
+            params![order.0, anna.customer.0],
+        )
+        .unwrap();
+        let card = serde_json::json!({
+            "card": protocol::CardId::at(1, [3; 10]), "customer": anna.customer,
+            "orders": [order], "journey": "arrived", "arrived_ms": 3, "since_ms": 3,
+            "taken_by": null, "taken_ms": null, "whereabouts": [], "wrong_codes": 0,
+            "not_here": false,
+        });
+        db.execute(
+            "INSERT INTO cards VALUES (?1, 'kade-9', ?2, 'arrived', 3, 4, 3, NULL, NULL, ?3)",
+            params![
+                protocol::CardId::at(1, [3; 10]).0,
+                anna.customer.0,
+                card.to_string()
+            ],
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn orders_and_cards_from_before_are_pickups_and_arrivals() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        database_from_before(&path);
+        let db = open_writer(&path).unwrap();
+        let kade_9 = "kade-9".parse().unwrap();
+        let cards = crate::store::board::cards_on_board(&db, &kade_9, 1_000).unwrap();
+        let [card] = &cards[..] else {
+            panic!("one card: {cards:?}");
+        };
+        let order = &card.orders[0];
+        assert_eq!(
+            (order.kind, order.due_ms),
+            (OrderKind::ClickAndCollect, None)
+        );
+        assert!(lies_ready(&db, order.order).unwrap());
+        let second = db.execute(
+            "INSERT INTO cards SELECT x'ff', store, customer, 'en_route', 5, 5, 5, NULL, NULL, body
+             FROM cards",
+            [],
+        );
+        assert!(second.is_err(), "two open cards of one customer");
+    }
+
+    #[test]
+    fn what_she_was_just_handed_is_not_open_for_her_until_it_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        database_from_before(&path);
+        let db = open_writer(&path).unwrap();
+        let (anna, order) = (CustomerId::at(1, [1; 10]), OrderId::at(1, [2; 10]));
+        let open = || open_orders(&db, anna, None).unwrap().len();
+        hold(&db, &[order], Some(9)).unwrap();
+        assert_eq!((open(), all_open(&db).unwrap().len()), (0, 1));
+        assert_eq!(open_order_stores(&db, anna).unwrap().len(), 1);
+        assert!(!lies_ready(&db, order).unwrap());
+        hold(&db, &[order], None).unwrap();
+        assert_eq!(open(), 1);
+    }
 }

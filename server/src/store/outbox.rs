@@ -6,12 +6,12 @@
 //! the same id, by which the phone knows it.
 //! Invariant: consent, relevance and presence are judged in the transaction that marks.
 
-use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, StoreId};
+use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, OrderId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    StoreError, campaigns, int, parsed, people,
+    StoreError, campaigns, int, orders, parsed, people,
     push::{self, Kind},
     receivers::{self, Event},
     uint,
@@ -40,6 +40,8 @@ pub struct DeliveryRow {
     pub decision: Option<DecisionId>,
     /// The campaign that it is of, and which version of its words.
     pub campaign: Option<(CampaignId, u32)>,
+    /// The order that lies ready.
+    pub order: Option<OrderId>,
     /// Its place in the recipient's stream, once it was marked.
     pub n: u64,
     /// When it was decided.
@@ -49,7 +51,8 @@ pub struct DeliveryRow {
 }
 
 const COLUMNS: &str = "delivery, store, customer, class = 'marketing', sku, decision,
-                       coalesce(n, 0), created_ms, relevant_until_ms, campaign, version";
+                       coalesce(n, 0), created_ms, relevant_until_ms, campaign, version,
+                       \"order\"";
 
 fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error> {
     Ok(DeliveryRow {
@@ -66,6 +69,7 @@ fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error>
             .get::<_, Option<uuid::Uuid>>(9)?
             .map(CampaignId)
             .zip(row.get(10)?),
+        order: row.get::<_, Option<uuid::Uuid>>(11)?.map(OrderId),
     })
 }
 
@@ -134,6 +138,11 @@ pub(super) fn objection(
     if row.relevant_until_ms <= now_ms || (row.marketing && !still_here(db, row)?) {
         return Ok(Some("expired"));
     }
+    if let Some(order) = row.order
+        && !orders::lies_ready(db, order)?
+    {
+        return Ok(Some("expired"));
+    }
     Ok(None)
 }
 
@@ -148,7 +157,8 @@ fn wants_silence(db: &Connection, now_ms: u64, row: &DeliveryRow) -> Result<bool
     };
     let waits = db
         .prepare_cached(
-            "SELECT 1 FROM cards WHERE store = ?1 AND customer = ?2 AND journey = 'arrived'",
+            "SELECT 1 FROM cards WHERE store = ?1 AND customer = ?2
+             AND journey IN ('arrived', 'waiting')",
         )?
         .exists(params![row.store.as_str(), row.customer.0])?;
     Ok(waits

@@ -5,15 +5,16 @@
 //! Invariant: writing the same outcome of a replayed input twice would violate an index, never
 //! make a second row.
 
-use engine::outcome::{
-    Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange,
+use engine::{
+    input::OrderKind,
+    outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange},
 };
-use protocol::{CardId, CustomerId, StoreId};
+use protocol::{CardId, CustomerId, OrderId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    StoreError, campaigns, int, loyalty,
+    StoreError, campaigns, int, loyalty, orders, people,
     receivers::{self, Event},
     uint, visits, word,
 };
@@ -51,16 +52,24 @@ pub fn write(
     for delivery in &outcome.deliveries {
         self::delivery(db, store, now_ms, delivery)?;
     }
+    orders::hold(db, &outcome.held, Some(now_ms))?;
+    orders::hold(db, &outcome.released, None)?;
     for order in &outcome.completed {
         db.prepare_cached(
-            "UPDATE orders SET state = 'completed', changed_ms = ?2 WHERE \"order\" = ?1",
+            "UPDATE orders SET state = 'completed', changed_ms = ?2, held_ms = NULL
+             WHERE \"order\" = ?1",
         )?
         .execute(params![order.0, int(now_ms)])?;
+        tell_order(db, now_ms, *order)?;
     }
     outcome
         .cards
         .iter()
-        .map(|card| self::card(db, store, now_ms, card))
+        .map(|card| {
+            let alerts = |d: &Delivery| d.cause == Cause::Arrival { card: card.card };
+            let alerted = outcome.deliveries.iter().any(alerts);
+            self::card(db, store, now_ms, card, alerted)
+        })
         .collect()
 }
 
@@ -114,6 +123,41 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Receivers of the shop's own hear what became of an order at the desk.
+fn tell_order(db: &Connection, now_ms: u64, order: OrderId) -> Result<(), StoreError> {
+    let row = orders::order(db, order)?;
+    let event = match row.kind {
+        OrderKind::Return => Event::ReturnAccepted,
+        _ => Event::OrderCompleted,
+    };
+    let more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
+    receivers::tell(db, now_ms, event, &row.store, row.customer, more)
+}
+
+/// Receivers of the shop's own hear how far she is, when that has changed.
+fn tell_journey(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    card: &Card,
+) -> Result<(), StoreError> {
+    let event = match card.journey {
+        Journey::Waiting => Event::JourneyWaiting,
+        Journey::DepartedUnserved => Event::JourneyDepartedUnserved,
+        _ => return Ok(()),
+    };
+    let same = db
+        .prepare_cached("SELECT 1 FROM cards WHERE card = ?1 AND journey = ?2")?
+        .exists(params![card.card.0, word(card.journey)])?;
+    if same {
+        return Ok(());
+    }
+    let more = json!({
+        "card": card.card, "since_ms": card.since_ms, "whereabouts": card.whereabouts,
+    });
+    receivers::tell(db, now_ms, event, store, card.customer, more)
 }
 
 /// Receivers of the shop's own hear of visits.
@@ -180,19 +224,19 @@ fn card(
     store: &StoreId,
     now_ms: u64,
     card: &Card,
+    alerted: bool,
 ) -> Result<CardChanged, StoreError> {
     let body = serde_json::to_string(card).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    let known = db
-        .prepare_cached("SELECT 1 FROM cards WHERE card = ?1")?
-        .exists([card.card.0])?;
-    if !known && card.journey == Journey::Arrived {
+    tell_journey(db, store, now_ms, card)?;
+    if alerted {
         let more = json!({ "card": card.card, "arrived_ms": card.arrived_ms });
         receivers::tell(db, now_ms, Event::CardArrived, store, card.customer, more)?;
     }
     db.prepare_cached(
         "INSERT INTO cards VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (card) DO UPDATE SET journey = ?4, since_ms = ?7, taken_by = ?8,
-           taken_ms = ?9, body = ?10",
+         ON CONFLICT (card) DO UPDATE SET journey = ?4, arrived_ms = ?5,
+           alerted_ms = iif(?11, ?6, alerted_ms), since_ms = ?7, taken_by = ?8, taken_ms = ?9,
+           body = ?10",
     )?
     .execute(params![
         card.card.0,
@@ -204,7 +248,8 @@ fn card(
         int(card.since_ms),
         card.taken_by.map(|s| s.0),
         card.taken_ms.map(int),
-        body
+        body,
+        alerted,
     ])?;
     let n: i64 = db
         .prepare_cached(
@@ -317,6 +362,29 @@ fn delivery(
                 int(*relevant_until_ms),
             ])?;
             campaigns::count(db, store, campaign.0, now_ms, 1)
+        }
+        Cause::Ready { order } => {
+            // Nothing is kept for whom may not be told.
+            if !people::switches(&people::consent_since(db, *customer)?).arrival {
+                return Ok(());
+            }
+            // An order that went back to the shelf and is ready again was told already.
+            db.prepare_cached(
+                "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, \"order\",
+                   created_ms, relevant_until_ms, state)
+                 VALUES (?1, ?2, ?3, 'in_app', 'service', ?4, ?5, ?6, ?7, 'pending')
+                 ON CONFLICT (customer, cause, channel) DO NOTHING",
+            )?
+            .execute(params![
+                delivery.0,
+                store.as_str(),
+                customer.0,
+                format!("ready:{order}"),
+                order.0,
+                int(now_ms),
+                int(*relevant_until_ms),
+            ])?;
+            Ok(())
         }
         Cause::Arrival { card } => {
             db.prepare_cached(

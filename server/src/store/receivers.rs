@@ -39,6 +39,18 @@ pub enum Event {
     /// She came for her order.
     #[serde(rename = "card.arrived")]
     CardArrived,
+    /// She says herself that she waits for it.
+    #[serde(rename = "journey.waiting")]
+    JourneyWaiting,
+    /// She left without it.
+    #[serde(rename = "journey.departed_unserved")]
+    JourneyDepartedUnserved,
+    /// It was handed over at the desk, for good.
+    #[serde(rename = "order.completed")]
+    OrderCompleted,
+    /// Staff took back what she returned, for good: her money may go back.
+    #[serde(rename = "return.accepted")]
+    ReturnAccepted,
 }
 
 /// A receiver.

@@ -105,8 +105,8 @@ pub fn closed(db: &Connection, now_ms: u64, max: u32) -> Result<(), StoreError> 
         }
         db.prepare_cached(
             "DELETE FROM cards WHERE card IN
-               (SELECT card FROM cards WHERE store = ?1 AND since_ms < ?2 AND journey <> 'arrived'
-                LIMIT ?3)",
+               (SELECT card FROM cards WHERE store = ?1 AND since_ms < ?2
+                  AND journey NOT IN ('en_route', 'nearby', 'arrived', 'waiting') LIMIT ?3)",
         )?
         .execute(params![store.as_str(), before_ms, max])?;
     }
@@ -201,8 +201,9 @@ mod tests {
         ] {
             run(
                 &format!(
-                    "INSERT INTO orders VALUES (x'0{id}', '{id}', 'kade-9', ?1, '{state}', NULL,
-                       '1', 0, ?2)"
+                    "INSERT INTO orders (\"order\", external_id, store, customer, state, code,
+                       created_ms, changed_ms)
+                     VALUES (x'0{id}', '{id}', 'kade-9', ?1, '{state}', '1', 0, ?2)"
                 ),
                 at_ms,
             );

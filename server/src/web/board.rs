@@ -7,7 +7,7 @@
 //! Invariant: an order's code is typed here and never shown.
 
 use askama::Template;
-use engine::outcome::TapAnswer;
+use engine::{input::OrderKind, outcome::TapAnswer};
 use protocol::{CardId, StoreId};
 use serde::Serialize;
 
@@ -119,6 +119,8 @@ pub struct CardView {
     pub family_name: String,
     /// Where her goods lie.
     pub bay: Option<String>,
+    /// What she comes for, each once.
+    pub kinds: Vec<OrderKind>,
     /// Order numbers as the shop writes them.
     pub order_numbers: Vec<String>,
     /// Pieces in all orders together.
@@ -261,6 +263,11 @@ impl CardView {
                 .trim()
                 .to_owned(),
         }
+    }
+
+    /// Whether goods or money change hands, against a code.
+    pub fn needs_code(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.needs_code())
     }
 
     /// Where on the board it stands.
@@ -415,6 +422,19 @@ impl CardTemplate<'_> {
         #[allow(clippy::cast_precision_loss)]
         let part = self.waited_s.min(WAIT_LIMIT_S) as f32 / WAIT_LIMIT_S as f32;
         format!("{part:.3}")
+    }
+
+    /// "Ophalen, Retour"
+    fn kinds(&self) -> String {
+        let word = |kind: &OrderKind| match kind {
+            OrderKind::ClickAndCollect => self.t.get("pickup"),
+            OrderKind::Reservation => self.t.get("kind-reservation"),
+            OrderKind::Return => self.t.get("kind-return"),
+            OrderKind::TryOn => self.t.get("kind-try-on"),
+            OrderKind::Help => self.t.get("kind-help"),
+        };
+        let words: Vec<String> = self.card.kinds.iter().map(word).collect();
+        words.join(", ")
     }
 
     fn order_count(&self) -> u32 {

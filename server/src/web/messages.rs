@@ -5,7 +5,7 @@
 
 use engine::{
     campaign::Campaign,
-    input::{Candidate, MatchFacts},
+    input::{Candidate, MatchFacts, OrderKind},
     outcome::{Choice, Decision, Subject},
     template::Gap,
 };
@@ -22,7 +22,7 @@ use crate::{
     store::{
         StoreError, campaigns, catalogue,
         loyalty::rewards,
-        outbox,
+        orders, outbox,
         outbox::DeliveryRow,
         people,
         shop::{self, Names},
@@ -72,7 +72,19 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
         expires_ms: row.relevant_until_ms,
         why: vec![texts.get("app-arrival-why")],
     };
-    if let Some((view, decision)) = offer(db, row, &texts)? {
+    if let Some(order) = row.order {
+        let order = orders::order(db, order)?;
+        let store = shop::store(db, &order.store)?.name;
+        let number = order.external_id;
+        let kind = match order.kind {
+            OrderKind::Reservation => "reservation",
+            OrderKind::TryOn => "try_on",
+            OrderKind::ClickAndCollect | OrderKind::Return | OrderKind::Help => "order",
+        };
+        told.title = texts.with("app-ready-title", "kind", kind);
+        told.body = texts.with2("app-ready-body", "number", number, "store", store);
+        told.why = vec![texts.get("app-ready-why")];
+    } else if let Some((view, decision)) = offer(db, row, &texts)? {
         told.why = why(&texts, &view, row.created_ms);
         (told.title, told.body) = (view.title, view.body);
         told.zone = decision.moment.map(|moment| moment.zone);

@@ -2,6 +2,8 @@
 
 pub(super) mod till;
 
+use std::collections::BTreeSet;
+
 use axum::{
     Form,
     extract::{Path, State},
@@ -94,7 +96,7 @@ async fn draw(
     let (me, zones) = (staff.row.staff, ZoneNames::new(zones, lang));
     let cards: Vec<CardView> = cards
         .iter()
-        .map(|card| card_view(card, me, &zones))
+        .map(|card| card_view(card, me, &zones, now_ms))
         .collect();
     let page = BoardPage {
         viewer: Viewer {
@@ -136,14 +138,14 @@ fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
     }
 }
 
-fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames) -> CardView {
+fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> CardView {
     let card = &row.card;
     let waited_s = card.since_ms.saturating_sub(card.arrived_ms) / 1_000;
     let state = match (card.journey, card.taken_by) {
         (Journey::Served, _) => CardState::Served {
             waited_s,
             served_ms: card.since_ms,
-            undo_until_ms: None,
+            undo_until_ms: card.undo_until_ms,
         },
         (Journey::DepartedUnserved, _) => CardState::DepartedUnserved {
             waited_s,
@@ -153,8 +155,12 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames) -> CardView {
         (_, Some(_)) => CardState::TakenBy {
             name: row.taken_by_name.clone().unwrap_or_default(),
         },
+        (Journey::EnRoute | Journey::Nearby, None) => CardState::Coming {
+            minutes: card.eta_ms.map(|eta_ms| minutes_to(eta_ms, now_ms)),
+        },
         (_, None) => CardState::Waiting,
     };
+    let kinds: BTreeSet<_> = row.orders.iter().map(|order| order.kind).collect();
     let bays: Vec<&str> = row.orders.iter().filter_map(|o| o.bay.as_deref()).collect();
     CardView {
         card: card.card,
@@ -166,6 +172,7 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames) -> CardView {
         given_name: row.customer.given_name.clone(),
         family_name: row.customer.family_name.clone(),
         bay: (!bays.is_empty()).then(|| bays.join(", ")),
+        kinds: kinds.into_iter().collect(),
         order_numbers: row.orders.iter().map(|o| o.external_id.clone()).collect(),
         item_count: row
             .orders
@@ -183,6 +190,12 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames) -> CardView {
         check: card.check,
         code: None,
     }
+}
+
+/// Whole minutes until then, at least one: who is late is nearly here.
+fn minutes_to(eta_ms: u64, now_ms: u64) -> u32 {
+    let minutes = eta_ms.saturating_sub(now_ms).div_ceil(60_000).max(1);
+    u32::try_from(minutes).unwrap_or(u32::MAX)
 }
 
 pub(super) async fn events(
@@ -233,11 +246,13 @@ impl BoardStream {
     }
 
     fn card_data(&self, row: &CardRow) -> Option<String> {
-        let update = if row.card.journey == Journey::Withdrawn {
-            CardUpdate::gone(row.card.card)
-        } else {
-            let view = card_view(row, self.me, &self.zones);
-            CardUpdate::of(&self.viewer, &view, clock::now_ms()).ok()?
+        let now_ms = clock::now_ms();
+        let update = match row.card.journey {
+            Journey::Withdrawn | Journey::Created => CardUpdate::gone(row.card.card),
+            _ => {
+                let view = card_view(row, self.me, &self.zones, now_ms);
+                CardUpdate::of(&self.viewer, &view, now_ms).ok()?
+            }
         };
         serde_json::to_string(&update).ok()
     }
@@ -254,7 +269,7 @@ impl BoardStream {
         let (cards, today) = figures.await.ok()?;
         let cards: Vec<_> = cards
             .iter()
-            .map(|card| card_view(card, self.me, &self.zones))
+            .map(|card| card_view(card, self.me, &self.zones, now_ms))
             .collect();
         let html = render_strip(&self.viewer.texts, &strip(&cards, today, now_ms)).ok()?;
         Some(serde_json::json!({ "html": html }).to_string())

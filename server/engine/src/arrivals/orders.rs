@@ -1,59 +1,131 @@
 //! The open orders of this store.
 //!
-//! In: orders as they stand. Out: whose are open, which are ready, whether a code is right.
-//! Promises: what is closed is not kept; codes are compared without telling by time how near a
-//! guess was.
-//! Invariant: at most [`ORDERS_MAX`].
+//! In: orders as they stand. Out: whose are open, what she may be given now, whether a code is right.
+//! Promises: what is closed is not kept, and never opened again as long as it is remembered; codes
+//! are compared without telling by time how near a guess was.
+//! Invariant: at most [`ORDERS_MAX`] open and [`DONE_MAX`] closed ids.
 
-use std::{collections::BTreeMap, hint::black_box};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    hint::black_box,
+};
 
 use protocol::{CustomerId, OrderId};
 use serde::{Deserialize, Serialize};
 
-use crate::input::{Order, OrderState};
+use crate::{
+    input::{Order, OrderKind, OrderState},
+    journey,
+};
 
 /// Open orders of one store. The shelves of the largest hold some thousands.
 pub const ORDERS_MAX: usize = 100_000;
+
+/// Closed orders whose ids are remembered, so that late news does not open them; the oldest go.
+pub const DONE_MAX: usize = 4_096;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Orders {
     of: BTreeMap<CustomerId, BTreeMap<OrderId, Known>>,
     owners: BTreeMap<OrderId, CustomerId>,
+    #[serde(default)]
+    done: BTreeSet<OrderId>,
+    /// The same, in the order of closing.
+    #[serde(default)]
+    done_in_order: VecDeque<OrderId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Known {
     state: OrderState,
     code: String,
+    #[serde(default)]
+    kind: OrderKind,
+    #[serde(default)]
+    as_of_ms: u64,
+    #[serde(default)]
+    due_ms: Option<u64>,
+    /// Handed over, and that may still be taken back.
+    #[serde(default)]
+    held: bool,
 }
 
-/// There is no room for another order.
-pub(crate) struct Full;
+/// What became of news of an order.
+pub(crate) enum Learned {
+    /// Nothing: it is older than what is known, or the order is closed.
+    Nothing,
+    /// There is no room for another order.
+    Full,
+    /// It is so.
+    So {
+        /// Whose it was.
+        before: Option<CustomerId>,
+        /// It lies ready since just now.
+        ready: bool,
+    },
+}
 
 impl Orders {
-    /// Takes an order in as it stands, or drops it if it is closed. Gives back whose it was.
-    pub(crate) fn learn(&mut self, order: &Order) -> Result<Option<CustomerId>, Full> {
+    /// Takes an order in as it stands, or drops it if it is closed.
+    pub(crate) fn learn(&mut self, order: &Order) -> Learned {
+        if self.done.contains(&order.order) {
+            return Learned::Nothing;
+        }
+        let known = self.known(order.order);
+        let from = known.map(|known| known.state);
+        let held = known.is_some_and(|known| known.held);
+        if known.is_some_and(|known| order.as_of_ms > 0 && order.as_of_ms < known.as_of_ms) {
+            return Learned::Nothing;
+        }
+        let step = journey::order_next(from, order.state);
+        if step.is_none() && from != Some(order.state) {
+            return Learned::Nothing;
+        }
+        if order.state.is_open() && from.is_none() && self.owners.len() >= ORDERS_MAX {
+            return Learned::Full;
+        }
         let before = self.drop(order.order);
-        if !order.state.is_open() {
-            return Ok(before);
+        if order.state.is_open() {
+            let held = held && before == Some(order.customer);
+            self.keep(order, held);
+        } else {
+            self.remember_done(order.order);
         }
-        if self.owners.len() >= ORDERS_MAX {
-            return Err(Full);
-        }
+        let ready = step.is_some_and(|step| step.tells) && order.kind.is_set_aside() && !held;
+        Learned::So { before, ready }
+    }
+
+    fn keep(&mut self, order: &Order, held: bool) {
         self.owners.insert(order.order, order.customer);
         let known = Known {
             state: order.state,
             code: order.code.clone(),
+            kind: order.kind,
+            as_of_ms: order.as_of_ms,
+            due_ms: order.due_ms,
+            held,
         };
-        self.of
-            .entry(order.customer)
-            .or_default()
-            .insert(order.order, known);
-        Ok(before)
+        let own = self.of.entry(order.customer).or_default();
+        own.insert(order.order, known);
+    }
+
+    fn known(&self, order: OrderId) -> Option<&Known> {
+        self.of.get(self.owners.get(&order)?)?.get(&order)
+    }
+
+    fn remember_done(&mut self, order: OrderId) {
+        if self.done.insert(order) {
+            self.done_in_order.push_back(order);
+        }
+        if self.done_in_order.len() > DONE_MAX
+            && let Some(oldest) = self.done_in_order.pop_front()
+        {
+            self.done.remove(&oldest);
+        }
     }
 
     /// Drops an order. Gives back whose it was.
-    pub(crate) fn drop(&mut self, order: OrderId) -> Option<CustomerId> {
+    fn drop(&mut self, order: OrderId) -> Option<CustomerId> {
         let owner = self.owners.remove(&order)?;
         if let Some(own) = self.of.get_mut(&owner) {
             own.remove(&order);
@@ -62,6 +134,32 @@ impl Orders {
             }
         }
         Some(owner)
+    }
+
+    /// Takes an order of hers out of everybody's hands, or gives it back. False: it was closed
+    /// elsewhere meanwhile, became another customer's, or stands so already.
+    pub(crate) fn hold(&mut self, customer: CustomerId, order: OrderId, held: bool) -> bool {
+        let own = self.of.get_mut(&customer);
+        let known = own.and_then(|own| own.get_mut(&order));
+        known.is_some_and(|known| std::mem::replace(&mut known.held, held) != held)
+    }
+
+    /// Whether one of these is held, and hers.
+    pub(crate) fn holds_any(&self, customer: CustomerId, orders: &[OrderId]) -> bool {
+        let own = self.of.get(&customer);
+        let held = |order| own.and_then(|own| own.get(order)).is_some_and(|o| o.held);
+        orders.iter().any(held)
+    }
+
+    /// Completes an order that is held. False: it was closed elsewhere, or became another's.
+    pub(crate) fn complete(&mut self, customer: CustomerId, order: OrderId) -> bool {
+        let held = self.owners.get(&order) == Some(&customer)
+            && self.known(order).is_some_and(|known| known.held);
+        if held {
+            self.drop(order);
+            self.remember_done(order);
+        }
+        held
     }
 
     /// Drops all of hers.
@@ -76,10 +174,11 @@ impl Orders {
         self.of.contains_key(&customer)
     }
 
-    /// Her ready orders, oldest id first.
-    pub(crate) fn ready(&self, customer: CustomerId) -> Vec<OrderId> {
+    /// What a colleague can do for her now, oldest id first: what lies ready, and what needs
+    /// nothing laid ready.
+    pub(crate) fn at_desk(&self, now_ms: u64, customer: CustomerId) -> Vec<OrderId> {
         let own = self.of.get(&customer).into_iter().flatten();
-        own.filter(|(_, known)| known.state == OrderState::Ready)
+        own.filter(|(_, known)| known.is_at_desk(now_ms))
             .map(|(&id, _)| id)
             .collect()
     }
@@ -88,16 +187,32 @@ impl Orders {
         self.owners.len()
     }
 
-    /// Whether this is the code of one of these orders of hers. All are compared, to the end.
-    pub(crate) fn is_code(&self, customer: CustomerId, orders: &[OrderId], typed: &str) -> bool {
+    /// Whether this opens these orders of hers: the code of one of them, unless none has to have
+    /// one. All are compared, to the end.
+    pub(crate) fn opens(&self, customer: CustomerId, orders: &[OrderId], typed: &str) -> bool {
         let typed = plain(typed);
         let own = self.of.get(&customer).into_iter().flatten();
-        let right = own
-            .filter(|(id, _)| orders.contains(id))
-            .fold(false, |found, (_, known)| {
-                found | same(&plain(&known.code), &typed)
-            });
-        right && !typed.is_empty()
+        let own = own.filter(|(id, _)| orders.contains(id));
+        let (right, free) = own.fold((false, true), |(right, free), (_, known)| {
+            (
+                right | same(&plain(&known.code), &typed),
+                free & !known.kind.needs_code(),
+            )
+        });
+        (right && !typed.is_empty()) || (free && !self.at_none(customer, orders))
+    }
+
+    /// Whether none of these is open.
+    fn at_none(&self, customer: CustomerId, orders: &[OrderId]) -> bool {
+        let own = self.of.get(&customer);
+        own.is_none_or(|own| orders.iter().all(|order| !own.contains_key(order)))
+    }
+}
+
+impl Known {
+    fn is_at_desk(&self, now_ms: u64) -> bool {
+        let laid_ready = self.state == OrderState::Ready || !self.kind.is_set_aside();
+        laid_ready && !self.held && self.due_ms.is_none_or(|due_ms| now_ms < due_ms)
     }
 }
 

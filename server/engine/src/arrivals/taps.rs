@@ -1,16 +1,17 @@
 //! What a colleague's tap does to a card.
 //!
-//! In: a tap. Out: its answer, the card if it changed, the orders handed over.
+//! In: a tap. Out: its answer, the card if it changed, the orders handed over or taken back.
 //! Promises: of two who take one card the first has it; a tap that comes twice does no more than
 //! once.
 //! Invariant: after [`CODE_TRIES`] wrong codes none is looked at for [`CODE_PAUSE_MS`].
 
 use protocol::{CardId, CustomerId, StaffId, ZoneId};
 
-use super::{Arrivals, Episode, show};
+use super::{Arrivals, Desk, Episode, Here, show};
 use crate::{
     input::{Tap, TapAction},
-    outcome::{Journey, Outcome, TapAnswer},
+    journey::{Journey, Signal},
+    outcome::TapAnswer,
 };
 
 /// Wrong codes before a pause.
@@ -22,36 +23,37 @@ pub const CODE_PAUSE_MS: u64 = 60_000;
 impl Arrivals {
     /// Whose card this is, if it can still be tapped on.
     pub(crate) fn customer_of(&self, card: CardId) -> Option<CustomerId> {
-        let mut cards = self.open.values().chain(&self.departed);
-        cards
+        let kept = self.served.iter().chain(&self.departed);
+        self.open
+            .values()
+            .chain(kept)
             .find(|episode| episode.card == card)
             .map(|episode| episode.customer)
     }
 
-    /// Does what the tap asks. Gives back who was served by it.
-    pub(crate) fn tap(
-        &mut self,
-        now_ms: u64,
-        tap: &Tap,
-        whereabouts: Vec<(ZoneId, f32)>,
-        out: &mut Outcome,
-    ) -> Option<CustomerId> {
-        let (card, staff) = (tap.card, tap.staff);
-        let customer = self.customer_of(card);
-        let answer = match &tap.action {
-            TapAction::HandOver { code } => self.hand_over(now_ms, card, code, whereabouts, out),
-            TapAction::Take => self.change(card, whereabouts, out, |e| e.take(staff, now_ms)),
-            TapAction::Undo => self.change(card, whereabouts, out, |e| e.release(staff, false)),
-            TapAction::NotHere => self.change(card, whereabouts, out, |e| e.release(staff, true)),
-        };
-        let served = answer == TapAnswer::Done && matches!(tap.action, TapAction::HandOver { .. });
-        out.tap = Some(answer);
-        customer.filter(|_| served)
+    /// Does what the tap asks. `here`: she is in the store, as far as is known.
+    pub(crate) fn tap(&mut self, mut desk: Desk<'_>, tap: &Tap, here: Option<Here>) -> TapAnswer {
+        let (card, staff, now_ms) = (tap.card, tap.staff, desk.now_ms);
+        let is_here = here.is_some();
+        let whereabouts = here.map(|here| here.whereabouts).unwrap_or_default();
+        match &tap.action {
+            TapAction::HandOver { code } => self.hand_over(desk, card, code, whereabouts),
+            TapAction::Take => self.change(card, whereabouts, &mut desk, |e| e.take(staff, now_ms)),
+            TapAction::Undo if self.served.iter().any(|e| e.card == card) => {
+                self.take_back(desk, card, is_here, whereabouts)
+            }
+            TapAction::Undo => {
+                self.change(card, whereabouts, &mut desk, |e| e.release(staff, false))
+            }
+            TapAction::NotHere => {
+                self.change(card, whereabouts, &mut desk, |e| e.release(staff, true))
+            }
+        }
     }
 
     /// What is said of a card that is not open.
     fn gone(&self, card: CardId) -> TapAnswer {
-        if self.closed.contains(&card) || self.departed.iter().any(|e| e.card == card) {
+        if self.closed.contains(&card) || self.customer_of(card).is_some() {
             TapAnswer::Closed
         } else {
             TapAnswer::Unknown
@@ -62,7 +64,7 @@ impl Arrivals {
         &mut self,
         card: CardId,
         whereabouts: Vec<(ZoneId, f32)>,
-        out: &mut Outcome,
+        desk: &mut Desk<'_>,
         act: impl FnOnce(&mut Episode) -> TapAnswer,
     ) -> TapAnswer {
         let Some(episode) = self.open.values_mut().find(|e| e.card == card) else {
@@ -71,18 +73,17 @@ impl Arrivals {
         let before = episode.clone();
         let answer = act(episode);
         if *episode != before {
-            show(episode, whereabouts, out);
+            show(episode, whereabouts, desk.out);
         }
         answer
     }
 
     fn hand_over(
         &mut self,
-        now_ms: u64,
+        desk: Desk<'_>,
         card: CardId,
         code: &str,
         whereabouts: Vec<(ZoneId, f32)>,
-        out: &mut Outcome,
     ) -> TapAnswer {
         let Self {
             orders,
@@ -93,31 +94,63 @@ impl Arrivals {
         let Some(episode) = open.values_mut().chain(departed).find(|e| e.card == card) else {
             return self.gone(card);
         };
-        if now_ms < episode.paused_until_ms {
+        if desk.now_ms < episode.paused_until_ms {
             return TapAnswer::Paused {
                 until_ms: episode.paused_until_ms,
             };
         }
-        if !orders.is_code(episode.customer, &episode.orders, code) {
-            let answer = episode.wrong_code(now_ms);
-            show(episode, whereabouts, out);
+        if !orders.opens(episode.customer, &episode.orders, code) {
+            let answer = episode.wrong_code(desk.now_ms);
+            show(episode, whereabouts, desk.out);
             return answer;
         }
         let episode = episode.clone();
         self.open.retain(|_, e| e.card != card);
         self.departed.retain(|e| e.card != card);
-        self.serve(now_ms, episode, out);
+        self.coming.forget(episode.customer);
+        self.advance(desk, episode, Signal::HandedOver, Vec::new());
         TapAnswer::Done
     }
 
-    fn serve(&mut self, now_ms: u64, episode: Episode, out: &mut Outcome) {
-        for &order in &episode.orders {
-            // One that was closed elsewhere since she left is not handed over now.
-            if self.orders.drop(order).is_some() {
-                out.completed.push(order);
-            }
+    /// She does not have it after all. Her orders go back on her card; if another is open for her
+    /// by now, onto that one.
+    fn take_back(
+        &mut self,
+        mut desk: Desk<'_>,
+        card: CardId,
+        is_here: bool,
+        whereabouts: Vec<(ZoneId, f32)>,
+    ) -> TapAnswer {
+        let now_ms = desk.now_ms;
+        let may = |e: &Episode| {
+            e.undo_until_ms.is_some_and(|until_ms| now_ms < until_ms)
+                && self.orders.holds_any(e.customer, &e.orders)
+        };
+        let at = self.served.iter().position(|e| e.card == card && may(e));
+        let Some(episode) = at.and_then(|at| self.served.remove(at)) else {
+            return TapAnswer::Closed;
+        };
+        let customer = episode.customer;
+        let signal = match (self.journey(customer), is_here) {
+            (Journey::Created, true) => Signal::TakenBack,
+            (Journey::Created, false) => Signal::TakenBackAway,
+            _ => Signal::TakenBackToOther,
+        };
+        self.advance(desk.again(), episode, signal, whereabouts);
+        self.show_departed(&mut desk, customer);
+        TapAnswer::Done
+    }
+
+    /// Puts on the card of somebody who left what she may be given now.
+    fn show_departed(&mut self, desk: &mut Desk<'_>, customer: CustomerId) {
+        let orders = self.orders.at_desk(desk.now_ms, customer);
+        let left = self.departed.iter_mut().find(|e| e.customer == customer);
+        if let Some(episode) = left
+            && episode.orders != orders
+        {
+            episode.orders = orders;
+            show(episode, Vec::new(), desk.out);
         }
-        self.end(now_ms, episode, Journey::Served, out);
     }
 }
 

@@ -81,7 +81,7 @@ impl StoreEngine {
         facts: &MatchFacts,
     ) -> MatchFacts {
         let mut facts = facts.clone();
-        facts.waits_for_order |= self.arrivals.has_card(customer);
+        facts.waits_for_order |= self.arrivals.waits(customer);
         facts.in_two_stores |= self.doubts(customer);
         if let Some(person) = self.people.get(&customer) {
             facts.consent = both(facts.consent, person.consent);

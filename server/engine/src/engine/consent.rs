@@ -25,7 +25,8 @@ impl StoreEngine {
     ) {
         self.remember(customer, consent, since_ms);
         if !consent.arrival {
-            self.arrivals.withdraw(self.now_ms, customer, out);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.withdraw(desk, customer);
         }
         if !(consent.messages || consent.statistics) {
             self.late.forget(customer);
@@ -90,7 +91,8 @@ impl StoreEngine {
     }
 
     pub(super) fn forget(&mut self, customer: CustomerId, out: &mut Outcome) {
-        self.arrivals.forget(self.now_ms, customer, out);
+        let (arrivals, desk) = self.desk(out);
+        arrivals.forget(desk, customer);
         self.late.forget(customer);
         if let Some(visit) = self.end_visit(customer, self.now_ms) {
             out.visits.push(VisitChange::Erased { visit: visit.id });

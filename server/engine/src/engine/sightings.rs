@@ -222,10 +222,11 @@ impl StoreEngine {
     }
 
     pub(super) fn show_moved(&mut self, customer: CustomerId, certain: bool, out: &mut Outcome) {
-        if self.arrivals.has_card(customer)
+        if self.arrivals.waits(customer)
             && let Some(here) = self.here(customer)
         {
-            self.arrivals.moved(here, certain, out);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.moved(desk, customer, here, certain);
         }
     }
 
@@ -248,7 +249,8 @@ impl StoreEngine {
                 left_ms,
                 why,
             });
-            self.arrivals.depart(self.now_ms, customer, out);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.depart(desk, customer);
             self.ask_at_exit(customer, visit, out);
         }
     }

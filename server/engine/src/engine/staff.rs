@@ -1,47 +1,83 @@
-//! Orders and taps: what the shop floor tells the engine.
+//! Orders and taps: what the shop floor tells the engine, and what phones say before they are heard.
 //!
-//! In: an order as it stands, a colleague's tap. Out: cards, answers, and visits that end with it.
+//! In: an order as it stands, a colleague's tap, "on my way". Out: cards, answers, and visits that
+//! end with it.
 //! Invariant: a visit for her order alone ends with her last open order here.
 
 use protocol::CustomerId;
 
 use super::StoreEngine;
 use crate::{
-    input::{Order, OrderState, Tap, TapAction},
+    input::{Coming, Consent, Order, OrderState, Tap, TapAction},
     outcome::{Because, Outcome, TapAnswer, VisitChange, Why},
 };
 
 impl StoreEngine {
     pub(super) fn learn_order(&mut self, order: &Order, out: &mut Outcome) {
-        let before = self.arrivals.learn(order, out);
+        let (arrivals, desk) = self.desk(out);
+        let Some(before) = arrivals.learn(desk, order) else {
+            return;
+        };
         if let Some(owner) = before.filter(|&owner| owner != order.customer) {
-            self.arrivals
-                .order_closed(self.now_ms, owner, OrderState::Cancelled, out);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.order_closed(desk, owner, OrderState::Cancelled);
             self.sync_card(owner, out);
             self.end_if_purposeless(owner, out);
         }
         if !order.state.is_open() {
-            self.arrivals
-                .order_closed(self.now_ms, order.customer, order.state, out);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.order_closed(desk, order.customer, order.state);
         }
         self.sync_card(order.customer, out);
         self.end_if_purposeless(order.customer, out);
     }
 
+    /// Her phone says that she is coming: of use to staff while she agrees and is not here.
+    pub(super) fn say_coming(
+        &mut self,
+        customer: CustomerId,
+        consent: Consent,
+        how: Coming,
+        out: &mut Outcome,
+    ) {
+        let known = self.people.get(&customer);
+        if !consent.arrival || known.is_some_and(|person| !person.consent.arrival) {
+            out.refused.no_consent += 1;
+            return;
+        }
+        let (arrivals, desk) = self.desk(out);
+        arrivals.say_coming(desk, customer, how);
+    }
+
     pub(super) fn tap(&mut self, tap: &Tap, out: &mut Outcome) {
         let customer = self.arrivals.customer_of(tap.card);
-        let whereabouts = customer.map(|c| self.whereabouts(c)).unwrap_or_default();
-        if let Some(customer) = self.arrivals.tap(self.now_ms, tap, whereabouts, out) {
-            self.floor.arrival_was_right();
-            self.served(customer, out);
-        } else if tap.action == TapAction::NotHere && out.tap == Some(TapAnswer::Done) {
+        let here = customer.and_then(|customer| self.here(customer));
+        let (arrivals, desk) = self.desk(out);
+        let answer = arrivals.tap(desk, tap, here);
+        if tap.action == TapAction::NotHere && answer == TapAnswer::Done {
             self.floor.arrival_was_wrong();
+        }
+        if let Some(customer) = customer.filter(|_| tap.action == TapAction::Undo) {
+            self.sync_card(customer, out);
+        }
+        out.tap = Some(answer);
+    }
+
+    /// What time alone does to cards and hand-overs.
+    pub(super) fn sweep_arrivals(&mut self, out: &mut Outcome) {
+        let (arrivals, desk) = self.desk(out);
+        for (customer, served_ms) in arrivals.sweep(desk) {
+            self.floor.arrival_was_right();
+            self.served(customer, served_ms, out);
         }
     }
 
-    /// She has it: what rested on her order or on "Ik ben er" alone ends, at this moment, since a
+    /// She has it, for good: what rested on her order or on "Ik ben er" alone ended when a
     /// colleague stood before her.
-    fn served(&mut self, customer: CustomerId, out: &mut Outcome) {
+    fn served(&mut self, customer: CustomerId, served_ms: u64, out: &mut Outcome) {
+        if self.arrivals.waits(customer) {
+            return; // for another order, which became ready meanwhile
+        }
         let Some(person) = self.people.get_mut(&customer) else {
             return;
         };
@@ -51,10 +87,10 @@ impl StoreEngine {
         let stays = by_radio && consent.allows_visit(self.arrivals.has_open_order(customer));
         if stays {
             self.wake(customer);
-        } else if let Some(visit) = self.end_visit(customer, self.now_ms) {
+        } else if let Some(visit) = self.end_visit(customer, served_ms) {
             out.visits.push(VisitChange::Left {
                 visit: visit.id,
-                left_ms: self.now_ms,
+                left_ms: served_ms.max(visit.began_ms()),
                 why: Why::only(Because::OrderDone, self.now_ms),
             });
         }

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{
     Input, Observation, Outcome, StoreEngine,
     campaign::{About, Campaign, Caps, ProductRule, Trigger},
-    input::{Consent, IntentKind, Order, OrderState, PastVisit, Rules, Tap, TapAction, Told},
-    outcome::{Choice, Journey, Question, VisitChange, When},
+    input::{
+        Consent, IntentKind, Order, OrderKind, OrderState, PastVisit, Rules, Tap, TapAction, Told,
+    },
+    outcome::{Choice, Question, VisitChange, When},
 };
 use proptest::prelude::*;
 use protocol::{CardId, CustomerId, RadioId, VisitId};
@@ -161,6 +163,9 @@ impl Server {
                 customer: customer(NAMES[*who]),
                 state: ORDER_STATES[*state],
                 code: format!("{number}"),
+                kind: OrderKind::ClickAndCollect,
+                as_of_ms: 0,
+                due_ms: None,
             })],
             Event::Tap { action } => self.taps(*action),
             Event::Answer { how_many } => self.answers(*how_many),
@@ -402,7 +407,7 @@ proptest! {
         let (mut open, mut alerted) = (BTreeMap::new(), BTreeSet::new());
         for outcome in outcomes {
             for card in outcome.cards {
-                if card.journey == Journey::Arrived {
+                if card.journey.is_here() || card.journey.is_coming() {
                     let other = open.insert(card.customer, card.card);
                     prop_assert!(other.is_none_or(|other| other == card.card));
                     prop_assert!(!card.orders.is_empty());

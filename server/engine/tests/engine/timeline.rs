@@ -10,8 +10,8 @@ use engine::{
     Input, Observation, Outcome, StoreEngine,
     campaign::{About, Audience, Campaign, Caps, Content, ProductRule, Schedule, Trigger, Words},
     input::{
-        Anchor, Area, Candidate, Consent, IntentKind, Layout, MatchFacts, Order, OrderState,
-        PastVisit, Place, Rules, Tap, TapAction, Told,
+        Anchor, Area, Candidate, Consent, IntentKind, Layout, MatchFacts, Order, OrderKind,
+        OrderState, PastVisit, Place, Rules, Tap, TapAction, Told,
     },
     outcome::{Card, Choice, Decision, Question, Subject, TapAnswer, VisitChange, When},
 };
@@ -107,6 +107,8 @@ impl Timeline {
         news.cards.extend(outcome.cards);
         news.decisions.extend(outcome.decisions);
         news.deliveries.extend(outcome.deliveries);
+        news.held.extend(outcome.held);
+        news.released.extend(outcome.released);
         news.completed.extend(outcome.completed);
         news.questions.extend(outcome.questions);
         news.tap = outcome.tap.or(news.tap.take());
@@ -279,6 +281,9 @@ impl Timeline {
             customer: customer(who),
             state,
             code: format!("code-{number}"),
+            kind: OrderKind::ClickAndCollect,
+            as_of_ms: 0,
+            due_ms: None,
         }))
     }
 

@@ -4,7 +4,7 @@
 //! Nobody becomes a customer by a webhook: of whom we do not know nothing is kept.
 //! Invariant: an older version of a thing than the known one changes nothing.
 
-use engine::input::{Consent, OrderState};
+use engine::input::{Consent, OrderKind, OrderState};
 use protocol::{CustomerId, OrderId, Sku, StoreId};
 
 use crate::{
@@ -344,7 +344,9 @@ fn collect(
         external_id,
         store,
         customer,
+        kind: OrderKind::ClickAndCollect,
         state: state.unwrap_or(usual),
+        due_ms: None,
         bay: None,
         code: crate::secret::pickup_code()?,
         lines,

@@ -1,6 +1,8 @@
 //! Receivers of the shop's own, against one that listens on a socket and checks signatures.
 
 use base64::prelude::BASE64_STANDARD as BASE64;
+use engine::{Outcome, journey::Journey, outcome::Card};
+use protocol::CardId;
 use serde_json::Value;
 
 use super::{
@@ -9,7 +11,10 @@ use super::{
 };
 use crate::{
     deliver::{outgoing::Outgoing, webhook::Webhooks},
-    store::receivers::{self as rows, Due, Event, WebhookRow},
+    store::{
+        self,
+        receivers::{self as rows, Due, Event, WebhookRow},
+    },
 };
 
 /// 32 bytes.
@@ -122,6 +127,73 @@ async fn a_receiver_hears_what_it_asked_for_signed_and_again_until_it_says_yes()
         .await;
     assert_eq!(shop.tells_in(0).await, 1);
     assert!(ids(&first).is_superset(&ids(&receiver.heard())));
+}
+
+#[tokio::test]
+async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is_final() {
+    let shop = Shop::open().await;
+    let journeys = [
+        Event::JourneyWaiting,
+        Event::JourneyDepartedUnserved,
+        Event::OrderCompleted,
+        Event::ReturnAccepted,
+    ];
+    shop.listens_at("http://127.0.0.1:1", journeys.to_vec())
+        .await;
+    let outcome = |journey: Journey, completed: &[OrderId]| {
+        let card = Card {
+            card: CardId::at(1, [4; 10]),
+            customer: anna(),
+            orders: Vec::new(),
+            journey,
+            arrived_ms: 1,
+            eta_ms: None,
+            undo_until_ms: None,
+            since_ms: 2,
+            taken_by: None,
+            taken_ms: None,
+            whereabouts: vec![("door".parse().unwrap(), 0.9)],
+            wrong_codes: 0,
+            not_here: false,
+            check: false,
+        };
+        Outcome {
+            cards: vec![card],
+            completed: completed.to_vec(),
+            ..Outcome::default()
+        }
+    };
+    let back = OrderId::at(1, [7; 10]);
+    let turns = [
+        outcome(Journey::Arrived, &[]),
+        outcome(Journey::Waiting, &[]),
+        outcome(Journey::Waiting, &[]), // seen elsewhere, no other turn
+        outcome(Journey::DepartedUnserved, &[]),
+        outcome(Journey::Served, &[back]),
+    ];
+    shop.write(move |txn| {
+        let row = OrderRow {
+            order: back,
+            external_id: "R-1".into(),
+            store: kade_9(),
+            customer: anna(),
+            kind: OrderKind::Return,
+            state: OrderState::Placed,
+            due_ms: None,
+            bay: None,
+            code: "4821".into(),
+            lines: Vec::new(),
+        };
+        orders::add_order(txn.db, txn.now_ms, &row)?;
+        for turn in &turns {
+            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn)?;
+        }
+        Ok(())
+    })
+    .await;
+    let mut heard: Vec<Event> = shop.told().await.iter().map(|m| m.event).collect();
+    heard.sort_by_key(|event| journeys.iter().position(|one| one == event));
+    assert_eq!(heard, [journeys[0], journeys[1], journeys[3]]);
 }
 
 #[tokio::test]

@@ -281,7 +281,8 @@ pub(super) fn purchases(
 pub(super) fn orders(db: &Connection, customer: CustomerId) -> Result<Vec<Order>, StoreError> {
     let mut orders = list(
         db,
-        "SELECT \"order\", external_id, store, state, bay, code, created_ms, changed_ms
+        "SELECT \"order\", external_id, store, state, bay, code, created_ms, changed_ms,
+           kind, due_ms, held_ms
          FROM orders WHERE customer = ?1 ORDER BY created_ms, \"order\"",
         [customer.0],
         |row| {
@@ -294,6 +295,9 @@ pub(super) fn orders(db: &Connection, customer: CustomerId) -> Result<Vec<Order>
                 code: row.get(5)?,
                 created_ms: ms(row, 6)?,
                 changed_ms: ms(row, 7)?,
+                kind: row.get(8)?,
+                due_ms: maybe_ms(row, 9)?,
+                held_ms: maybe_ms(row, 10)?,
                 lines: Vec::new(),
                 shop_numbers: Vec::new(),
             })
@@ -437,7 +441,7 @@ pub(super) fn messages(db: &Connection, customer: CustomerId) -> Result<Vec<Mess
         db,
         "SELECT delivery, store, channel, class, cause, visit, sku, decision, card, campaign,
            version, reward, after_exit, created_ms, relevant_until_ms, state, n, attempts, sent_ms,
-           displayed_ms, opened_ms
+           displayed_ms, opened_ms, \"order\"
          FROM deliveries WHERE customer = ?1 ORDER BY created_ms, delivery",
         [customer.0],
         |row| {
@@ -463,6 +467,7 @@ pub(super) fn messages(db: &Connection, customer: CustomerId) -> Result<Vec<Mess
                 sent_ms: maybe_ms(row, 18)?,
                 displayed_ms: maybe_ms(row, 19)?,
                 opened_ms: maybe_ms(row, 20)?,
+                order: maybe_id(row, 21, OrderId)?,
                 said: None,
                 attempts: Vec::new(),
                 push: None,

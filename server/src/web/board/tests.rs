@@ -120,6 +120,23 @@ fn actions_are_plain_forms_that_a_state_allows() {
 }
 
 #[test]
+fn a_card_says_what_she_comes_for_and_help_asks_for_no_code() {
+    let mine = CardView {
+        state: CardState::TakenByMe,
+        kinds: vec![OrderKind::Reservation, OrderKind::Return],
+        ..card(3, "Okafor", 61)
+    };
+    let both = html(&mine);
+    assert!(both.contains("Reservering, Retour") && both.contains("code-field"));
+    let help = html(&CardView {
+        kinds: vec![OrderKind::Help],
+        ..mine
+    });
+    assert!(help.contains("Hulp gevraagd") && help.contains("Geholpen"));
+    assert!(!help.contains("code-field") && !help.contains("bestelling"));
+}
+
+#[test]
 fn a_wrong_code_is_told_beside_the_field_in_words() {
     let refused = |code| {
         html(&CardView {

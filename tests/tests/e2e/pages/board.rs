@@ -88,10 +88,19 @@ async fn served() -> anyhow::Result<()> {
         .await?;
     sanne.keys("7419").await?;
     sanne.click("[data-do=hand-over]").await?;
-    sanne
-        .until_says("[data-cards=done] .card", "Overhandigd")
-        .await?;
+    // The card stays under the finger, with the way back.
+    sanne.until_says(".card .state", "Overhandigd").await?;
     sanne.until_says("#strip", "vandaag overhandigd\n1").await?;
+    phone
+        .until_says("#bestellingen", "Niets om op te halen")
+        .await?;
+    sanne.click("[data-do=undo]").await?;
+    sanne.until_says(".card .state", "Jij gaat").await?;
+    sanne.until_says("#strip", "vandaag overhandigd\n0").await?;
+    phone.until_says("#bestellingen", "Gezien om").await?;
+    sanne.type_into(".code-field", "7419").await?;
+    sanne.click("[data-do=hand-over]").await?;
+    sanne.until_says(".card .state", "Overhandigd").await?;
     daan.until_says("[data-cards=done] .card", "Overhandigd")
         .await?;
     phone

@@ -264,6 +264,10 @@ impl Words<'_> {
             Event::VisitEntered => "integrations-event-entered",
             Event::VisitLeft => "integrations-event-left",
             Event::CardArrived => "integrations-event-arrived",
+            Event::JourneyWaiting => "integrations-event-waiting",
+            Event::JourneyDepartedUnserved => "integrations-event-unserved",
+            Event::OrderCompleted => "integrations-event-completed",
+            Event::ReturnAccepted => "integrations-event-returned",
         })
     }
 

@@ -569,6 +569,10 @@ impl Teller<'_> {
                 "visit.entered" => self.t.get("kept-event-entered"),
                 "visit.left" => self.t.get("kept-event-left"),
                 "card.arrived" => self.t.get("kept-event-arrived"),
+                "journey.waiting" => self.t.get("kept-event-waiting"),
+                "journey.departed_unserved" => self.t.get("kept-event-unserved"),
+                "order.completed" => self.t.get("kept-event-completed"),
+                "return.accepted" => self.t.get("kept-event-returned"),
                 other => other.to_owned(),
             };
             let to = self
