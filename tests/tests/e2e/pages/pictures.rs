@@ -170,7 +170,8 @@ async fn furnish(shop: &Shop, stays: &mut JoinSet<()>) -> anyhow::Result<Custome
     take(&daan, "Peters").await?;
     daan.type_into(".code-field", "7419").await?;
     daan.click("[data-do=hand-over]").await?;
-    daan.until_says(".card .state", "Overhandigd").await?;
+    daan.until_says("[data-shape=served] .state", "Overhandigd")
+        .await?;
     // Its way back holds the focus, and with it the card in its place.
     daan.value("document.activeElement.blur()").await?;
     daan.until_says("[data-cards=done]", "Mevrouw Peters")
