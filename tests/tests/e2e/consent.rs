@@ -162,11 +162,12 @@ async fn erasure_leaves_no_byte() -> anyhow::Result<()> {
     .await?;
     // Whoever waits for her order is offered nothing, so it comes after.
     let _: Nothing = stack.api.post("/v1/orders", &order).await?;
-    until("a visit, a card, an offer", async || {
+    // The offer, "your order is ready", and "we know that you are here".
+    until("a visit, a card, three messages", async || {
         let audit = Audit::open(&database)?;
         Ok(audit.visits("kade-9")?.len() == 1
             && audit.cards("kade-9")?.len() == 1
-            && audit.number("SELECT count(*) FROM deliveries WHERE state = 'sent'")? == 2)
+            && audit.number("SELECT count(*) FROM deliveries WHERE state = 'sent'")? == 3)
     })
     .await?;
 
