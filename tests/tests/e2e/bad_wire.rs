@@ -11,7 +11,7 @@ use demo::{
 use e2e::{
     hand::{Hand, Packet, Run},
     harness::test,
-    person::{MESSAGES, person},
+    person::{MESSAGES, agreed_an_hour_ago, person},
     rig::{Rig, program},
 };
 use libtest_mimic::Trial;
@@ -325,6 +325,7 @@ async fn spool_garbage_is_cut() -> anyhow::Result<()> {
     let anna = person(&rig.stack, "anna", MESSAGES).await?;
     // Without a server, what is heard stays in the spool.
     rig.stack.kill()?;
+    agreed_an_hour_ago(&rig.stack)?;
     let frame = anna
         .identity
         .frame(firmware_sim::phone::identity::Layout::Welkom, now_ms());

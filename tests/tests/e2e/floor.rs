@@ -11,7 +11,7 @@ use e2e::{
     ask::{Answer, ask},
     hand::{Hand, Run},
     harness::test,
-    person::{CONSENT_TEXT, MESSAGES, Person, person},
+    person::{CONSENT_TEXT, MESSAGES, Person, agreed_an_hour_ago, person},
     rig::{self, Rig},
 };
 use firmware_sim::{http::Nothing, phone::Consent};
@@ -204,13 +204,7 @@ impl Floor {
             people.push(person(&rig.stack, name, consent).await?);
         }
         rig.stack.stop().await?;
-        let db = rusqlite::Connection::open(rig.stack.database())?;
-        db.execute("UPDATE consent_ledger SET at_ms = at_ms - 3600000", [])?;
-        db.execute(
-            "UPDATE radios SET valid_from_ms = valid_from_ms - 3600000",
-            [],
-        )?;
-        drop(db);
+        agreed_an_hour_ago(&rig.stack)?;
         rig.stack.restart().await?;
         let credentials = &rig.credentials[0];
         let hand = Hand::connect(&rig.stack.store, credentials).await?;
