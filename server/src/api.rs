@@ -186,7 +186,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(catalogue::put_article))
         .routes(routes!(sources::put_source))
         .routes(routes!(sources::get_sources))
-        .routes(routes!(webhooks::trial::test_source))
+        .routes(routes!(webhooks::test_order::test_source))
         .routes(routes!(sources::get_tasks))
         .routes(routes!(sources::put_task_done))
         .routes(routes!(customers::post_customer, customers::find_customer))

@@ -2,13 +2,13 @@
 //!
 //! In: a signed message. Out: what it changed here, once, however often and in whatever order the
 //! shop sends it.
-//! The rooms below read what Shopify and WooCommerce write; `change` writes it down; `trial` sends an
+//! The rooms below read what Shopify and WooCommerce write; `change` writes it down; `test_order` sends an
 //! order that leaves nothing behind.
 //! Invariant: nothing of a body is used before its signature was found right.
 
 mod change;
 mod shopify;
-pub(crate) mod trial;
+pub(crate) mod test_order;
 mod woocommerce;
 
 use std::{

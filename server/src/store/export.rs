@@ -6,8 +6,12 @@
 //! the list of those that are left out, each with its reason.
 //! Invariant: no key, token, hash or address that opens something; no colleague who served her.
 
+mod floor;
 mod loyalty;
+mod names;
+mod person;
 mod rows;
+mod shop;
 #[cfg(test)]
 mod tests;
 
@@ -492,29 +496,29 @@ pub(crate) fn of(db: &Connection, now_ms: u64, customer: CustomerId) -> Result<E
         format: "welkom-export",
         version: VERSION,
         made_ms: now_ms,
-        customer: rows::person(db, customer)?,
-        consent: rows::consent(db, customer)?,
-        devices: rows::devices(db, customer)?,
-        enrolments: rows::enrolments(db, customer)?,
-        page_links: rows::expiring(db, "page_links", customer)?,
-        sessions: rows::expiring(db, "sessions", customer)?,
-        push_addresses: rows::push_addresses(db, customer)?,
-        channels: rows::channels(db, customer)?,
-        mutes: rows::mutes(db, customer)?,
-        online: rows::online(db, customer)?,
-        categories: rows::categories(db, customer)?,
-        purchases: rows::purchases(db, customer)?,
+        customer: person::person(db, customer)?,
+        consent: person::consent(db, customer)?,
+        devices: person::devices(db, customer)?,
+        enrolments: person::enrolments(db, customer)?,
+        page_links: person::expiring(db, "page_links", customer)?,
+        sessions: person::expiring(db, "sessions", customer)?,
+        push_addresses: person::push_addresses(db, customer)?,
+        channels: person::channels(db, customer)?,
+        mutes: person::mutes(db, customer)?,
+        online: shop::online(db, customer)?,
+        categories: shop::categories(db, customer)?,
+        purchases: shop::purchases(db, customer)?,
         stamp_card: loyalty::stamp_card(db, customer)?,
-        orders: rows::orders(db, customer)?,
-        cards: rows::cards(db, customer)?,
-        visits: rows::visits(db, customer)?,
-        decisions: rows::decisions(db, customer)?,
-        messages: rows::messages(db, customer)?,
-        walks: rows::walks(db, customer)?,
-        tasks: rows::tasks(db, customer)?,
-        told_to_others: rows::told_to_others(db, customer)?,
+        orders: shop::orders(db, customer)?,
+        cards: floor::cards(db, customer)?,
+        visits: floor::visits(db, customer)?,
+        decisions: floor::decisions(db, customer)?,
+        messages: floor::messages(db, customer)?,
+        walks: floor::walks(db, customer)?,
+        tasks: shop::tasks(db, customer)?,
+        told_to_others: shop::told_to_others(db, customer)?,
         names: Vec::new(),
     };
-    export.names = rows::names(db, &export)?;
+    export.names = names::names(db, &export)?;
     Ok(export)
 }

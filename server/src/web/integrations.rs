@@ -192,9 +192,9 @@ impl IntegrationsTemplate<'_> {
 
     fn grade_word(&self, grade: &u8) -> String {
         self.t.get(match grade {
-            0 => "trial-verdict-right",
-            1 => "trial-verdict-look",
-            _ => "trial-verdict-wrong",
+            0 => "test-order-verdict-right",
+            1 => "test-order-verdict-look",
+            _ => "test-order-verdict-wrong",
         })
     }
 }

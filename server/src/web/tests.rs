@@ -122,6 +122,7 @@ fn every_word_is_there_and_every_blank_is_filled() {
             "gone",
             "integrations",
             "trial",
+            "test-order",
         ] {
             assert!(
                 !text.contains(&format!(">{prefix}-")),

@@ -126,6 +126,7 @@ fn keys_used() -> BTreeSet<String> {
         "figures-often",
         "figures-sum-",
         "trial-",
+        "test-order-",
         "kept-",
         "integrations-",
     ];

@@ -22,7 +22,7 @@ use crate::{
     api::{
         access::check_csrf,
         problem::Problem,
-        webhooks::trial::{self, TestBody, Verdict},
+        webhooks::test_order::{self, TestBody, Verdict},
     },
     clock,
     store::{
@@ -126,9 +126,9 @@ async fn tapped(desk: &Desk, tap: Tap) -> Result<Response, PageError> {
 
 async fn test(desk: &Desk, tap: Tap) -> Result<Tested, PageError> {
     let asked = TestBody::typed(&tap.secret, &tap.location, &tap.sku);
-    let (steps, _) = trial::send(&desk.app, tap.source.clone(), asked).await?;
+    let (steps, _) = test_order::send(&desk.app, tap.source.clone(), asked).await?;
     let texts = &desk.lintel.texts;
-    let view = |step: &trial::Step| StepView {
+    let view = |step: &test_order::Step| StepView {
         grade: match step.verdict {
             Verdict::Right => 0,
             Verdict::Look => 1,

@@ -103,12 +103,12 @@ impl Step {
 
     /// What was found.
     pub(crate) fn said(&self, texts: &Texts) -> String {
-        texts.with(&format!("trial-{}", self.code), "value", &self.value)
+        texts.with(&format!("test-order-{}", self.code), "value", &self.value)
     }
 
     /// What to do about it; none: nothing.
     pub(crate) fn next(&self, texts: &Texts) -> Option<String> {
-        let key = format!("trial-{}-next", self.code);
+        let key = format!("test-order-{}-next", self.code);
         (self.verdict != Verdict::Right).then(|| texts.with(&key, "value", &self.value))
     }
 }

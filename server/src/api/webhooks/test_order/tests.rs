@@ -148,7 +148,7 @@ fn every_topic_that_a_shop_is_told_to_send_is_read() {
 
 #[test]
 fn every_step_has_its_words_in_both_languages() {
-    let source = include_str!("../trial.rs");
+    let source = include_str!("../test_order.rs");
     let codes = source
         .split("Step::new(\"")
         .skip(1)
@@ -163,10 +163,10 @@ fn every_step_has_its_words_in_both_languages() {
                     ..step
                 };
                 let right = source.contains(&format!("\"{code}\", Verdict::Right"));
-                assert!(!step.said(&texts).starts_with("trial-"), "{code}");
+                assert!(!step.said(&texts).starts_with("test-order-"), "{code}");
                 let next = step.next(&texts);
                 assert!(
-                    right || next.is_none_or(|next| !next.starts_with("trial-")),
+                    right || next.is_none_or(|next| !next.starts_with("test-order-")),
                     "{code}"
                 );
             }
