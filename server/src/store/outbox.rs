@@ -6,12 +6,14 @@
 //! the same id, by which the phone knows it.
 //! Invariant: consent, relevance and presence are judged in the transaction that marks.
 
-use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, OrderId, StoreId};
+use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, OrderId, RewardId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    StoreError, campaigns, int, orders, parsed, people,
+    StoreError, campaigns, int,
+    loyalty::rewards,
+    orders, parsed, people,
     push::{self, Kind},
     receivers::{self, Event},
     uint,
@@ -42,6 +44,8 @@ pub struct DeliveryRow {
     pub campaign: Option<(CampaignId, u32)>,
     /// The order that lies ready.
     pub order: Option<OrderId>,
+    /// The reward of an offer.
+    pub reward: Option<RewardId>,
     /// Its place in the recipient's stream, once it was marked.
     pub n: u64,
     /// When it was decided.
@@ -52,7 +56,7 @@ pub struct DeliveryRow {
 
 const COLUMNS: &str = "delivery, store, customer, class = 'marketing', sku, decision,
                        coalesce(n, 0), created_ms, relevant_until_ms, campaign, version,
-                       \"order\"";
+                       \"order\", reward";
 
 fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error> {
     Ok(DeliveryRow {
@@ -70,6 +74,7 @@ fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error>
             .map(CampaignId)
             .zip(row.get(10)?),
         order: row.get::<_, Option<uuid::Uuid>>(11)?.map(OrderId),
+        reward: row.get::<_, Option<uuid::Uuid>>(12)?.map(RewardId),
     })
 }
 
@@ -140,6 +145,12 @@ pub(super) fn objection(
     }
     if let Some(order) = row.order
         && !orders::lies_ready(db, order)?
+    {
+        return Ok(Some("expired"));
+    }
+    // A till may have given it a moment ago.
+    if let Some(reward) = row.reward
+        && !rewards::is_open(db, now_ms, reward)?
     {
         return Ok(Some("expired"));
     }

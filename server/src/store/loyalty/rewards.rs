@@ -132,6 +132,15 @@ pub fn open(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whether it can still be used.
+pub fn is_open(db: &Connection, now_ms: u64, reward: RewardId) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT 1 FROM rewards WHERE reward = ?1 AND redeemed_ms IS NULL AND expires_ms > ?2",
+        )?
+        .exists(params![reward.0, int(now_ms)])?)
+}
+
 /// One reward.
 pub fn one(db: &Connection, reward: RewardId) -> Result<Option<RewardRow>, StoreError> {
     let sql = format!("{SELECT} WHERE reward = ?1");

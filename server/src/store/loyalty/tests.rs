@@ -301,3 +301,40 @@ fn her_tier_follows_how_often_she_came_and_a_check_in_is_no_second_visit() {
     leave(&shop.db, shop.anna).unwrap();
     assert_eq!(tier(now_ms), None);
 }
+
+#[test]
+fn nobody_is_told_of_a_reward_that_a_till_has_just_given() {
+    use crate::store::{outbox, people};
+    let shop = Shop::new(&[rule("coffee", &[Kind::Visit], 1)]);
+    let entry = people::ConsentEntry {
+        purpose: "messages",
+        granted: true,
+        text_version: "1".into(),
+        language: "nl".into(),
+        source: "page",
+    };
+    people::record_consent(&shop.db, START_MS, shop.anna, &entry).unwrap();
+    let visit = "INSERT INTO visits VALUES (x'01', 'kade-9', ?1, ?2, NULL, 'messages', 0)";
+    shop.db
+        .execute(visit, params![shop.anna.0, int(START_MS)])
+        .unwrap();
+    for (day, given) in [(0, false), (1, true)] {
+        let at_ms = START_MS + day * DAY_MS;
+        shop.comes(at_ms);
+        let reward = open(&shop.db, at_ms, shop.anna).unwrap().remove(0);
+        let offer =
+            "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit,
+               reward, created_ms, relevant_until_ms, state)
+             VALUES (randomblob(16), 'kade-9', ?1, 'in_app', 'marketing', ?2, x'01', ?3, ?4,
+               ?4 + 60000, 'pending')";
+        let key = params![shop.anna.0, reward.code, reward.reward.0, int(at_ms)];
+        shop.db.execute(offer, key).unwrap();
+        if given {
+            redeem(&shop.db, at_ms, &reward.code, &shop.store, "staff/x").unwrap();
+        }
+        let sent = outbox::lease(&shop.db, at_ms, &[]).unwrap();
+        assert_eq!(sent.len(), usize::from(!given), "given: {given}");
+        // The first is used up, so that the second is the one that is open.
+        redeem(&shop.db, at_ms, &reward.code, &shop.store, "staff/x").unwrap();
+    }
+}
