@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod coming;
+mod elsewhere;
 mod orders;
 mod taps;
 
@@ -59,6 +60,9 @@ pub(crate) struct Arrivals {
     /// In the order of leaving.
     departed: VecDeque<Episode>,
     closed: BTreeSet<CardId>,
+    /// Another engine has the desk; see [`elsewhere`].
+    #[serde(default)]
+    elsewhere: bool,
 }
 
 /// One card, without what is computed when it is shown.
@@ -157,7 +161,7 @@ impl Arrivals {
 
     /// Her phone says that she is coming.
     pub(crate) fn say_coming(&mut self, desk: Desk<'_>, customer: CustomerId, how: input::Coming) {
-        if self.waits(customer) || !self.orders.has_open(customer) {
+        if self.elsewhere || self.waits(customer) || !self.orders.has_open(customer) {
             return;
         }
         if self.coming.say(desk.now_ms, customer, how) {
@@ -170,6 +174,9 @@ impl Arrivals {
     /// Brings her card in line with what she may be given and with where she is: a new one, more on
     /// it, fewer on it.
     pub(crate) fn sync(&mut self, desk: Desk<'_>, customer: CustomerId, here: Option<Here>) {
+        if self.elsewhere {
+            return;
+        }
         let orders = self.orders.at_desk(desk.now_ms, customer);
         if orders.is_empty() {
             return self.close(desk, customer, Signal::Cancelled);
@@ -246,7 +253,7 @@ impl Arrivals {
 
     /// Nothing is left at the desk since an order was closed elsewhere, or went to somebody else.
     pub(crate) fn order_closed(&mut self, desk: Desk<'_>, customer: CustomerId, state: OrderState) {
-        if self.orders.at_desk(desk.now_ms, customer).is_empty() {
+        if !self.elsewhere && self.orders.at_desk(desk.now_ms, customer).is_empty() {
             let signal = match state {
                 OrderState::Completed => Signal::DoneElsewhere,
                 _ => Signal::Cancelled,
@@ -266,6 +273,9 @@ impl Arrivals {
         here: Here,
         certain: bool,
     ) {
+        if self.elsewhere {
+            return;
+        }
         let Some(mut episode) = self.open.remove(&customer) else {
             return;
         };
@@ -282,7 +292,9 @@ impl Arrivals {
     /// She left without it.
     pub(crate) fn depart(&mut self, desk: Desk<'_>, customer: CustomerId) {
         self.coming.forget(customer);
-        self.close(desk, customer, Signal::Left);
+        if !self.elsewhere {
+            self.close(desk, customer, Signal::Left);
+        }
     }
 
     /// Staff may no longer know of her: her cards go.
@@ -308,6 +320,9 @@ impl Arrivals {
 
     /// When [`Self::sweep`] next has something to do.
     pub(crate) fn due_at(&self) -> Option<u64> {
+        if self.elsewhere {
+            return None;
+        }
         let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
         let served = self.served.front().and_then(|e| e.undo_until_ms);
         let due = [departed, served, self.coming.due_at()];
@@ -318,6 +333,9 @@ impl Arrivals {
     /// been here. Gives back who was served when.
     pub(crate) fn sweep(&mut self, mut desk: Desk<'_>) -> Vec<(CustomerId, u64)> {
         let now_ms = desk.now_ms;
+        if self.elsewhere {
+            return Vec::new();
+        }
         let mut final_now = Vec::new();
         while let Some(episode) = self
             .served
@@ -480,25 +498,29 @@ impl Episode {
             check: false,
         }
     }
+
+    fn as_card(&self, whereabouts: Vec<(ZoneId, f32)>) -> Card {
+        Card {
+            card: self.card,
+            customer: self.customer,
+            orders: self.orders.clone(),
+            journey: self.journey,
+            arrived_ms: self.arrived_ms,
+            eta_ms: self.eta_ms,
+            undo_until_ms: self.undo_until_ms,
+            since_ms: self.since_ms,
+            taken_by: self.taken.map(|(staff, _)| staff),
+            taken_ms: self.taken.map(|(_, at)| at),
+            whereabouts,
+            wrong_codes: self.wrong_codes,
+            not_here: self.not_here,
+            check: self.check,
+        }
+    }
 }
 
 /// Puts the card as it stands into the outcome, once.
 fn show(episode: &Episode, whereabouts: Vec<(ZoneId, f32)>, out: &mut Outcome) {
     out.cards.retain(|card| card.card != episode.card);
-    out.cards.push(Card {
-        card: episode.card,
-        customer: episode.customer,
-        orders: episode.orders.clone(),
-        journey: episode.journey,
-        arrived_ms: episode.arrived_ms,
-        eta_ms: episode.eta_ms,
-        undo_until_ms: episode.undo_until_ms,
-        since_ms: episode.since_ms,
-        taken_by: episode.taken.map(|(staff, _)| staff),
-        taken_ms: episode.taken.map(|(_, at)| at),
-        whereabouts,
-        wrong_codes: episode.wrong_codes,
-        not_here: episode.not_here,
-        check: episode.check,
-    });
+    out.cards.push(episode.as_card(whereabouts));
 }

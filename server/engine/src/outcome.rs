@@ -255,6 +255,8 @@ pub enum TapAnswer {
     },
     /// The card is closed.
     Closed,
+    /// Another engine has the desk of this store.
+    Elsewhere,
     /// No such card here.
     Unknown,
 }

@@ -70,6 +70,7 @@ code-empty = Enter the customer’s code.
 
 tap-earlier = { $name } was earlier.
 tap-closed = This customer has been helped already, or has left.
+tap-elsewhere = This board now runs on the computer in the shop. Tap on the board there.
 tap-unknown = This card is no longer here.
 
 notice-reconnecting = The line just dropped. We are reconnecting; carry on working.

@@ -70,6 +70,7 @@ code-empty = Vul de code van de klant in.
 
 tap-earlier = { $name } was eerder.
 tap-closed = Deze klant is al geholpen of weer weg.
+tap-elsewhere = Dit bord loopt nu op de computer in de winkel. Tik op het bord daar.
 tap-unknown = Deze kaart is er niet meer.
 
 notice-reconnecting = De lijn viel net weg. We verbinden opnieuw; je kunt gewoon doorwerken.

@@ -373,6 +373,7 @@ pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String
             },
         )),
         TapAnswer::Closed => Some(texts.get("tap-closed")),
+        TapAnswer::Elsewhere => Some(texts.get("tap-elsewhere")),
         TapAnswer::Unknown => Some(texts.get("tap-unknown")),
     }
 }

@@ -6,6 +6,7 @@
 mod arrivals;
 mod consent;
 mod door;
+mod elsewhere;
 mod filter;
 mod history;
 mod journeys;
