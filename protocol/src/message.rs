@@ -208,6 +208,13 @@ pub struct Ack {
     pub boot: BootId,
     /// Numbers that are committed, or set aside for good: the gateway may forget them.
     pub applied: Ranges,
+    /// Numbers that a machine in the store has used, and that the central server does not have yet:
+    /// the gateway keeps them, and need not send them again before it is asked to.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub held: Ranges,
+    /// The line to the central server is back: all that is kept is wanted again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// Why a payload is no message of ours.

@@ -413,6 +413,8 @@ impl Speaker<'_> {
             echo_mono_ms,
             boot,
             applied,
+            held: Ranges::new(),
+            again: false,
         };
         let topic = Topic::new(store, gateway, Channel::Ack).to_string();
         let payload = message::to_json(&ack);
