@@ -262,16 +262,22 @@ impl Batch {
     /// Reads a batch and checks what types cannot.
     pub fn from_json(payload: &[u8]) -> Result<Self, MessageError> {
         let batch: Self = read(payload)?;
-        if batch.v != VERSION {
-            return Err(MessageError::Version(batch.v));
+        batch.check()?;
+        Ok(batch)
+    }
+
+    /// Checks what types cannot.
+    pub fn check(&self) -> Result<(), MessageError> {
+        if self.v != VERSION {
+            return Err(MessageError::Version(self.v));
         }
-        if batch.seq == 0 {
+        if self.seq == 0 {
             return Err(MessageError::SeqZero);
         }
-        if batch.sightings.len() > BATCH_SIGHTINGS_MAX {
-            return Err(MessageError::TooMany(batch.sightings.len()));
+        if self.sightings.len() > BATCH_SIGHTINGS_MAX {
+            return Err(MessageError::TooMany(self.sightings.len()));
         }
-        for (index, s) in batch.sightings.iter().enumerate() {
+        for (index, s) in self.sightings.iter().enumerate() {
             if s.count == 0 {
                 return Err(MessageError::Sighting {
                     index,
@@ -285,7 +291,7 @@ impl Batch {
                 });
             }
         }
-        Ok(batch)
+        Ok(())
     }
 }
 

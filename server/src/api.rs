@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod floor;
 pub mod funnel;
 pub mod history;
+pub mod home;
 mod idempotency;
 pub mod loyalty;
 pub mod orders;
@@ -106,6 +107,8 @@ pub struct Parts {
     pub refusals: webhooks::Refusals,
     /// Password hashes computed at once: each takes 19 MiB and a core.
     pub hashing: Semaphore,
+    /// At a store's home: how the line to the central server is.
+    pub line: Option<watch::Receiver<crate::home::line::Health>>,
     /// Turns true when open streams must end.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -266,6 +269,16 @@ pub fn router(app: App) -> Router {
                 .routes(routes!(webhooks::shopify))
                 .routes(routes!(webhooks::woocommerce))
                 .layer(DefaultBodyLimit::max(webhooks::WEBHOOK_LEN_MAX)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(home::put_home, home::delete_home))
+                .routes(routes!(home::claim))
+                .routes(routes!(home::state))
+                .routes(routes!(home::identities))
+                .routes(routes!(home::journal))
+                .routes(routes!(home::batches))
+                .layer(DefaultBodyLimit::max(home::HOME_LEN_MAX)),
         )
         .split_for_parts();
     let doc = with_security(doc);

@@ -186,7 +186,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
         };
         orders::add_order(txn.db, txn.now_ms, &row)?;
         for turn in &turns {
-            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn)?;
+            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn, true)?;
         }
         Ok(())
     })
