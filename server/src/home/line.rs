@@ -81,6 +81,7 @@ impl Central {
         let mut client = Client::builder()
             .timeout(ANSWER_WITHIN)
             .connect_timeout(CONNECT_WITHIN)
+            .no_proxy()
             .redirect(reqwest::redirect::Policy::none());
         if let Some(pem) = ca {
             client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem)?);
