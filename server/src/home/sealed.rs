@@ -401,11 +401,7 @@ pub fn is_in_memory(dir: &Path) -> io::Result<bool> {
     /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of Linux' `magic.h`.
     const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
     let fs = rustix::fs::statfs(dir)?;
-    #[expect(
-        clippy::unnecessary_cast,
-        clippy::cast_sign_loss,
-        reason = "its type differs by machine"
-    )]
+    #[expect(clippy::cast_sign_loss, reason = "a magic number, of bits")]
     let kind = fs.f_type as u64;
     Ok(IN_MEMORY.contains(&kind))
 }
