@@ -286,6 +286,10 @@ pub fn router(app: App) -> Router {
         .merge(crate::web::routes::router())
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(security_headers))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            home::board_alone,
+        ))
         .with_state(app)
 }
 

@@ -6,8 +6,9 @@
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Query, State},
+    extract::{FromRequestParts, Query, Request, State},
     http::{HeaderMap, StatusCode, header, request::Parts},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use protocol::{Ranges, StoreId};
@@ -239,6 +240,28 @@ pub(super) async fn batches(
     Ok(Json(taken))
 }
 
+/// A machine in a store has its board, and nothing else of a server: it does not know enough for it.
+pub(super) async fn board_alone(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_board = match path.strip_prefix("/staff/") {
+        // Rewards are given by the central server alone.
+        Some(of_staff) => !of_staff.ends_with("/rewards"),
+        None => {
+            ["/", "/login", "/logout", "/sw.js"].contains(&path) || path.starts_with("/assets/")
+        }
+    };
+    if app.line.is_none() || is_board {
+        return next.run(request).await;
+    }
+    Problem::not_found(
+        "this machine stands in a store and has its board alone; ask the central server",
+    )
+    .into_response()
+}
+
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::invalid(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -644,6 +644,7 @@ impl<'a> Txn<'a> {
         if self.now_ms >= self.core.tidied_ms + TIDY_MS {
             self.core.tidied_ms = self.now_ms;
             store::intents::tidy(self.db, self.now_ms)?;
+            store::homes::tidy(self.db, self.now_ms)?;
             store::loyalty::tidy(self.db, self.now_ms)?;
             let (db, now_ms, from) = (self.db, self.now_ms, self.core.tidied_to);
             self.core.tidied_to = retention::step(db, now_ms, from, retention::STEP_MAX)?;

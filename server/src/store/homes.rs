@@ -129,12 +129,15 @@ pub fn say(
             params![store.as_str(), customer.0, int(now_ms), body],
             |row| row.get(0),
         )?;
-    db.prepare_cached("DELETE FROM home_words WHERE store = ?1 AND (at_ms < ?2 OR n <= ?3)")?
-        .execute(params![
-            store.as_str(),
-            int(now_ms.saturating_sub(WORD_MS)),
-            n - int(WORDS_MAX)
-        ])?;
+    db.prepare_cached("DELETE FROM home_words WHERE store = ?1 AND n <= ?2")?
+        .execute(params![store.as_str(), n - int(WORDS_MAX)])?;
+    Ok(())
+}
+
+/// Words that are of no use any more go.
+pub fn tidy(db: &Connection, now_ms: u64) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM home_words WHERE at_ms < ?1")?
+        .execute([int(now_ms.saturating_sub(WORD_MS))])?;
     Ok(())
 }
 
