@@ -99,6 +99,8 @@ pub struct Parts {
     pub mqtt_port: u16,
     /// Cookies travel over https only.
     pub secure_cookies: bool,
+    /// What open boards are told.
+    pub feeds: crate::web::staff::feed::Feeds,
     /// Failed log-ins.
     pub logins: crate::web::logins::Logins,
     /// Messages that are shown on a manager's own phone.

@@ -96,6 +96,7 @@ impl Rig {
             mqtt_host: "localhost".into(),
             mqtt_port: 1883,
             secure_cookies: false,
+            feeds: Default::default(),
             logins: Default::default(),
             trials: Default::default(),
             refusals: Default::default(),
