@@ -18,3 +18,4 @@ mod properties;
 mod situations;
 mod timeline;
 mod visits;
+mod waits;
