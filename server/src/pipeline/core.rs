@@ -300,6 +300,8 @@ impl<'a> Txn<'a> {
             // Her consent for arrival may end with it.
             let customer = store::orders::order(db, *order)?.customer;
             self.core.people.remove(&customer);
+            // Her page asks how it was.
+            self.after.pickups.insert(customer);
         }
         Ok(outcome)
     }
@@ -597,6 +599,7 @@ impl<'a> Txn<'a> {
             self.core.tidied_ms = self.now_ms;
             store::intents::tidy(self.db, self.now_ms)?;
             store::loyalty::tidy(self.db, self.now_ms)?;
+            store::waits::tidy(self.db, self.now_ms)?;
             let (db, now_ms, from) = (self.db, self.now_ms, self.core.tidied_to);
             self.core.tidied_to = retention::step(db, now_ms, from, retention::STEP_MAX)?;
             retention::closed(db, now_ms, retention::STEP_MAX)?;
