@@ -29,6 +29,7 @@ pub(crate) mod sse;
 pub mod track;
 pub mod uplift;
 pub mod visits;
+pub mod waits;
 pub mod webhooks;
 mod wire;
 
@@ -223,6 +224,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(funnel::funnel))
         .routes(routes!(figures::figures))
         .routes(routes!(figures::figures_csv))
+        .routes(routes!(waits::waits))
         .routes(routes!(history::server))
         .routes(routes!(receivers::get_webhooks))
         .routes(routes!(receivers::put_webhook, receivers::delete_webhook))
@@ -239,6 +241,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::sightings::sightings))
         .routes(routes!(app::sightings::here))
         .routes(routes!(app::coming::coming))
+        .routes(routes!(app::rating::rating))
         .routes(routes!(
             app::loyalty::get_loyalty,
             app::loyalty::put_loyalty,

@@ -34,6 +34,7 @@ pub mod shop;
 pub mod sources;
 pub mod uplift;
 pub mod visits;
+pub mod waits;
 pub mod walk;
 
 use std::{
@@ -225,7 +226,7 @@ fn uint(value: i64) -> u64 {
 }
 
 /// An enum as the text under which serde knows it.
-fn word<T: serde::Serialize>(value: T) -> String {
+pub(crate) fn word<T: serde::Serialize>(value: T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         _ => String::new(),

@@ -16,7 +16,7 @@ use crate::{
     ids::Ids,
     input::{self, Order, OrderState},
     journey::{self, Effect, Journey, Signal},
-    outcome::{Card, Cause, Delivery, Outcome},
+    outcome::{Card, Cause, Delivery, Outcome, Over},
 };
 
 mod coming;
@@ -73,12 +73,18 @@ struct Episode {
     orders: Vec<OrderId>,
     journey: Journey,
     arrived_ms: u64,
+    /// When she came; none: she has not yet.
+    #[serde(default)]
+    came_ms: Option<u64>,
     #[serde(default)]
     eta_ms: Option<u64>,
     #[serde(default)]
     undo_until_ms: Option<u64>,
     since_ms: u64,
     taken: Option<(StaffId, u64)>,
+    /// When a colleague first took it, whoever holds it by now.
+    #[serde(default)]
+    first_taken_ms: Option<u64>,
     wrong_codes: u32,
     paused_until_ms: u64,
     not_here: bool,
@@ -221,7 +227,7 @@ impl Arrivals {
         let open = self.open.remove(&customer);
         let known = open.filter(|_| !step.effects.contains(&Effect::Open));
         let mut episode = known.unwrap_or_else(|| {
-            self.supersede(customer);
+            self.supersede(customer, desk.out);
             Episode::new(CardId::at(desk.now_ms, desk.ids.bytes()), customer)
         });
         let was_here = episode.journey.is_here();
@@ -233,6 +239,7 @@ impl Arrivals {
         episode.eta_ms = self.coming.get(customer).and_then(|hint| hint.eta_ms);
         if step.to.is_here() && !was_here {
             episode.arrived_ms = here.entered_ms;
+            episode.came_ms = Some(here.entered_ms);
         } else if episode.journey == Journey::Created {
             episode.arrived_ms = desk.now_ms;
         }
@@ -240,15 +247,16 @@ impl Arrivals {
     }
 
     /// Her earlier card gives way to the next episode.
-    fn supersede(&mut self, customer: CustomerId) {
-        let old: Vec<CardId> = self
-            .departed
-            .iter()
-            .filter(|e| e.customer == customer)
-            .map(|e| e.card)
-            .collect();
-        self.departed.retain(|e| e.customer != customer);
-        old.into_iter().for_each(|card| self.remember_closed(card));
+    fn supersede(&mut self, customer: CustomerId, out: &mut Outcome) {
+        let hers = |episode: &Episode| episode.customer == customer;
+        let (old, kept) = std::mem::take(&mut self.departed)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(hers);
+        self.departed = kept;
+        for episode in old {
+            self.remember_closed(episode.card);
+            out.over.push(episode.over());
+        }
     }
 
     /// Nothing is left at the desk since an order was closed elsewhere, or went to somebody else.
@@ -404,6 +412,12 @@ impl Arrivals {
         }
         if step.effects.contains(&Effect::Close) {
             self.remember_closed(episode.card);
+            // Of who takes back her consent nothing is counted, nor of who never came to the desk.
+            let met = episode.came_ms.is_some() || step.signal == Signal::WindowOver;
+            let ended = matches!(step.to, Journey::Served | Journey::DepartedUnserved);
+            if ended && met && step.signal != Signal::ConsentOver {
+                desk.out.over.push(episode.over());
+            }
         } else {
             self.put(episode);
         }
@@ -488,10 +502,12 @@ impl Episode {
             orders: Vec::new(),
             journey: Journey::Created,
             arrived_ms: 0,
+            came_ms: None,
             eta_ms: None,
             undo_until_ms: None,
             since_ms: 0,
             taken: None,
+            first_taken_ms: None,
             wrong_codes: 0,
             paused_until_ms: 0,
             not_here: false,
@@ -515,6 +531,18 @@ impl Episode {
             wrong_codes: self.wrong_codes,
             not_here: self.not_here,
             check: self.check,
+        }
+    }
+
+    /// What figures of waiting are made of.
+    fn over(&self) -> Over {
+        Over {
+            card: self.card,
+            orders: self.orders.clone(),
+            came_ms: self.came_ms,
+            first_taken_ms: self.first_taken_ms,
+            ended_ms: self.since_ms,
+            served: self.journey == Journey::Served,
         }
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     campaign::Campaign,
-    outcome::{Card, Moment},
+    outcome::{Card, Moment, Over},
 };
 
 /// One entry of a store's input log; the log adds store, sequence number and time.
@@ -364,6 +364,9 @@ pub struct DeskNews {
     /// Handed over, for good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub completed: Vec<OrderId>,
+    /// Episodes that are over, for figures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<Over>,
 }
 
 impl DeskNews {
@@ -374,8 +377,10 @@ impl DeskNews {
             held,
             released,
             completed,
+            over,
         } = self;
-        cards.is_empty() && held.is_empty() && released.is_empty() && completed.is_empty()
+        let orders = [held, released, completed];
+        cards.is_empty() && over.is_empty() && orders.iter().all(|orders| orders.is_empty())
     }
 }
 

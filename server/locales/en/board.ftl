@@ -20,6 +20,7 @@ strip-waiting = { $late ->
 strip-median = half wait less
 strip-within = within 2 minutes
 strip-handed = handed over today
+strip-left = left without help
 
 name-ms = Ms { $name }
 name-mr = Mr { $name }

@@ -20,6 +20,7 @@ strip-waiting = { $late ->
 strip-median = de helft wacht korter
 strip-within = binnen 2 minuten
 strip-handed = vandaag overhandigd
+strip-left = vertrokken zonder hulp
 
 name-ms = Mevrouw { $name }
 name-mr = De heer { $name }

@@ -7,5 +7,6 @@ pub mod enrol;
 pub mod loyalty;
 pub mod messages;
 pub mod push;
+pub mod rating;
 pub mod sightings;
 mod signed;

@@ -6,7 +6,7 @@
 //! out, and nothing else.
 //! Invariant: of a customer who did not agree that staff may know, a home hears nothing.
 
-use engine::{Input, input::DeskNews};
+use engine::{Input, input::DeskNews, outcome::Over};
 use protocol::{
     CustomerId, StoreId,
     eid::{QUANTUM_S, ROTATION_EXPONENT, device_time_s, quantum_start},
@@ -104,11 +104,21 @@ fn known(db: &Connection, news: &DeskNews) -> Result<DeskNews, StoreError> {
         }
         cards.push(card);
     }
+    let mut ended = Vec::with_capacity(news.over.len());
+    for over in &news.over {
+        if known.card(over.card)? {
+            ended.push(Over {
+                orders: orders(&over.orders)?,
+                ..over.clone()
+            });
+        }
+    }
     Ok(DeskNews {
         cards,
         held: orders(&news.held)?,
         released: orders(&news.released)?,
         completed: orders(&news.completed)?,
+        over: ended,
     })
 }
 

@@ -311,6 +311,8 @@ impl<'a> Txn<'a> {
             // Her consent for arrival may end with it.
             let customer = store::orders::order(db, *order)?.customer;
             self.core.people.remove(&customer);
+            // Her page asks how it was.
+            self.after.pickups.insert(customer);
         }
         Ok(outcome)
     }
@@ -322,6 +324,7 @@ impl<'a> Txn<'a> {
             held: outcome.held.clone(),
             released: outcome.released.clone(),
             completed: outcome.completed.clone(),
+            over: outcome.over.clone(),
         };
         if news.is_empty() {
             return Ok(());
@@ -646,6 +649,7 @@ impl<'a> Txn<'a> {
             store::intents::tidy(self.db, self.now_ms)?;
             store::homes::tidy(self.db, self.now_ms)?;
             store::loyalty::tidy(self.db, self.now_ms)?;
+            store::waits::tidy(self.db, self.now_ms)?;
             let (db, now_ms, from) = (self.db, self.now_ms, self.core.tidied_to);
             self.core.tidied_to = retention::step(db, now_ms, from, retention::STEP_MAX)?;
             retention::closed(db, now_ms, retention::STEP_MAX)?;

@@ -3,7 +3,7 @@
 //! In: a home's token, its epoch, what its store is to be told. Out: rows.
 //! Invariant: an epoch only rises; a journal is applied up to a number that only rises within it.
 
-use protocol::{CustomerId, GatewayId, OrderId, StaffId, StoreId};
+use protocol::{CardId, CustomerId, GatewayId, OrderId, StaffId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
@@ -231,6 +231,11 @@ impl Known<'_> {
             "SELECT 1 FROM customers WHERE customer = ?1",
             customer.0.as_bytes(),
         )
+    }
+
+    /// Whether there is such a card.
+    pub fn card(&self, card: CardId) -> Result<bool, StoreError> {
+        self.has("SELECT 1 FROM cards WHERE card = ?1", card.0.as_bytes())
     }
 
     /// Whether there is such an order.

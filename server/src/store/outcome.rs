@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     StoreError, campaigns, int, loyalty, orders, people,
     receivers::{self, Event},
-    uint, visits, word,
+    uint, visits, waits, word,
 };
 
 /// A card that changed, as live pages hear of it.
@@ -58,7 +58,7 @@ pub fn write(
     for order in &outcome.completed {
         complete(db, now_ms, *order)?;
     }
-    outcome
+    let cards: Vec<CardChanged> = outcome
         .cards
         .iter()
         .map(|card| {
@@ -66,7 +66,11 @@ pub fn write(
             let alerted = outcome.deliveries.iter().any(alerts);
             self::card(db, store, now_ms, card, alerted)
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    for over in &outcome.over {
+        waits::end(db, store, over)?;
+    }
+    Ok(cards)
 }
 
 fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), StoreError> {

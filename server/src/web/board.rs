@@ -95,6 +95,8 @@ pub struct Strip {
     pub within_limit: Option<f32>,
     /// Customers served today.
     pub handed_over: u32,
+    /// Customers who left today without it.
+    pub left_unserved: u32,
 }
 
 /// How a customer wishes to be addressed.

@@ -138,6 +138,7 @@ fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
         within_limit: today.within_2_min_percent.map(|p| p as f32 / 100.0),
         handed_over: today.served,
+        left_unserved: today.departed_unserved,
     }
 }
 

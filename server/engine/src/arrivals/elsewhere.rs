@@ -1,6 +1,6 @@
 //! The desk of this store is in another engine's hands: what happened there is taken over as told.
 //!
-//! In: cards as they stand there, orders that were handed over there. Out: the same, as this
+//! In: cards as they stand there, orders that were handed over there, episodes that are over. Out: the same, as this
 //! engine's own outcome, so that pages, receivers and figures hear of it in the usual way.
 //! Promises: "we know that you are here" goes out once for each card, and not for an arrival that is
 //! old news. News comes in its order and once; whoever brings it numbers it.
@@ -55,6 +55,7 @@ impl Arrivals {
             .filter_map(|&order| self.orders.close(order));
         let whose = owners.collect();
         desk.out.completed.extend(&news.completed);
+        desk.out.over.extend_from_slice(&news.over);
         self.end_served(&news.completed);
         whose
     }
@@ -98,7 +99,11 @@ impl Arrivals {
 
     /// Whatever else is on the board for her goes before a new card of hers comes.
     fn give_way(&mut self, desk: &mut Desk<'_>, customer: CustomerId) {
-        self.supersede(customer);
+        let is_hers = |episode: &&Episode| episode.customer == customer;
+        let left = self.departed.iter().filter(is_hers).map(|e| e.card);
+        let left: Vec<CardId> = left.collect();
+        self.departed.retain(|episode| episode.customer != customer);
+        left.into_iter().for_each(|card| self.remember_closed(card));
         if let Some(mut old) = self.open.remove(&customer) {
             old.journey = Journey::Withdrawn;
             desk.out.cards.push(old.as_card(Vec::new()));
@@ -143,6 +148,8 @@ impl From<&Card> for Episode {
             undo_until_ms: card.undo_until_ms,
             since_ms: card.since_ms,
             taken: card.taken_by.zip(card.taken_ms),
+            came_ms: (!card.journey.is_coming()).then_some(card.arrived_ms),
+            first_taken_ms: card.taken_ms,
             wrong_codes: card.wrong_codes,
             not_here: card.not_here,
             check: card.check,

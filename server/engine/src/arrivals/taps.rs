@@ -164,6 +164,7 @@ impl Episode {
             Some(_) => TapAnswer::Done,
             None => {
                 self.taken = Some((staff, now_ms));
+                self.first_taken_ms.get_or_insert(now_ms);
                 self.not_here = false;
                 TapAnswer::Done
             }

@@ -8,6 +8,7 @@ use protocol::CustomerId;
 
 use super::StoreEngine;
 use crate::{
+    arrivals::Here,
     input::{Coming, Consent, DeskNews, Order, OrderState, Tap, TapAction},
     outcome::{Because, Outcome, TapAnswer, VisitChange, Why},
 };
@@ -28,7 +29,12 @@ impl StoreEngine {
             let (arrivals, desk) = self.desk(out);
             arrivals.order_closed(desk, order.customer, order.state);
         }
-        self.sync_card(order.customer, out);
+        // Who was in the store before anything lay ready for her waits from now on.
+        let entered_ms = self.now_ms;
+        let here = self.here(order.customer);
+        let here = here.map(|here| Here { entered_ms, ..here });
+        let (arrivals, desk) = self.desk(out);
+        arrivals.sync(desk, order.customer, here);
         self.end_if_purposeless(order.customer, out);
     }
 

@@ -18,6 +18,7 @@ fn news(outcome: &Outcome) -> DeskNews {
         held: outcome.held.clone(),
         released: outcome.released.clone(),
         completed: outcome.completed.clone(),
+        over: outcome.over.clone(),
     }
 }
 
@@ -202,7 +203,7 @@ proptest! {
         let (mut desk, mut t) = (Timeline::store(), told());
         let mut cards: [Option<CardId>; 3] = [None; 3];
         let mut waiting = DeskNews::default();
-        let mut completed = Vec::new();
+        let (mut completed, mut over) = (Vec::new(), Vec::new());
         for event in events.into_iter().chain([Event::Line]) {
             match event {
                 // The shop's word comes to both at once: an order is cancelled here although it was
@@ -241,6 +242,8 @@ proptest! {
             waiting.held.extend(more.held);
             waiting.released.extend(more.released);
             waiting.completed.extend(more.completed);
+            over.extend(more.over.clone());
+            waiting.over.extend(more.over);
         }
         prop_assert_eq!(desk.engine.orders_open(), t.engine.orders_open());
         prop_assert_eq!(desk.engine.cards_open(), t.engine.cards_open());
@@ -248,6 +251,7 @@ proptest! {
         let mut told = t.news.completed.clone();
         told.sort();
         prop_assert_eq!(completed, told);
+        prop_assert_eq!(over, t.news.over);
         let mut alerted: Vec<_> = t.news.deliveries.iter().filter_map(|d| match d.cause {
             Cause::Arrival { card } => Some(card),
             _ => None,

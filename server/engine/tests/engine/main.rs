@@ -19,3 +19,4 @@ mod properties;
 mod situations;
 mod timeline;
 mod visits;
+mod waits;
