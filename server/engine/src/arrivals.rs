@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::Ids,
     input::{self, Order, OrderState},
-    journey::{self, Effect, Journey, Signal},
+    journey::{self, Call, Effect, Journey, Signal},
     outcome::{Card, Cause, Delivery, Outcome},
 };
 
+mod calls;
 mod coming;
 mod orders;
 mod taps;
 
+use calls::Calls;
 use coming::Coming;
 pub use coming::{COMING_GRACE_MS, COMING_MAX_MS};
 pub use orders::{DONE_MAX, ORDERS_MAX};
@@ -59,6 +61,8 @@ pub(crate) struct Arrivals {
     /// In the order of leaving.
     departed: VecDeque<Episode>,
     closed: BTreeSet<CardId>,
+    #[serde(default)]
+    calls: Calls,
 }
 
 /// One card, without what is computed when it is shown.
@@ -81,6 +85,11 @@ struct Episode {
     /// As she was last seen: another store hears her too.
     #[serde(default)]
     check: bool,
+    /// Since when she waits for a colleague; [`Self::arrived_ms`] is when she came in.
+    #[serde(default)]
+    waits_from_ms: u64,
+    #[serde(default)]
+    called: Option<Call>,
 }
 
 /// A customer who is in the store and agreed that staff may know.
@@ -310,7 +319,7 @@ impl Arrivals {
     pub(crate) fn due_at(&self) -> Option<u64> {
         let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
         let served = self.served.front().and_then(|e| e.undo_until_ms);
-        let due = [departed, served, self.coming.due_at()];
+        let due = [departed, served, self.coming.due_at(), self.calls.due_at()];
         due.into_iter().flatten().min()
     }
 
@@ -374,6 +383,9 @@ impl Arrivals {
         whereabouts: Vec<(ZoneId, f32)>,
     ) {
         let moved = episode.journey != step.to;
+        if step.to.is_here() && !episode.journey.is_here() {
+            episode.waits_from_ms = desk.now_ms;
+        }
         episode.journey = step.to;
         if moved {
             episode.since_ms = desk.now_ms;
@@ -386,6 +398,7 @@ impl Arrivals {
         }
         if step.effects.contains(&Effect::Close) {
             self.remember_closed(episode.card);
+            self.plan_call(episode.customer);
         } else {
             self.put(episode);
         }
@@ -425,13 +438,15 @@ impl Arrivals {
 
     /// Into the list where cards of its journey are kept.
     fn put(&mut self, episode: Episode) {
+        let customer = episode.customer;
         match episode.journey {
             Journey::Served => self.served.push_back(episode),
             Journey::DepartedUnserved => self.departed.push_back(episode),
             _ => {
-                self.open.insert(episode.customer, episode);
+                self.open.insert(customer, episode);
             }
         }
+        self.plan_call(customer);
     }
 
     fn remember_closed(&mut self, card: CardId) {
@@ -478,6 +493,8 @@ impl Episode {
             paused_until_ms: 0,
             not_here: false,
             check: false,
+            waits_from_ms: 0,
+            called: None,
         }
     }
 }
@@ -500,5 +517,6 @@ fn show(episode: &Episode, whereabouts: Vec<(ZoneId, f32)>, out: &mut Outcome) {
         wrong_codes: episode.wrong_codes,
         not_here: episode.not_here,
         check: episode.check,
+        called: episode.called,
     });
 }

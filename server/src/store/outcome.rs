@@ -62,6 +62,13 @@ pub fn write(
         .execute(params![order.0, int(now_ms)])?;
         tell_order(db, now_ms, *order)?;
     }
+    for called in &outcome.calls {
+        let more = json!({
+            "card": called.card, "called": called.call, "waits_from_ms": called.waits_from_ms,
+        });
+        let event = Event::JourneyEscalated;
+        receivers::tell(db, now_ms, event, store, called.customer, more)?;
+    }
     outcome
         .cards
         .iter()

@@ -110,6 +110,7 @@ impl Timeline {
         news.held.extend(outcome.held);
         news.released.extend(outcome.released);
         news.completed.extend(outcome.completed);
+        news.calls.extend(outcome.calls);
         news.questions.extend(outcome.questions);
         news.tap = outcome.tap.or(news.tap.take());
         news.refused.unknown_anchor += outcome.refused.unknown_anchor;
