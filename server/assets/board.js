@@ -92,5 +92,5 @@ setInterval(() => {
   wall_clock.textContent = line.clock(line.now());
   wall_clock.dateTime = wall_clock.textContent;
   cards.tick();
-  sound.tick(cards.somebodyWaits());
+  sound.tick(cards.loudest());
 }, 1_000);

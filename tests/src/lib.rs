@@ -7,6 +7,7 @@
 
 pub mod ask;
 pub mod browser;
+pub mod cable;
 pub mod crowd;
 pub mod ears;
 pub mod floor;

@@ -15,15 +15,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::Ids,
     input::{self, Order, OrderState},
-    journey::{self, Effect, Journey, Signal},
+    journey::{self, Call, Effect, Journey, Signal},
     outcome::{Card, Cause, Delivery, Outcome, Over},
 };
 
+mod calls;
 mod coming;
 mod elsewhere;
 mod orders;
 mod taps;
 
+use calls::Calls;
 use coming::Coming;
 pub use coming::{COMING_GRACE_MS, COMING_MAX_MS};
 pub use orders::{DONE_MAX, ORDERS_MAX};
@@ -63,6 +65,8 @@ pub(crate) struct Arrivals {
     /// Another engine has the desk; see [`elsewhere`].
     #[serde(default)]
     elsewhere: bool,
+    #[serde(default)]
+    calls: Calls,
 }
 
 /// One card, without what is computed when it is shown.
@@ -91,6 +95,11 @@ struct Episode {
     /// As she was last seen: another store hears her too.
     #[serde(default)]
     check: bool,
+    /// Since when she waits for a colleague; [`Self::arrived_ms`] is when she came in.
+    #[serde(default)]
+    waits_from_ms: u64,
+    #[serde(default)]
+    called: Option<Call>,
 }
 
 /// A customer who is in the store and agreed that staff may know.
@@ -333,7 +342,7 @@ impl Arrivals {
         }
         let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
         let served = self.served.front().and_then(|e| e.undo_until_ms);
-        let due = [departed, served, self.coming.due_at()];
+        let due = [departed, served, self.coming.due_at(), self.calls.due_at()];
         due.into_iter().flatten().min()
     }
 
@@ -400,6 +409,9 @@ impl Arrivals {
         whereabouts: Vec<(ZoneId, f32)>,
     ) {
         let moved = episode.journey != step.to;
+        if step.to.is_here() && !episode.journey.is_here() {
+            episode.waits_from_ms = desk.now_ms;
+        }
         episode.journey = step.to;
         if moved {
             episode.since_ms = desk.now_ms;
@@ -418,6 +430,7 @@ impl Arrivals {
             if ended && met && step.signal != Signal::ConsentOver {
                 desk.out.over.push(episode.over());
             }
+            self.plan_call(episode.customer);
         } else {
             self.put(episode);
         }
@@ -457,13 +470,15 @@ impl Arrivals {
 
     /// Into the list where cards of its journey are kept.
     fn put(&mut self, episode: Episode) {
+        let customer = episode.customer;
         match episode.journey {
             Journey::Served => self.served.push_back(episode),
             Journey::DepartedUnserved => self.departed.push_back(episode),
             _ => {
-                self.open.insert(episode.customer, episode);
+                self.open.insert(customer, episode);
             }
         }
+        self.plan_call(customer);
     }
 
     fn remember_closed(&mut self, card: CardId) {
@@ -512,6 +527,8 @@ impl Episode {
             paused_until_ms: 0,
             not_here: false,
             check: false,
+            waits_from_ms: 0,
+            called: None,
         }
     }
 
@@ -531,6 +548,7 @@ impl Episode {
             wrong_codes: self.wrong_codes,
             not_here: self.not_here,
             check: self.check,
+            called: self.called,
         }
     }
 

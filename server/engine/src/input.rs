@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     campaign::Campaign,
-    outcome::{Card, Moment, Over},
+    outcome::{Called, Card, Moment, Over},
 };
 
 /// One entry of a store's input log; the log adds store, sequence number and time.
@@ -367,6 +367,9 @@ pub struct DeskNews {
     /// Episodes that are over, for figures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<Over>,
+    /// Cards that called louder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Called>,
 }
 
 impl DeskNews {
@@ -378,9 +381,13 @@ impl DeskNews {
             released,
             completed,
             over,
+            calls,
         } = self;
         let orders = [held, released, completed];
-        cards.is_empty() && over.is_empty() && orders.iter().all(|orders| orders.is_empty())
+        cards.is_empty()
+            && over.is_empty()
+            && calls.is_empty()
+            && orders.iter().all(|orders| orders.is_empty())
     }
 }
 

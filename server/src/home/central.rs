@@ -113,8 +113,11 @@ fn known(db: &Connection, news: &DeskNews) -> Result<DeskNews, StoreError> {
             });
         }
     }
+    let mut calls = news.calls.clone();
+    calls.retain(|called| cards.iter().any(|card| card.card == called.card));
     Ok(DeskNews {
         cards,
+        calls,
         held: orders(&news.held)?,
         released: orders(&news.released)?,
         completed: orders(&news.completed)?,

@@ -325,6 +325,7 @@ impl<'a> Txn<'a> {
             released: outcome.released.clone(),
             completed: outcome.completed.clone(),
             over: outcome.over.clone(),
+            calls: outcome.calls.clone(),
         };
         if news.is_empty() {
             return Ok(());

@@ -58,6 +58,13 @@ pub fn write(
     for order in &outcome.completed {
         complete(db, now_ms, *order)?;
     }
+    for called in &outcome.calls {
+        let more = json!({
+            "card": called.card, "called": called.call, "waits_from_ms": called.waits_from_ms,
+        });
+        let event = Event::JourneyEscalated;
+        receivers::tell(db, now_ms, event, store, called.customer, more)?;
+    }
     let cards: Vec<CardChanged> = outcome
         .cards
         .iter()

@@ -7,7 +7,10 @@
 //! Invariant: an order's code is typed here and never shown.
 
 use askama::Template;
-use engine::{input::OrderKind, outcome::TapAnswer};
+use engine::{
+    input::OrderKind,
+    outcome::{Call, TapAnswer},
+};
 use protocol::{CardId, StoreId};
 use serde::Serialize;
 
@@ -27,7 +30,7 @@ const SECOND_GUESS_MIN: f32 = 0.1;
 const RANK_GROUP: u64 = 10_000_000_000_000;
 
 /// Words that `board.js` says itself.
-pub const SCRIPT_WORDS: [&str; 18] = [
+pub const SCRIPT_WORDS: [&str; 20] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
@@ -43,6 +46,8 @@ pub const SCRIPT_WORDS: [&str; 18] = [
     "code-empty",
     "say-undone",
     "say-new",
+    "say-called",
+    "say-manager",
     "say-late",
     "say-kept",
     "say-failed",
@@ -137,6 +142,8 @@ pub struct CardView {
     pub not_here: bool,
     /// Another store hears her too.
     pub check: bool,
+    /// How loudly it calls for somebody to go.
+    pub called: Option<Call>,
     /// What came of the code that was typed, for a page without scripts.
     pub code: Option<CodeAnswer>,
 }
@@ -444,6 +451,27 @@ impl CardTemplate<'_> {
         u32::try_from(self.card.order_numbers.len()).unwrap_or(u32::MAX)
     }
 
+    /// How loudly it calls while nobody goes: for the sound, as a script reads it.
+    fn call(&self) -> &'static str {
+        match self.card.called.filter(|_| self.calls()) {
+            None => "",
+            Some(Call::Everybody) => "everybody",
+            Some(Call::Manager) => "manager",
+        }
+    }
+
+    fn call_words(&self) -> Option<String> {
+        let called = self.card.called.filter(|_| self.calls())?;
+        Some(match called {
+            Call::Everybody => self.t.get("called-everybody"),
+            Call::Manager => self.t.get("called-manager"),
+        })
+    }
+
+    fn calls(&self) -> bool {
+        self.card.state == CardState::Waiting && !self.card.not_here
+    }
+
     fn limit_words(&self) -> String {
         if self.late {
             self.t
@@ -509,6 +537,12 @@ impl Look {
             CardState::Waiting if late => {
                 ("card-late", Icon::ClockLate, t.get("state-late"), "waiting")
             }
+            CardState::Waiting if card.called.is_some() => (
+                "card-here",
+                Icon::ClockLate,
+                t.get("state-called"),
+                "waiting",
+            ),
             CardState::Waiting => ("card-here", Icon::Door, t.get("state-here"), "waiting"),
             CardState::TakenByMe => (
                 "card-taken card-mine",

@@ -192,6 +192,7 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
             .collect(),
         not_here: card.not_here,
         check: card.check,
+        called: card.called,
         code: None,
     }
 }

@@ -15,7 +15,7 @@ use super::{ARRIVAL_RELEVANT_MS, Arrivals, DEPARTED_KEPT_MS, Desk, Episode};
 use crate::{
     input::DeskNews,
     journey::Journey,
-    outcome::{Card, Cause},
+    outcome::{Called, Card, Cause},
 };
 
 impl Arrivals {
@@ -56,6 +56,8 @@ impl Arrivals {
         let whose = owners.collect();
         desk.out.completed.extend(&news.completed);
         desk.out.over.extend_from_slice(&news.over);
+        let is_news = |called: &&Called| now_ms < called.waits_from_ms + ARRIVAL_RELEVANT_MS;
+        desk.out.calls.extend(news.calls.iter().filter(is_news));
         self.end_served(&news.completed);
         whose
     }
@@ -153,6 +155,8 @@ impl From<&Card> for Episode {
             wrong_codes: card.wrong_codes,
             not_here: card.not_here,
             check: card.check,
+            called: card.called,
+            waits_from_ms: card.arrived_ms,
             ..Self::new(card.card, card.customer)
         }
     }

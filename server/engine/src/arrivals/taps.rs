@@ -77,6 +77,7 @@ impl Arrivals {
         let answer = act(episode);
         if *episode != before {
             show(episode, whereabouts, desk.out);
+            self.plan_call(before.customer);
         }
         answer
     }

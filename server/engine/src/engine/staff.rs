@@ -97,6 +97,11 @@ impl StoreEngine {
 
     /// What time alone does to cards and hand-overs.
     pub(super) fn sweep_arrivals(&mut self, out: &mut Outcome) {
+        for customer in self.arrivals.calls_due(self.now_ms) {
+            let here = self.here(customer);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.call(desk, customer, here);
+        }
         let (arrivals, desk) = self.desk(out);
         for (customer, served_ms) in arrivals.sweep(desk) {
             self.floor.arrival_was_right();

@@ -19,6 +19,7 @@ fn news(outcome: &Outcome) -> DeskNews {
         released: outcome.released.clone(),
         completed: outcome.completed.clone(),
         over: outcome.over.clone(),
+        calls: outcome.calls.clone(),
     }
 }
 

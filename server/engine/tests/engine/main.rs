@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod arrivals;
+mod calls;
 mod consent;
 mod door;
 mod elsewhere;

@@ -136,6 +136,7 @@ fn card(n: u8, customer: CustomerId, order: OrderId, journey: Journey) -> Card {
         wrong_codes: 0,
         not_here: false,
         check: false,
+        called: None,
     }
 }
 
