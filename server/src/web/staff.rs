@@ -18,13 +18,13 @@ use engine::{
 };
 use protocol::{CardId, StaffId, StoreId};
 use serde::Deserialize;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast::error::RecvError, watch};
 
 use self::feed::{Changed, Round, Scene};
 use super::{
     board::{
-        BoardPage, CardState, CardView, Salutation, Strip, Viewer, WAIT_LIMIT_S, render_board,
-        tap_words,
+        BoardPage, CardState, CardView, Desk, Salutation, Strip, Viewer, WAIT_LIMIT_S, desk_words,
+        render_board, tap_words,
     },
     i18n::{Lang, Texts},
     routes::{Asked, PageError, answer},
@@ -37,11 +37,13 @@ use crate::{
         problem::Problem,
         sse,
     },
-    clock, localtime,
+    clock,
+    home::line::Health,
+    localtime,
     store::{
         StoreError,
         board::{self, CardRow},
-        shop,
+        homes, shop,
     },
 };
 
@@ -80,7 +82,7 @@ async fn draw(
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let of = store.clone();
-    let (row, zones, cards, today) = app
+    let (row, zones, cards, today, has_home) = app
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
@@ -91,6 +93,7 @@ async fn draw(
                 shop::zone_names(db, &of)?,
                 cards,
                 board::today(db, &of, midnight_ms)?,
+                homes::has_desk(db, &of)?,
             ))
         })
         .await?;
@@ -113,10 +116,22 @@ async fn draw(
         manages: staff.row.may_manage(store),
         sign_out: Some("/logout".into()),
         said,
+        desk: match &app.line {
+            Some(line) => desk_here(*line.borrow()),
+            None if has_home => Desk::Elsewhere,
+            None => Desk::Central,
+        },
         strip: strip(&cards, today, now_ms),
         cards,
     };
     Ok(render_board(&page, now_ms)?)
+}
+
+/// At a store's own machine: the desk is here.
+fn desk_here(line: Health) -> Desk {
+    Desk::Here {
+        cut_off_since_ms: line.down_since_ms,
+    }
 }
 
 fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
@@ -213,10 +228,11 @@ pub(super) async fn events(
     answer(&asked, async {
         let staff = entered(staff, &store)?;
         let of = store.clone();
-        app.readers.read(move |db| shop::store(db, &of)).await?;
+        let row = app.readers.read(move |db| shop::store(db, &of)).await?;
         let stream = BoardStream {
             app,
             store,
+            timezone: row.timezone,
             csrf: staff.csrf,
             me: staff.row.staff,
             lang: asked.lang(),
@@ -230,6 +246,7 @@ pub(super) async fn events(
 struct BoardStream {
     app: App,
     store: StoreId,
+    timezone: String,
     csrf: String,
     me: StaffId,
     lang: Lang,
@@ -250,6 +267,7 @@ impl BoardStream {
         let mut seen = after.unwrap_or(newest);
         let mut missed = seen < newest || after.is_some_and(|after| after > newest);
         let mut heartbeat = tokio::time::interval(sse::HEARTBEAT);
+        let mut line = self.app.line.clone();
         loop {
             if std::mem::take(&mut missed) {
                 seen = self.catch_up(seen, &writer).await?;
@@ -260,10 +278,19 @@ impl BoardStream {
                     Err(RecvError::Lagged(_)) => missed = true,
                     Err(RecvError::Closed) => return Ok(()),
                 },
+                health = changed(&mut line) => writer.send(self.desk(health)).await?,
                 _ = heartbeat.tick() => writer.heartbeat().await?,
                 _ = shutdown.changed() => return Ok(()),
             }
         }
+    }
+
+    /// An `event: desk`.
+    fn desk(&self, health: Health) -> Event {
+        let texts = Texts::new(self.lang, localtime::zone(&self.timezone));
+        let words = desk_words(&texts, desk_here(health));
+        let data = serde_json::json!({ "words": words });
+        Event::default().event("desk").data(data.to_string())
     }
 
     async fn tell(&self, round: &Round, seen: u64, writer: &sse::Writer) -> Result<u64, sse::Gone> {
@@ -320,6 +347,17 @@ impl BoardStream {
             }
         }
     }
+}
+
+/// The line to the central server changed; never, where there is none.
+async fn changed(line: &mut Option<watch::Receiver<Health>>) -> Health {
+    let Some(line) = line else {
+        return std::future::pending().await;
+    };
+    if line.changed().await.is_err() {
+        return std::future::pending().await;
+    }
+    *line.borrow_and_update()
 }
 
 #[derive(Deserialize)]
