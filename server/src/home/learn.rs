@@ -165,9 +165,12 @@ fn learn_orders(txn: &mut Txn<'_>, state: &State) -> Result<(), StoreError> {
         home::put_order(txn.db, txn.now_ms, row)?;
         txn.order_changed(row)?;
     }
-    // It went to another store, or is not to be known here any more.
+    // It went to another store. What nobody may know of any more goes with its customer, and comes
+    // back with her.
     for order in home::open_orders(txn.db)? {
-        if !state.orders.iter().any(|row| row.order == order) {
+        let of = orders::order(txn.db, order)?.customer;
+        let is_told = state.customers.iter().any(|c| c.row.customer == of);
+        if is_told && !state.orders.iter().any(|row| row.order == order) {
             let row = orders::set_state(txn.db, txn.now_ms, order, OrderState::Cancelled, None)?;
             txn.order_changed(&row)?;
         }
@@ -272,3 +275,6 @@ pub fn unknown(state: &State, known: &[Identities], now_ms: u64) -> Vec<Customer
         .map(|customer| customer.row.customer)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

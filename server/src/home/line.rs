@@ -193,7 +193,7 @@ impl Line {
                 Err(LineError::Store(StoreError::Stopping)) => return Ok(()),
                 Err(error) => {
                     self.is_down(&mut heard, &error);
-                    self.forget_if_long_down().await?;
+                    self.forget_if_long_down(&mut heard).await?;
                 }
             }
             tokio::select! {
@@ -331,7 +331,7 @@ impl Line {
     }
 
     /// Nobody can say any more who took back her consent: then nothing is kept of anybody.
-    async fn forget_if_long_down(&self) -> Result<(), LineError> {
+    async fn forget_if_long_down(&self, heard: &mut Heard) -> Result<(), LineError> {
         let now_ms = clock::now_ms();
         let line = self.readers.read(home::line).await?;
         if line.is_none_or(|line| now_ms < line.told_ms + FORGET_AFTER_MS) {
@@ -339,6 +339,8 @@ impl Line {
         }
         let forgotten = self.pipeline.write(learn::forget_all).await?;
         if forgotten > 0 {
+            // Once the line is back all of it is to be told again, changed or not.
+            heard.etag = None;
             tracing::error!(
                 forgotten,
                 "no line for a day: forgot all customers and orders"
