@@ -33,6 +33,8 @@ use crate::{
 
 /// Bytes of a home's request at most: a hundred full batches.
 pub(super) const HOME_LEN_MAX: usize = 32 * 1024 * 1024;
+/// That a home asked is written down this often.
+const SEEN_EVERY_MS: u64 = 5_000;
 /// Customers in one request for identities at most.
 const WANTED_MAX: usize = 2_000;
 
@@ -138,6 +140,16 @@ pub(super) async fn state(
 ) -> Result<Response, Problem> {
     home.fence(query.epoch)?;
     let (store, now_ms) = (home.store(), clock::now_ms());
+    if home
+        .0
+        .seen_ms
+        .is_none_or(|seen_ms| seen_ms + SEEN_EVERY_MS < now_ms)
+    {
+        let of = store.clone();
+        app.pipeline
+            .write(move |txn| homes::seen(txn.db, &of, txn.now_ms))
+            .await?;
+    }
     let state = app
         .readers
         .read(move |db| central::state(db, now_ms, &store))

@@ -176,6 +176,7 @@ pub struct Line {
 struct Heard {
     etag: Option<String>,
     state: Option<State>,
+    identities: Vec<Identities>,
     told_ms: u64,
     warned_ms: u64,
 }
@@ -183,9 +184,8 @@ struct Heard {
 impl Line {
     /// Runs until asked to stop; an error: the desk is another machine's.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) -> Result<(), LineError> {
-        let known = self.readers.read(home::identities).await?;
-        self.identity.give(&known);
         let mut heard = Heard::default();
+        self.give(&mut heard).await?;
         loop {
             match self.round(&mut heard).await {
                 Ok(()) => self.is_up(),
@@ -217,6 +217,13 @@ impl Line {
         self.tell(epoch).await?;
         self.ask(epoch, heard).await?;
         self.ask_identities(epoch, heard).await
+    }
+
+    /// The identities that are kept, to whoever resolves.
+    async fn give(&self, heard: &mut Heard) -> Result<(), LineError> {
+        heard.identities = self.readers.read(home::identities).await?;
+        self.identity.give(&heard.identities);
+        Ok(())
     }
 
     async fn claim(&self, heard: &mut Heard) -> Result<u64, LineError> {
@@ -272,7 +279,7 @@ impl Line {
         self.let_in(&state);
         (heard.etag, heard.told_ms) = (Some(etag), now_ms);
         heard.state = Some(state);
-        Ok(())
+        self.give(heard).await
     }
 
     /// Gateways that are told may connect here.
@@ -285,26 +292,23 @@ impl Line {
             .replace(&state.store.store, gateways.collect());
     }
 
-    async fn ask_identities(&self, epoch: u64, heard: &Heard) -> Result<(), LineError> {
+    async fn ask_identities(&self, epoch: u64, heard: &mut Heard) -> Result<(), LineError> {
         let Some(state) = &heard.state else {
             return Ok(());
         };
-        let known = self.readers.read(home::identities).await?;
-        let customers = learn::unknown(state, &known, clock::now_ms());
-        if !customers.is_empty() {
-            let wanted = Wanted { epoch, customers };
-            let found: Vec<Identities> = self.central.post("v1/home/identities", &wanted).await?;
-            self.pipeline
-                .write(move |txn| {
-                    found
-                        .iter()
-                        .try_for_each(|row| home::put_identities(txn.db, row))
-                })
-                .await?;
+        let customers = learn::unknown(state, &heard.identities, clock::now_ms());
+        if customers.is_empty() {
+            return Ok(());
         }
-        let now_known = self.readers.read(home::identities).await?;
-        self.identity.give(&now_known);
-        Ok(())
+        let wanted = Wanted { epoch, customers };
+        let found: Vec<Identities> = self.central.post("v1/home/identities", &wanted).await?;
+        self.pipeline
+            .write(move |txn| {
+                let mut rows = found.iter();
+                rows.try_for_each(|row| home::put_identities(txn.db, row))
+            })
+            .await?;
+        self.give(heard).await
     }
 
     fn is_up(&self) {

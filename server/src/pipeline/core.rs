@@ -537,12 +537,17 @@ impl<'a> Txn<'a> {
     /// Nobody hears gateways now: each listens again once it has said so.
     pub fn hears_nobody(&mut self) -> Result<(), StoreError> {
         for store in store::shop::store_ids(self.db)? {
-            let core = self.core.store(self.db, &store)?;
-            let mut anchors: Vec<AnchorId> = core.antennas.keys().cloned().collect();
-            anchors.sort_unstable();
-            if core.engine.deaf() != anchors {
-                self.feed(&store, Input::Deaf { anchors })?;
-            }
+            self.hears_nobody_in(&store)?;
+        }
+        Ok(())
+    }
+
+    fn hears_nobody_in(&mut self, store: &StoreId) -> Result<(), StoreError> {
+        let core = self.core.store(self.db, store)?;
+        let mut anchors: Vec<AnchorId> = core.antennas.keys().cloned().collect();
+        anchors.sort_unstable();
+        if core.engine.deaf() != anchors {
+            self.feed(store, Input::Deaf { anchors })?;
         }
         Ok(())
     }
@@ -629,6 +634,10 @@ impl<'a> Txn<'a> {
         self.begin()?;
         if self.now_ms < self.core.started_ms + HOLD_AFTER_START_MS {
             return Ok(());
+        }
+        // A line that is cut is no sign that anybody left: their gateways speak through it.
+        for store in store::homes::silent(self.db, self.now_ms)? {
+            self.hears_nobody_in(&store)?;
         }
         for store in store::shop::store_ids(self.db)? {
             let now_ms = self.now_ms;

@@ -104,6 +104,20 @@ pub fn seen(db: &Connection, store: &StoreId, now_ms: u64) -> Result<(), StoreEr
     Ok(())
 }
 
+/// A home that has the desk and was silent for this long is cut off: it asks every two seconds, and
+/// that is written down every five.
+const SILENT_MS: u64 = 15_000;
+
+/// Stores whose home is cut off, or down.
+pub fn silent(db: &Connection, now_ms: u64) -> Result<Vec<StoreId>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT store FROM homes WHERE epoch > 0 AND seen_ms < ?1")?;
+    let rows = statement.query_map([int(now_ms.saturating_sub(SILENT_MS))], |row| {
+        parsed(row.get_ref(0)?.as_str()?)
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Its journal is applied up to here.
 pub fn reached(db: &Connection, store: &StoreId, n: u64) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE homes SET journal_n = ?2 WHERE store = ?1")?

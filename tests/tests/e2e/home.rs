@@ -69,6 +69,10 @@ async fn hears(hand: &mut Hand, wanted: impl Fn(&Ack) -> bool) -> anyhow::Result
     }
 }
 
+/// How often the central engine was told that nobody listens at the door.
+const DEAF: &str = "SELECT count(*) FROM inputs
+    WHERE CAST(body AS TEXT) LIKE '{\"kind\":\"deaf\"%door%'";
+
 async fn goes_on() -> anyhow::Result<()> {
     let rig = Rig::start(Options::default()).await?;
     let stack = &rig.stack;
@@ -118,6 +122,7 @@ async fn goes_on() -> anyhow::Result<()> {
     anyhow::ensure!(told == 1, "\"we know that you are here\": {told}");
 
     // Without: Bea comes in and is handed her order; the power fails on the way.
+    let deaf = count(DEAF)?;
     home.wire.cut();
     let seen = vec![bea.seen_at(&door, now_ms())];
     let batch = run.batch(seen);
@@ -177,6 +182,12 @@ async fn goes_on() -> anyhow::Result<()> {
         Ok(home.number("SELECT count(*) FROM orders WHERE state = 'completed'")? == 1)
     })
     .await?;
+
+    let told_deaf = count(DEAF)? > deaf;
+    anyhow::ensure!(
+        told_deaf,
+        "the central server takes the cut for people who leave"
+    );
 
     // And back: both sides agree, and the gateway is asked for what only the store has used.
     let mut hand = Hand::connect(&stack.store, &credentials).await?;
