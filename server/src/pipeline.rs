@@ -11,6 +11,7 @@
 
 mod core;
 mod facts;
+mod stepper;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,7 +30,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::core::{After, Core, Tally};
-pub use self::{core::Txn, facts::facts_now};
+pub use self::{core::Txn, facts::facts_now, stepper::Stepper};
 use crate::{
     clock,
     fleet::Fleet,
@@ -204,20 +205,9 @@ impl Pipeline {
         outlets: Outlets,
         snapshot_ms: u64,
     ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
-        let db = store::open_writer(path)?;
-        store::log::take_over(&db)?;
         let (works, inlet) = mpsc::channel(QUEUE_MAX);
-        let hold_ticks = Arc::new(AtomicBool::new(true));
-        let mut core = Core::new(clock::now_ms(), snapshot_ms);
-        core.warm(&db)?;
-        let writer = Writer {
-            db,
-            core,
-            outlets,
-            inlet,
-            hold_ticks: hold_ticks.clone(),
-            to_wipe: false,
-        };
+        let writer = Writer::open(path, outlets, snapshot_ms, inlet, Box::new(clock::now_ms))?;
+        let hold_ticks = writer.hold_ticks.clone();
         let thread = thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run())
@@ -349,17 +339,45 @@ where
     }
 }
 
+/// What time it is.
+type NowMs = Box<dyn Fn() -> u64 + Send>;
+
 struct Writer {
     db: Connection,
     core: Core,
     outlets: Outlets,
     inlet: mpsc::Receiver<Work>,
     hold_ticks: Arc<AtomicBool>,
+    /// Looked at once for each transaction.
+    now_ms: NowMs,
     /// What was erased may still stand in the write-ahead log.
     to_wipe: bool,
 }
 
 impl Writer {
+    /// Opens the database and becomes its writer; ticks are held.
+    fn open(
+        path: &Path,
+        outlets: Outlets,
+        snapshot_ms: u64,
+        inlet: mpsc::Receiver<Work>,
+        now_ms: NowMs,
+    ) -> Result<Self, StoreError> {
+        let db = store::open_writer(path)?;
+        store::log::take_over(&db)?;
+        let mut core = Core::new(now_ms(), snapshot_ms);
+        core.warm(&db)?;
+        Ok(Self {
+            db,
+            core,
+            outlets,
+            inlet,
+            hold_ticks: Arc::new(AtomicBool::new(true)),
+            now_ms,
+            to_wipe: false,
+        })
+    }
+
     fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_WORKS_MAX);
         loop {
@@ -447,10 +465,11 @@ impl Writer {
     /// Runs the works in one transaction and, once it is on the disk, tells the outlets.
     fn attempt(&mut self, works: &mut [Work]) -> Result<(), Failure> {
         let hold = self.hold_ticks.load(Ordering::Relaxed);
+        let now_ms = (self.now_ms)();
         let (db, core) = (&self.db, &mut self.core);
         let done = catch_unwind(AssertUnwindSafe(|| -> Result<After, StoreError> {
             db.execute_batch("BEGIN IMMEDIATE")?;
-            let mut txn = Txn::new(db, core, clock::now_ms());
+            let mut txn = Txn::new(db, core, now_ms);
             for work in works {
                 match work {
                     Work::Batch(batch) => txn.apply_batch(batch)?,
@@ -470,7 +489,7 @@ impl Writer {
                 if self.to_wipe {
                     self.wipe_log();
                 }
-                self.tell(after);
+                self.tell(after, now_ms);
                 return Ok(());
             }
             Ok(Err(error)) => Failure::Store(error),
@@ -495,10 +514,10 @@ impl Writer {
         });
     }
 
-    fn tell(&self, after: After) {
+    fn tell(&self, after: After, now_ms: u64) {
         let outlets = &self.outlets;
         self.count(&after.tally);
-        outlets.identity.add(&after.radios, clock::now_ms());
+        outlets.identity.add(&after.radios, now_ms);
         for customer in after.forgotten {
             outlets.identity.forget(customer);
         }
