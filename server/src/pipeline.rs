@@ -11,6 +11,7 @@
 
 mod core;
 mod facts;
+mod stepper;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,7 +30,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::core::{After, Core, Tally};
-pub use self::{core::Txn, facts::facts_now};
+pub use self::{core::Txn, facts::facts_now, stepper::Stepper};
 use crate::{
     clock,
     fleet::Fleet,
@@ -217,28 +218,13 @@ impl Pipeline {
         snapshot_ms: u64,
         sealer: Option<Sealer>,
     ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
-        let db = store::open_writer(path)?;
-        if let Some(sealer) = &sealer {
-            sealer.prepare(&db)?;
-        }
-        store::log::take_over(&db)?;
         let (works, inlet) = mpsc::channel(QUEUE_MAX);
-        let hold_ticks = Arc::new(AtomicBool::new(true));
-        let mut core = Core::new(clock::now_ms(), snapshot_ms);
-        core.warm(&db)?;
-        let writer = Writer {
-            db,
-            core,
-            outlets,
-            inlet,
-            hold_ticks: hold_ticks.clone(),
-            to_wipe: false,
-            seal: sealer.map(|sealer| Seal {
-                sealer,
-                sealed_ms: 0,
-                told: false,
-            }),
-        };
+        let now_ms = Box::new(clock::now_ms);
+        let mut writer = Writer::open(path, outlets, snapshot_ms, inlet, now_ms)?;
+        if let Some(sealer) = sealer {
+            writer.seal_to(sealer)?;
+        }
+        let hold_ticks = writer.hold_ticks.clone();
         let thread = thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run())
@@ -381,12 +367,17 @@ where
     }
 }
 
+/// What time it is.
+type NowMs = Box<dyn Fn() -> u64 + Send>;
+
 struct Writer {
     db: Connection,
     core: Core,
     outlets: Outlets,
     inlet: mpsc::Receiver<Work>,
     hold_ticks: Arc<AtomicBool>,
+    /// Looked at once for each transaction.
+    now_ms: NowMs,
     /// What was erased may still stand in the write-ahead log.
     to_wipe: bool,
     /// At a store's home: the copy on the disk.
@@ -421,6 +412,41 @@ impl Seal {
 }
 
 impl Writer {
+    /// Opens the database and becomes its writer; ticks are held.
+    fn open(
+        path: &Path,
+        outlets: Outlets,
+        snapshot_ms: u64,
+        inlet: mpsc::Receiver<Work>,
+        now_ms: NowMs,
+    ) -> Result<Self, StoreError> {
+        let db = store::open_writer(path)?;
+        store::log::take_over(&db)?;
+        let mut core = Core::new(now_ms(), snapshot_ms);
+        core.warm(&db)?;
+        Ok(Self {
+            db,
+            core,
+            outlets,
+            inlet,
+            hold_ticks: Arc::new(AtomicBool::new(true)),
+            now_ms,
+            to_wipe: false,
+            seal: None,
+        })
+    }
+
+    /// Keeps a sealed copy from here on, as a machine in a store does.
+    fn seal_to(&mut self, sealer: Sealer) -> Result<(), StoreError> {
+        sealer.prepare(&self.db)?;
+        self.seal = Some(Seal {
+            sealer,
+            sealed_ms: 0,
+            told: false,
+        });
+        Ok(())
+    }
+
     fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_WORKS_MAX);
         loop {
@@ -509,10 +535,11 @@ impl Writer {
     fn attempt(&mut self, works: &mut [Work]) -> Result<(), Failure> {
         let hold = self.hold_ticks.load(Ordering::Relaxed);
         let has_job = works.iter().any(Work::is_job);
+        let now_ms = (self.now_ms)();
         let (db, core) = (&self.db, &mut self.core);
         let done = catch_unwind(AssertUnwindSafe(|| -> Result<After, StoreError> {
             db.execute_batch("BEGIN IMMEDIATE")?;
-            let mut txn = Txn::new(db, core, clock::now_ms());
+            let mut txn = Txn::new(db, core, now_ms);
             for work in works {
                 match work {
                     Work::Batch(batch, _) => txn.apply_batch(batch)?,
@@ -534,9 +561,9 @@ impl Writer {
                 }
                 if let Some(seal) = &mut self.seal {
                     let can_wait = after.cards.is_empty() && !has_job;
-                    seal.seal(&self.db, clock::now_ms(), can_wait);
+                    seal.seal(&self.db, now_ms, can_wait);
                 }
-                self.tell(after);
+                self.tell(after, now_ms);
                 return Ok(());
             }
             Ok(Err(error)) => Failure::Store(error),
@@ -561,10 +588,10 @@ impl Writer {
         });
     }
 
-    fn tell(&self, after: After) {
+    fn tell(&self, after: After, now_ms: u64) {
         let outlets = &self.outlets;
         self.count(&after.tally);
-        outlets.identity.add(&after.radios, clock::now_ms());
+        outlets.identity.add(&after.radios, now_ms);
         for customer in after.forgotten {
             outlets.identity.forget(customer);
         }

@@ -55,7 +55,7 @@ pub struct GroupView {
 }
 
 impl WaitsView {
-    fn new((from_ms, until_ms): (u64, u64), figures: WaitFigures) -> Self {
+    fn new((from_ms, until_ms): (u64, u64), figures: &WaitFigures) -> Self {
         let mut view = Self {
             from_ms,
             until_ms,
@@ -93,6 +93,17 @@ pub fn counted(
     Ok((from_ms, wait_figures(&waits::rows(db, store, from_ms)?)))
 }
 
+/// The same as the shop reads it.
+pub fn view(
+    db: &Connection,
+    store: &StoreId,
+    now_ms: u64,
+    weeks: u16,
+) -> Result<WaitsView, StoreError> {
+    let (from_ms, figures) = counted(db, store, now_ms, weeks)?;
+    Ok(WaitsView::new((from_ms, now_ms), &figures))
+}
+
 /// How long customers waited at the desk, how many were served and how many left without it.
 #[utoipa::path(get, path = "/v1/stores/{store}/waits", tag = "history",
     params(("store" = String, Path), FiguresQuery),
@@ -104,9 +115,6 @@ pub(super) async fn waits(
     Query(query): Query<FiguresQuery>,
 ) -> Result<Json<WaitsView>, Problem> {
     let (weeks, now_ms) = (query.weeks()?, clock::now_ms());
-    let read = app
-        .readers
-        .read(move |db| counted(db, &store, now_ms, weeks));
-    let (from_ms, figures) = read.await?;
-    Ok(Json(WaitsView::new((from_ms, now_ms), figures)))
+    let read = app.readers.read(move |db| view(db, &store, now_ms, weeks));
+    Ok(Json(read.await?))
 }
