@@ -92,6 +92,9 @@ struct Episode {
     wrong_codes: u32,
     paused_until_ms: u64,
     not_here: bool,
+    /// A colleague has looked for her in vain, once or more.
+    #[serde(default)]
+    looked_for: bool,
     /// As she was last seen: another store hears her too.
     #[serde(default)]
     check: bool,
@@ -118,6 +121,14 @@ pub(crate) struct Desk<'a> {
     pub(crate) now_ms: u64,
     pub(crate) ids: &'a mut Ids,
     pub(crate) out: &'a mut Outcome,
+}
+
+/// Who has it, for good.
+pub(crate) struct Served {
+    pub(crate) customer: CustomerId,
+    pub(crate) served_ms: u64,
+    /// A colleague had looked for her in vain before.
+    pub(crate) looked_for: bool,
 }
 
 impl Arrivals {
@@ -347,8 +358,8 @@ impl Arrivals {
     }
 
     /// What time alone does: hand-overs become final, who left is given up, and who should have
-    /// been here. Gives back who was served when.
-    pub(crate) fn sweep(&mut self, mut desk: Desk<'_>) -> Vec<(CustomerId, u64)> {
+    /// been here. Gives back who was served.
+    pub(crate) fn sweep(&mut self, mut desk: Desk<'_>) -> Vec<Served> {
         let now_ms = desk.now_ms;
         if self.elsewhere {
             return Vec::new();
@@ -358,7 +369,11 @@ impl Arrivals {
             .served
             .pop_front_if(|e| e.undo_until_ms.is_none_or(|until_ms| until_ms <= now_ms))
         {
-            final_now.push((episode.customer, episode.since_ms));
+            final_now.push(Served {
+                customer: episode.customer,
+                served_ms: episode.since_ms,
+                looked_for: episode.looked_for,
+            });
             self.advance(desk.again(), episode, Signal::WindowOver, Vec::new());
         }
         while let Some(episode) = self
@@ -526,6 +541,7 @@ impl Episode {
             wrong_codes: 0,
             paused_until_ms: 0,
             not_here: false,
+            looked_for: false,
             check: false,
             waits_from_ms: 0,
             called: None,

@@ -173,6 +173,11 @@ impl Floor {
         self.caution.was_wrong(&self.layout.rules);
     }
 
+    /// She was looked for in vain, and served after all: what that taught is taken back.
+    pub(crate) fn arrival_was_not_wrong(&mut self) {
+        self.caution.was_not_wrong(&self.layout.rules);
+    }
+
     /// Who was shown as arrived was served.
     pub(crate) fn arrival_was_right(&mut self) {
         self.caution.was_right(&self.layout.rules);

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use e2e::harness::{Tool, data, test};
 use libtest_mimic::Trial;
+use serde_json::Value;
 
 pub(crate) fn tests() -> Vec<Trial> {
     const DATA: &[Tool] = &[Tool::Data];
@@ -29,6 +30,11 @@ pub(crate) fn tests() -> Vec<Trial> {
             bad_sightings,
         ),
         test("evaluate_says_what_is_wrong_with_a_plan", &[], bad_plans),
+        test(
+            "after_a_short_saturday_the_figures_say_what_happened",
+            &[],
+            saturday,
+        ),
         test("answers_about_people_rest_on_the_past_alone", DATA, causal),
         test("people_at_a_party_are_found_in_their_zone", DATA, party),
         test("tags_at_an_entrance_are_told_apart", DATA, entrance),
@@ -159,6 +165,37 @@ async fn falls_silent() -> anyhow::Result<()> {
         ensure!(answer.zone.is_empty() && answer.p == 0.0, "{answer:?}");
     }
     ensure!(silent.count() == 390, "a second is missing");
+    Ok(())
+}
+
+/// Thirty people in twenty minutes. How soon so few are noticed is luck, and measured over whole days.
+async fn saturday() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let people = ["--pickups", "12", "--returns", "3", "--reservations", "3"];
+    let others = ["--visitors", "8", "--passers", "4", "--minutes", "20"];
+    let args = [&["saturday", "--seed", "1", "--json"][..], &people, &others].concat();
+    let said = evaluate(&args, dir.path())?;
+    let rows: Vec<Value> = serde_json::from_slice(&said.stdout)?;
+    let row = |what: &str| -> anyhow::Result<&Value> {
+        let found = rows.iter().find(|row| row["what"] == what);
+        found.with_context(|| format!("no line {what:?}"))
+    };
+    ensure!(
+        row("page: served")?["said"].as_u64() > Some(10),
+        "{rows:#?}"
+    );
+    ensure!(
+        row("page: by_hour, groups with all figures")?["said"] == 1,
+        "{rows:#?}"
+    );
+    let missed: Vec<&Value> = rows.iter().filter(|row| row["met"] == false).collect();
+    let luck = |row: &&&Value| row["what"] == "alert after the door line, 95 %, s";
+    ensure!(missed.iter().all(|row| luck(&row)), "{missed:#?}");
+    ensure!(
+        said.status.success() == missed.is_empty(),
+        "{}",
+        said.status
+    );
     Ok(())
 }
 

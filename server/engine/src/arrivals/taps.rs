@@ -31,6 +31,12 @@ impl Arrivals {
             .map(|episode| episode.customer)
     }
 
+    /// Whether a colleague has looked in vain for whose card this is.
+    pub(crate) fn was_looked_for(&self, card: CardId) -> bool {
+        let mut open = self.open.values();
+        open.any(|episode| episode.card == card && episode.looked_for)
+    }
+
     /// Does what the tap asks. `here`: she is in the store, as far as is known.
     pub(crate) fn tap(&mut self, mut desk: Desk<'_>, tap: &Tap, here: Option<Here>) -> TapAnswer {
         if self.elsewhere {
@@ -179,6 +185,7 @@ impl Episode {
             _ => {
                 self.taken = None;
                 self.not_here = not_here;
+                self.looked_for |= not_here;
                 TapAnswer::Done
             }
         }

@@ -58,9 +58,11 @@ impl StoreEngine {
     pub(super) fn tap(&mut self, tap: &Tap, out: &mut Outcome) {
         let customer = self.arrivals.customer_of(tap.card);
         let here = customer.and_then(|customer| self.here(customer));
+        // One arrival is one label, however often she is looked for.
+        let known = self.arrivals.was_looked_for(tap.card);
         let (arrivals, desk) = self.desk(out);
         let answer = arrivals.tap(desk, tap, here);
-        if tap.action == TapAction::NotHere && answer == TapAnswer::Done {
+        if tap.action == TapAction::NotHere && answer == TapAnswer::Done && !known {
             self.floor.arrival_was_wrong();
         }
         if let Some(customer) = customer.filter(|_| tap.action == TapAction::Undo) {
@@ -103,9 +105,12 @@ impl StoreEngine {
             arrivals.call(desk, customer, here);
         }
         let (arrivals, desk) = self.desk(out);
-        for (customer, served_ms) in arrivals.sweep(desk) {
+        for served in arrivals.sweep(desk) {
+            if served.looked_for {
+                self.floor.arrival_was_not_wrong();
+            }
             self.floor.arrival_was_right();
-            self.served(customer, served_ms, out);
+            self.served(served.customer, served.served_ms, out);
         }
     }
 

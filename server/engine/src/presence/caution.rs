@@ -37,6 +37,11 @@ impl Caution {
         self.learn(STEP * (1.0 - accepted(rules.false_arrivals_permille)));
     }
 
+    /// She was there after all.
+    pub(crate) fn was_not_wrong(&mut self, rules: &Rules) {
+        self.learn(-STEP * (1.0 - accepted(rules.false_arrivals_permille)));
+    }
+
     /// She was handed her order: an arrival that was one.
     pub(crate) fn was_right(&mut self, rules: &Rules) {
         self.learn(-STEP * accepted(rules.false_arrivals_permille));

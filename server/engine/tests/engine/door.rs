@@ -182,11 +182,39 @@ fn who_was_not_here_makes_the_door_stricter() {
 fn no_row_of_labels_closes_the_door() {
     let mut t = Timeline::store();
     let before_dbm = threshold_dbm(&t);
-    not_here(&mut t);
-    for _ in 0..50 {
-        t.tap("piet", TapAction::NotHere);
+    for n in 0..50 {
+        let who = format!("who-{n}");
+        t.order(&who, n, OrderState::Ready);
+        let from_ms = t.now_ms - crate::timeline::ZERO_MS;
+        t.stays(&who, "door", -50, from_ms + 2_000);
+        assert_eq!(t.tap("piet", TapAction::NotHere), TapAnswer::Done);
     }
     assert_eq!(threshold_dbm(&t), before_dbm + 18);
+}
+
+#[test]
+fn an_arrival_is_one_label_however_often_she_is_looked_for() {
+    let mut t = Timeline::store();
+    not_here(&mut t);
+    let once_dbm = threshold_dbm(&t);
+    for _ in 0..5 {
+        t.tap("piet", TapAction::Take);
+        t.tap("piet", TapAction::NotHere);
+    }
+    assert_eq!(threshold_dbm(&t), once_dbm);
+}
+
+#[test]
+fn who_was_looked_for_in_vain_and_served_after_all_teaches_nothing() {
+    let mut t = Timeline::store();
+    let before_dbm = threshold_dbm(&t);
+    not_here(&mut t);
+    let code = TapAction::HandOver {
+        code: "code-1".into(),
+    };
+    assert_eq!(t.tap("piet", code), TapAnswer::Done);
+    t.at(60_000);
+    assert_eq!(threshold_dbm(&t), before_dbm);
 }
 
 #[test]

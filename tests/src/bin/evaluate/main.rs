@@ -11,6 +11,7 @@
 //! | [`entrance`] | Is a tag inside, between the doors or outside? |
 //! | [`sim`] | In which zone of a simulated store, and how late is it said? |
 //! | [`door`] | Who comes in, who goes, who only passes by? |
+//! | [`saturday`] | A whole day, from radios to the figures of the page: does all of it agree? |
 //! | [`cost`] | What does a customer take, in bytes and in time? |
 //! | [`decisions`] | What does a decision take, with a million shoppers behind it? |
 //!
@@ -30,6 +31,7 @@ mod figures;
 mod gateways;
 mod nearness;
 mod plot;
+mod saturday;
 mod scenes;
 mod sightings;
 mod sim;
@@ -105,6 +107,8 @@ enum Command {
     Sim(sim::Args),
     /// Sends people past a store's door, in and out, and lets them stay.
     Door(door::Args),
+    /// Plays a Saturday in virtual time, and compares the figures of its evening with what happened.
+    Saturday(saturday::Args),
     /// What a customer costs the filter, as a table and two charts.
     Cost(cost::Args),
     /// What a decision costs, with a chain's whole history behind it.
@@ -145,6 +149,7 @@ fn main() -> anyhow::Result<()> {
         Command::Scenes { dir, plot } => scenes::run(&dir, plot.as_deref()),
         Command::Sim(args) => sim::run(args),
         Command::Door(args) => door::run(args),
+        Command::Saturday(args) => saturday::run(&args),
         Command::Cost(args) => cost::run(&args),
         Command::Decisions(args) => decisions::run(&args),
     }

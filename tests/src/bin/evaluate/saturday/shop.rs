@@ -1,0 +1,422 @@
+//! The system under test: the server's own writer on a real file, in virtual time.
+//!
+//! In: what gateways send, colleagues' taps, customers' marks, each with its moment. Out: cards as a
+//! board reads them, answers to taps, and at the end rows and figures.
+//! Invariant: nothing here decides anything; identities are resolved, inputs written and figures
+//! counted by the server's code.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use engine::{
+    Input, Observation,
+    input::{Area, OrderKind, OrderState, Place, Tap, TapAction},
+    outcome::TapAnswer,
+};
+use firmware_sim::plan::{ENTRANCE, Plan, Point};
+use protocol::{
+    AnchorId, BootId, CardId, CustomerId, DeviceId, GatewayId, OrderId, RadioId, StaffId, StoreId,
+    message::Sighting,
+};
+use rusqlite::Connection;
+use server::{
+    api,
+    fleet::Fleet,
+    identity::Identity,
+    live::Live,
+    pipeline::{BatchWork, Committed, Counts, Heard, Outlets, Stepper},
+    store::{
+        self, access, board,
+        board::CardRow,
+        orders::OrderRow,
+        outcome::CardChanged,
+        people::{self, RadioRow},
+        plan as plans,
+        shop::{self, AnchorKind, AnchorRow, Names, StoreRow},
+        waits::{self, Rated},
+    },
+};
+use tokio::sync::{
+    Notify, broadcast,
+    broadcast::error::TryRecvError,
+    mpsc::{self, UnboundedReceiver},
+};
+
+use super::{ZERO_MS, air, people::Person};
+
+/// As in the server's own settings.
+const SNAPSHOT_MS: u64 = 300_000;
+
+pub(crate) struct Shop {
+    stepper: Stepper,
+    reader: Connection,
+    identity: Arc<Identity>,
+    cards: broadcast::Receiver<CardChanged>,
+    committed: UnboundedReceiver<Committed>,
+    store: StoreId,
+    boot: BootId,
+    /// The last number that each gateway gave a batch.
+    seqs: BTreeMap<GatewayId, u64>,
+    counts: Arc<Counts>,
+}
+
+/// An alert, as the outbox has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alert {
+    pub(crate) customer: CustomerId,
+    pub(crate) at_ms: u64,
+}
+
+/// Whose number of the crowd this is.
+pub(crate) fn customer(who: usize) -> CustomerId {
+    CustomerId::at(ZERO_MS, padded(1, who))
+}
+
+/// What she says at the desk.
+pub(crate) fn code(who: usize) -> String {
+    format!("{:04}", (who * 7_919 + 1_234) % 10_000)
+}
+
+pub(crate) fn colleague(n: usize) -> StaffId {
+    StaffId::at(ZERO_MS, padded(2, n))
+}
+
+fn padded(kind: u8, number: usize) -> [u8; 10] {
+    let mut bytes = [kind; 10];
+    bytes[2..].copy_from_slice(&(number as u64).to_be_bytes());
+    bytes
+}
+
+impl Shop {
+    /// A store with its plan, everybody's consent, phone and order, and the colleagues.
+    pub(crate) fn open(
+        path: &Path,
+        people: &[Person],
+        identities: &[air::Identity],
+        staff: usize,
+    ) -> anyhow::Result<Self> {
+        let store: StoreId = "kade-9".parse()?;
+        let db = store::open_writer(path)?;
+        db.execute_batch("BEGIN")?;
+        furnish(&db, &store)?;
+        for n in 0..staff {
+            let row = access::StaffRow {
+                staff: colleague(n),
+                login: format!("collega-{n}"),
+                name: format!("Collega {n}"),
+                role: access::StaffRole::Staff,
+                store: Some(store.clone()),
+                password_hash: String::new(),
+            };
+            access::put_staff(&db, ZERO_MS, &row)?;
+        }
+        for (who, identity) in identities.iter().enumerate() {
+            enrol(&db, who, *identity)?;
+        }
+        let orders = people.iter().enumerate().filter_map(|(who, person)| {
+            let kind = person.role.order()?;
+            Some(order(&store, who, kind))
+        });
+        let orders: Vec<OrderRow> = orders.collect();
+        for row in &orders {
+            store::orders::add_order(&db, ZERO_MS, row)?;
+        }
+        db.execute_batch("COMMIT")?;
+        let identity = Arc::new(Identity::load(&people::radios(&db)?, ZERO_MS));
+        drop(db);
+        let live = Arc::new(Live::default());
+        let (say, committed) = mpsc::unbounded_channel();
+        let counts = Arc::new(Counts::default());
+        let outlets = Outlets {
+            live: live.clone(),
+            identity: identity.clone(),
+            outbox: Arc::new(Notify::new()),
+            fleet: Arc::new(Fleet::new(counts.clone()).0),
+            committed: say,
+            counts: counts.clone(),
+        };
+        let mut stepper = Stepper::open(path, outlets, SNAPSHOT_MS, ZERO_MS)?;
+        let of = store.clone();
+        stepper.write(ZERO_MS, move |txn| {
+            txn.layout_changed(&of)?;
+            orders.iter().try_for_each(|row| txn.order_changed(row))
+        })?;
+        Ok(Self {
+            stepper,
+            reader: store::open_reader(path)?,
+            identity,
+            cards: live.follow_cards(),
+            committed,
+            store,
+            boot: BootId::at(ZERO_MS, [9; 10]),
+            seqs: BTreeMap::new(),
+            counts,
+        })
+    }
+
+    /// What gateways sent reaches the server, in one transaction.
+    pub(crate) fn hear(
+        &mut self,
+        now_ms: u64,
+        sent: Vec<(GatewayId, Vec<Sighting>)>,
+    ) -> anyhow::Result<()> {
+        let works: Vec<BatchWork> = sent
+            .into_iter()
+            .map(|(gateway, sightings)| self.work(now_ms, gateway, sightings))
+            .collect();
+        anyhow::ensure!(self.stepper.batches(now_ms, works), "the writer stopped");
+        // Acknowledged batches would leave the spool here.
+        while self.committed.try_recv().is_ok() {}
+        Ok(())
+    }
+
+    /// As ingest does: times and people, and what has none stays behind.
+    fn work(&mut self, now_ms: u64, gateway: GatewayId, sightings: Vec<Sighting>) -> BatchWork {
+        let times = sightings
+            .iter()
+            .map(|s| (s.transmitter, ZERO_MS + s.heard_last_mono_ms));
+        let people = self.identity.resolve_all(now_ms, times);
+        let heard = sightings.into_iter().zip(people).filter_map(|(s, who)| {
+            Some(Heard {
+                who: who?,
+                anchor: s.anchor,
+                heard_first_ms: ZERO_MS + s.heard_first_mono_ms,
+                heard_last_ms: ZERO_MS + s.heard_last_mono_ms,
+                count: s.count,
+                rssi_dbm: s.rssi_dbm_median,
+            })
+        });
+        let heard = heard.collect();
+        let last = self.seqs.entry(gateway.clone()).or_default();
+        *last += 1;
+        BatchWork {
+            store: self.store.clone(),
+            gateway,
+            boot: self.boot,
+            seq: *last,
+            heard,
+            len_bytes: 0,
+            token: *last,
+        }
+    }
+
+    pub(crate) fn tick(&mut self, now_ms: u64) -> anyhow::Result<()> {
+        anyhow::ensure!(self.stepper.tick(now_ms), "the writer stopped");
+        Ok(())
+    }
+
+    /// Cards that changed since the last look, as a board reads them.
+    pub(crate) fn changed(&mut self) -> anyhow::Result<Vec<CardRow>> {
+        let mut changed: Vec<CardId> = Vec::new();
+        loop {
+            match self.cards.try_recv() {
+                Ok(change) if changed.contains(&change.card) => {}
+                Ok(change) => changed.push(change.card),
+                Err(TryRecvError::Empty) => break,
+                Err(error) => bail!("the board missed something: {error}"),
+            }
+        }
+        let card = |id| Ok(board::card(&self.reader, &self.store, id)?);
+        changed.into_iter().map(card).collect()
+    }
+
+    pub(crate) fn tap(
+        &mut self,
+        now_ms: u64,
+        card: CardId,
+        staff: usize,
+        action: TapAction,
+    ) -> anyhow::Result<TapAnswer> {
+        let (of, staff) = (self.store.clone(), colleague(staff));
+        let tap = Tap {
+            card,
+            staff,
+            action,
+        };
+        let outcome = self
+            .stepper
+            .write(now_ms, move |txn| txn.feed(&of, Input::Tap(tap.clone())))?;
+        outcome.tap.context("a tap without an answer")
+    }
+
+    /// "Ik ben er", from her page: as the page does, a sighting with certainty under her own id.
+    pub(crate) fn say_here(&mut self, now_ms: u64, customer: CustomerId) -> anyhow::Result<()> {
+        let of = self.store.clone();
+        let anchor: AnchorId = "door".parse()?;
+        Ok(self.stepper.write(now_ms, move |txn| {
+            let (consent, _) = txn.consent_of(customer, &of)?;
+            let seen = Observation {
+                customer,
+                radio: RadioId(customer.0),
+                anchor: anchor.clone(),
+                heard_first_ms: txn.now_ms,
+                heard_last_ms: txn.now_ms,
+                count: 1,
+                rssi_dbm: 0,
+                certain: true,
+                late: false,
+                consent,
+            };
+            txn.hear(&of, vec![seen])
+        })?)
+    }
+
+    /// Her mark, from her page.
+    pub(crate) fn rate(
+        &mut self,
+        now_ms: u64,
+        customer: CustomerId,
+        card: CardId,
+        mark: u8,
+    ) -> anyhow::Result<()> {
+        Ok(self.stepper.write(now_ms, move |txn| {
+            waits::rate(txn.db, customer, &Rated::Card(card), mark, txn.now_ms)
+        })?)
+    }
+
+    /// All alerts of the day, as rows for delivery.
+    pub(crate) fn alerts(&self) -> anyhow::Result<Vec<Alert>> {
+        let mut statement = self.reader.prepare(
+            "SELECT customer, created_ms FROM deliveries WHERE cause LIKE 'arrival:%'
+             ORDER BY created_ms",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(Alert {
+                customer: CustomerId(row.get(0)?),
+                at_ms: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The waits of the manager's page, as the shop reads them.
+    pub(crate) fn figures(&self, now_ms: u64) -> anyhow::Result<serde_json::Value> {
+        let view = api::waits::view(&self.reader, &self.store, now_ms, 4)?;
+        Ok(serde_json::to_value(view)?)
+    }
+
+    /// The board's strip.
+    pub(crate) fn strip(&self, midnight_ms: u64) -> anyhow::Result<board::Today> {
+        Ok(board::today(&self.reader, &self.store, midnight_ms)?)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.now()
+    }
+}
+
+fn furnish(db: &Connection, store: &StoreId) -> anyhow::Result<()> {
+    let row = StoreRow {
+        store: store.clone(),
+        name: "Kade 9".into(),
+        timezone: "Europe/Amsterdam".into(),
+        opens: "09:00".into(),
+        closes: "19:00".into(),
+        quiet: None,
+        messages_per_day_max: 2,
+    };
+    shop::put_store(db, &row, 1)?;
+    let plan = Plan::kade_9();
+    for zone in &plan.zones {
+        let names = Names {
+            nl: zone.name.0.into(),
+            en: zone.name.1.into(),
+        };
+        shop::put_zone(db, store, &zone.zone, &names)?;
+        let (corner, far) = (place(zone.from), place(zone.to));
+        let area = Area {
+            corner,
+            wide_cm: corner.x_cm.abs_diff(far.x_cm),
+            deep_cm: corner.y_cm.abs_diff(far.y_cm),
+            door: zone.zone.as_str() == ENTRANCE,
+        };
+        plans::put_area(db, store, &zone.zone, Some(area))?;
+    }
+    for (anchor, gateway) in plan.gateways() {
+        let row = AnchorRow {
+            anchor: anchor.anchor.clone(),
+            zone: anchor.zone.clone(),
+            kind: AnchorKind::Gateway(gateway.clone()),
+            enter_rssi_dbm: anchor.enter_rssi_dbm,
+        };
+        shop::put_anchor(db, store, &row)?;
+        let at = Some(place(anchor.at));
+        plans::put_place(db, store, &anchor.anchor, &anchor.zone, at)?;
+    }
+    Ok(())
+}
+
+/// A customer who agreed to all of it, and her phone.
+fn enrol(db: &Connection, who: usize, identity: air::Identity) -> anyhow::Result<()> {
+    let customer = customer(who);
+    let row = people::CustomerRow {
+        customer,
+        external_id: format!("c-{who}"),
+        given_name: "Anna".into(),
+        family_name: "de Vries".into(),
+        salutation: None,
+        language: "nl".into(),
+    };
+    people::put_customer(db, ZERO_MS, &row)?;
+    for purpose in people::PURPOSES {
+        let entry = people::ConsentEntry {
+            purpose,
+            granted: true,
+            text_version: "2026-11".into(),
+            language: "nl".into(),
+            source: "app",
+        };
+        people::record_consent(db, ZERO_MS, customer, &entry)?;
+    }
+    let device = people::DeviceRow {
+        device: DeviceId(customer.0),
+        customer,
+        signing_key: None,
+    };
+    people::add_device(db, ZERO_MS, &device, "android", None)?;
+    let radio = RadioRow {
+        radio: RadioId(customer.0),
+        device: device.device,
+        customer,
+        key: identity.key,
+        clock_offset_s: identity.offset_s,
+        valid_from_ms: ZERO_MS - 86_400_000,
+        valid_to_ms: None,
+    };
+    Ok(people::add_radio(db, &radio)?)
+}
+
+fn order(store: &StoreId, who: usize, kind: OrderKind) -> OrderRow {
+    OrderRow {
+        order: OrderId(customer(who).0),
+        external_id: format!("1042-{who}"),
+        store: store.clone(),
+        customer: customer(who),
+        kind,
+        state: match kind.is_set_aside() {
+            true => OrderState::Ready,
+            false => OrderState::Placed,
+        },
+        due_ms: None,
+        bay: Some(format!("B{}", who % 40)),
+        code: code(who),
+        lines: Vec::new(),
+    }
+}
+
+fn place(at: Point) -> Place {
+    let cm = |m: f64| (m * 100.0).round() as i32; // a shop
+    Place {
+        x_cm: cm(at.x_m),
+        y_cm: cm(at.y_m),
+    }
+}
+
+/// Customers by their ids.
+pub(crate) fn by_id(many: usize) -> HashMap<CustomerId, usize> {
+    (0..many).map(|who| (customer(who), who)).collect()
+}
