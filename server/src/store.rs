@@ -15,6 +15,7 @@ pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod help;
 pub mod intents;
 pub mod log;
 pub mod loyalty;

@@ -31,6 +31,9 @@ pub struct Outcome {
     /// Orders whose hand-over was taken back.
     #[serde(default)]
     pub released: Vec<OrderId>,
+    /// Calls for help that are over since she left.
+    #[serde(default)]
+    pub cancelled: Vec<OrderId>,
     /// Orders that were handed over, for good.
     pub completed: Vec<OrderId>,
     /// Cards that call louder than before, in order.

@@ -54,6 +54,12 @@ pub fn write(
     }
     orders::hold(db, &outcome.held, Some(now_ms))?;
     orders::hold(db, &outcome.released, None)?;
+    for order in &outcome.cancelled {
+        db.prepare_cached(
+            "UPDATE orders SET state = 'cancelled', changed_ms = ?2 WHERE \"order\" = ?1",
+        )?
+        .execute(params![order.0, int(now_ms)])?;
+    }
     for order in &outcome.completed {
         db.prepare_cached(
             "UPDATE orders SET state = 'completed', changed_ms = ?2, held_ms = NULL

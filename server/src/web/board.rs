@@ -431,6 +431,15 @@ impl CardTemplate<'_> {
         format!("{part:.3}")
     }
 
+    /// What stands in the door when no bay does.
+    fn icon(&self) -> Icon {
+        if self.card.needs_code() {
+            Icon::Bag
+        } else {
+            Icon::Question
+        }
+    }
+
     /// "Ophalen, Retour"
     fn kinds(&self) -> String {
         let word = |kind: &OrderKind| match kind {

@@ -75,6 +75,7 @@ pub fn router() -> Router<App> {
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
+        .route("/ik/hulp", post(shopper::help::call))
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
         .route("/ik/zoek", get(shopper::walk::search))

@@ -12,7 +12,7 @@ use axum::{
 };
 use engine::{
     Input,
-    input::{Tap, TapAction},
+    input::{OrderKind, Tap, TapAction},
     outcome::{Journey, TapAnswer},
 };
 use protocol::{CardId, StaffId, StoreId};
@@ -173,7 +173,12 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
         family_name: row.customer.family_name.clone(),
         bay: (!bays.is_empty()).then(|| bays.join(", ")),
         kinds: kinds.into_iter().collect(),
-        order_numbers: row.orders.iter().map(|o| o.external_id.clone()).collect(),
+        order_numbers: row
+            .orders
+            .iter()
+            .filter(|order| order.kind != OrderKind::Help) // it has none that anybody knows
+            .map(|order| order.external_id.clone())
+            .collect(),
         item_count: row
             .orders
             .iter()

@@ -162,6 +162,18 @@ impl Orders {
         held
     }
 
+    /// Her calls for help are over, asked for or not. Gives back which.
+    pub(crate) fn end_help(&mut self, customer: CustomerId) -> Vec<OrderId> {
+        let own = self.of.get(&customer).into_iter().flatten();
+        let help = own.filter(|(_, known)| known.kind == OrderKind::Help && !known.held);
+        let over: Vec<OrderId> = help.map(|(&order, _)| order).collect();
+        for &order in &over {
+            self.drop(order);
+            self.remember_done(order);
+        }
+        over
+    }
+
     /// Drops all of hers.
     pub(crate) fn forget(&mut self, customer: CustomerId) {
         for order in self.of.remove(&customer).unwrap_or_default().keys() {

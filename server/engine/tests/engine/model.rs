@@ -4,7 +4,8 @@
 //! take back, a server that restarts. Who is in the store is taken from the visits that the engine
 //! tells of; what follows from that is worked out here once more.
 //! Promises: an alert an episode, never two and never none; a card for whoever waits, and for nobody
-//! else; a final order stays final; a card that nobody took calls louder on time, each time once.
+//! else; a final order stays final; a card that nobody took calls louder on time, each time once; a
+//! call for help ends when she leaves.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -259,6 +260,27 @@ impl Plain {
         }
     }
 
+    /// Who left needs no help any more, unless she was being helped a moment ago.
+    fn end_help(&mut self, changes: &[VisitChange]) -> BTreeSet<OrderId> {
+        let left = changes.iter().filter_map(|change| match change {
+            VisitChange::Left { visit, .. } => self.visits.get(visit).copied(),
+            _ => None,
+        });
+        let left: BTreeSet<usize> = left.collect();
+        let over: Vec<u128> = self
+            .open
+            .keys()
+            .filter(|number| kind(**number) == OrderKind::Help && left.contains(&owner(**number)))
+            .filter(|number| !self.held.contains_key(number))
+            .copied()
+            .collect();
+        for number in &over {
+            self.open.remove(number);
+            self.over.insert(*number);
+        }
+        over.into_iter().map(order).collect()
+    }
+
     fn show(&mut self, shown: &[Card]) {
         for card in shown {
             match self.cards.iter_mut().find(|known| known.card == card.card) {
@@ -441,6 +463,11 @@ impl Store {
             completed
         );
         plain.see(&outcome.visits);
+        let helped_no_more = plain.end_help(&outcome.visits);
+        assert_eq!(
+            outcome.cancelled.iter().copied().collect::<BTreeSet<_>>(),
+            helped_no_more
+        );
         plain.show(&outcome.cards);
         plain.check(&outcome);
         plain.check_calls(self.now_ms, *input == Input::Tick, &outcome);

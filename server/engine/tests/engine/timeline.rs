@@ -109,6 +109,7 @@ impl Timeline {
         news.deliveries.extend(outcome.deliveries);
         news.held.extend(outcome.held);
         news.released.extend(outcome.released);
+        news.cancelled.extend(outcome.cancelled);
         news.completed.extend(outcome.completed);
         news.calls.extend(outcome.calls);
         news.questions.extend(outcome.questions);
