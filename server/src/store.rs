@@ -31,6 +31,7 @@ pub mod retention;
 pub mod shelves;
 pub mod shop;
 pub mod sources;
+pub mod staff_push;
 pub mod uplift;
 pub mod visits;
 pub mod walk;

@@ -88,6 +88,14 @@ say-called = { $name }: nobody is going yet
 say-manager = { $name }: manager called
 say-late = { $name } is waiting too long
 say-kept = Kept, will be sent once the line is back
+push-button = Tell me of new customers on this phone
+push-at = { $what }: { $zone }
+push-new = Somebody is waiting.
+push-over = Nobody has to go there any more.
+push-on = This phone tells of new customers while your shift is open.
+push-off = This phone tells nothing any more.
+push-denied = Your browser holds notifications back. Turn them on in the settings of this site.
+push-failed = That did not work. Try it once more.
 say-failed = That did not work. Reload the board and try again.
 
 till-link = Till

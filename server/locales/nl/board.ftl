@@ -88,6 +88,14 @@ say-called = { $name }: nog niemand gaat
 say-manager = { $name }: manager geroepen
 say-late = { $name } wacht te lang
 say-kept = Bewaard, gaat mee zodra de lijn er weer is
+push-button = Meld nieuwe klanten op deze telefoon
+push-at = { $what }: { $zone }
+push-new = Er wacht iemand.
+push-over = Hier hoeft niemand meer heen.
+push-on = Deze telefoon meldt nieuwe klanten zolang je dienst open is.
+push-off = Deze telefoon meldt niets meer.
+push-denied = Je browser houdt meldingen tegen. Zet ze aan bij de instellingen van deze site.
+push-failed = Dat ging niet. Probeer het nog eens.
 say-failed = Dat ging niet. Laad het bord opnieuw en probeer het nog eens.
 
 till-link = Kassa

@@ -516,4 +516,5 @@ async fn a_visit_goes_on_for_the_purpose_that_is_left() {
 }
 
 mod push;
+mod staff;
 mod webhook;

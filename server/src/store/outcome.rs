@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     StoreError, campaigns, int, loyalty, orders, people,
     receivers::{self, Event},
-    uint, visits, word,
+    staff_push, uint, visits, word,
 };
 
 /// A card that changed, as live pages hear of it.
@@ -75,7 +75,7 @@ pub fn write(
         let event = Event::JourneyEscalated;
         receivers::tell(db, now_ms, event, store, called.customer, more)?;
     }
-    outcome
+    let changed = outcome
         .cards
         .iter()
         .map(|card| {
@@ -83,7 +83,11 @@ pub fn write(
             let alerted = outcome.deliveries.iter().any(alerts);
             self::card(db, store, now_ms, card, alerted)
         })
-        .collect()
+        .collect();
+    for called in &outcome.calls {
+        staff_push::tell(db, now_ms, store, called.card, Some(called.call))?;
+    }
+    changed
 }
 
 fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), StoreError> {
@@ -264,6 +268,10 @@ fn card(
         body,
         alerted,
     ])?;
+    staff_push::follow(db, now_ms, card)?;
+    if alerted {
+        staff_push::tell(db, now_ms, store, card.card, None)?;
+    }
     let n: i64 = db
         .prepare_cached(
             "INSERT INTO changes

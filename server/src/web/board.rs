@@ -6,6 +6,8 @@
 //! action is a plain form, so the board works without scripts.
 //! Invariant: an order's code is typed here and never shown.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use engine::{
     input::OrderKind,
@@ -30,7 +32,7 @@ const SECOND_GUESS_MIN: f32 = 0.1;
 const RANK_GROUP: u64 = 10_000_000_000_000;
 
 /// Words that `board.js` says itself.
-pub const SCRIPT_WORDS: [&str; 20] = [
+pub const SCRIPT_WORDS: [&str; 24] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
@@ -51,6 +53,10 @@ pub const SCRIPT_WORDS: [&str; 20] = [
     "say-late",
     "say-kept",
     "say-failed",
+    "push-on",
+    "push-off",
+    "push-denied",
+    "push-failed",
 ];
 
 /// Who looks at the board; the same for the page and for the stream that keeps it fresh.
@@ -77,6 +83,10 @@ pub struct BoardPage {
     pub other_lang_href: String,
     /// She may see the store's devices too.
     pub manages: bool,
+    /// The server's key, if it can reach phones that sleep.
+    pub push_key: Option<String>,
+    /// This shift is told of cards on this phone, as far as the server knows.
+    pub push_on: bool,
     /// Where a form posts to end the shift; none: no such button.
     pub sign_out: Option<String>,
     /// The answer to a tap without scripts, such as [`tap_words`].
@@ -361,6 +371,19 @@ pub fn render_strip(texts: &Texts, strip: &Strip) -> Result<String, RenderError>
     render("strip", &StripTemplate { t: texts, strip })
 }
 
+/// What she comes for: "Ophalen, Retour".
+pub(super) fn kind_words(t: &Texts, kinds: &BTreeSet<OrderKind>) -> String {
+    let word = |kind: &OrderKind| match kind {
+        OrderKind::ClickAndCollect => t.get("pickup"),
+        OrderKind::Reservation => t.get("kind-reservation"),
+        OrderKind::Return => t.get("kind-return"),
+        OrderKind::TryOn => t.get("kind-try-on"),
+        OrderKind::Help => t.get("kind-help"),
+    };
+    let words: Vec<String> = kinds.iter().map(word).collect();
+    words.join(", ")
+}
+
 /// What to tell a colleague whose tap came to nothing; none when it was done. `name` is that of
 /// the colleague in [`TapAnswer::TakenBy`].
 pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String> {
@@ -442,15 +465,7 @@ impl CardTemplate<'_> {
 
     /// "Ophalen, Retour"
     fn kinds(&self) -> String {
-        let word = |kind: &OrderKind| match kind {
-            OrderKind::ClickAndCollect => self.t.get("pickup"),
-            OrderKind::Reservation => self.t.get("kind-reservation"),
-            OrderKind::Return => self.t.get("kind-return"),
-            OrderKind::TryOn => self.t.get("kind-try-on"),
-            OrderKind::Help => self.t.get("kind-help"),
-        };
-        let words: Vec<String> = self.card.kinds.iter().map(word).collect();
-        words.join(", ")
+        kind_words(self.t, &self.card.kinds.iter().copied().collect())
     }
 
     fn order_count(&self) -> u32 {

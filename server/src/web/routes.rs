@@ -41,6 +41,8 @@ pub fn router() -> Router<App> {
         .route("/logout", post(login::end))
         .route("/staff/{store}", get(staff::board))
         .route("/staff/{store}/events", get(staff::events))
+        .route("/staff/{store}/phone", post(staff::phones::subscribe))
+        .route("/staff/{store}/phone/off", post(staff::phones::unsubscribe))
         .route("/staff/{store}/cards/{card}/{action}", post(staff::tap))
         .route(
             "/staff/{store}/rewards",

@@ -1,5 +1,6 @@
 //! The board: its page, its stream, its taps.
 
+pub(crate) mod phones;
 pub(super) mod till;
 
 use std::collections::BTreeSet;
@@ -35,10 +36,12 @@ use crate::{
         problem::Problem,
         sse,
     },
-    clock, localtime,
+    clock,
+    deliver::web_push::WebPush,
+    localtime,
     store::{
         board::{self, CardRow},
-        shop,
+        shop, staff_push,
     },
 };
 
@@ -76,8 +79,8 @@ async fn draw(
     said: Option<String>,
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
-    let of = store.clone();
-    let (row, zones, cards, today) = app
+    let (of, session) = (store.clone(), staff.session);
+    let (row, zones, cards, today, push_on) = app
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
@@ -88,6 +91,7 @@ async fn draw(
                 shop::zone_names(db, &of)?,
                 cards,
                 board::today(db, &of, midnight_ms)?,
+                staff_push::count(db, &session)? > 0,
             ))
         })
         .await?;
@@ -108,6 +112,8 @@ async fn draw(
         staff_name: staff.row.name.clone(),
         other_lang_href: format!("/staff/{store}?lang={}", lang.other().code()),
         manages: staff.row.may_manage(store),
+        push_key: app.providers.web.as_ref().map(WebPush::public_key),
+        push_on,
         sign_out: Some("/logout".into()),
         said,
         strip: strip(&cards, today, now_ms),
