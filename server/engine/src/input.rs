@@ -279,6 +279,9 @@ pub struct Order {
     /// From then on it is not to be dealt with any more; none: no end.
     #[serde(default)]
     pub due_ms: Option<u64>,
+    /// Some of it may go only to who is old enough: a colleague has to have looked.
+    #[serde(default)]
+    pub age_checked: bool,
 }
 
 /// What she comes for.
@@ -364,6 +367,9 @@ pub enum TapAction {
     HandOver {
         /// As typed.
         code: String,
+        /// "I saw that she is old enough."
+        #[serde(default)]
+        age_seen: bool,
     },
 }
 

@@ -275,6 +275,8 @@ pub enum TapAnswer {
         /// Server time.
         until_ms: u64,
     },
+    /// The code is right, and nobody has said that she is old enough.
+    AgeUnseen,
     /// The card is closed.
     Closed,
     /// No such card here.

@@ -26,3 +26,12 @@ CREATE TABLE staff_pushes (
   PRIMARY KEY (card, address_sha256)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX staff_pushes_due ON staff_pushes (due_ms) WHERE state IN ('pending', 'sending');
+
+-- Some of it may go only to who is old enough.
+ALTER TABLE orders ADD COLUMN age_checked INTEGER NOT NULL DEFAULT 0;
+-- From when on she may come for it.
+ALTER TABLE orders ADD COLUMN from_ms INTEGER;
+-- Lines that are laid ready so far; none: nobody counts.
+ALTER TABLE orders ADD COLUMN lines_ready INTEGER;
+-- When the shop said how it stands; 0: it does not say when.
+ALTER TABLE orders ADD COLUMN as_of_ms INTEGER NOT NULL DEFAULT 0;

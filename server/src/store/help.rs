@@ -57,5 +57,6 @@ pub fn call(order: OrderId, store: &StoreId, customer: CustomerId) -> OrderRow {
         bay: None,
         code: String::new(),
         lines: Vec::new(),
+        details: orders::Details::default(),
     }
 }

@@ -140,6 +140,12 @@ pub struct CardView {
     pub order_numbers: Vec<String>,
     /// Pieces in all orders together.
     pub item_count: u32,
+    /// Lines that lie ready, of all; none: nobody counts, or all do.
+    pub lines_ready: Option<(u32, u32)>,
+    /// The agreed time, from and until.
+    pub window: Option<(u64, u64)>,
+    /// Staff must say that she is old enough.
+    pub age_checked: bool,
     /// How far it is.
     pub state: CardState,
     /// When she came in: her clock runs from here.
@@ -402,6 +408,7 @@ pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String
                 until_ms: *until_ms,
             },
         )),
+        TapAnswer::AgeUnseen => Some(texts.get("age-unseen")),
         TapAnswer::Closed => Some(texts.get("tap-closed")),
         TapAnswer::Unknown => Some(texts.get("tap-unknown")),
     }
@@ -466,6 +473,20 @@ impl CardTemplate<'_> {
     /// "Ophalen, Retour"
     fn kinds(&self) -> String {
         kind_words(self.t, &self.card.kinds.iter().copied().collect())
+    }
+
+    /// Until when, and how much of it: "tussen 14:00 en 15:00, 2 van 3 regels klaar".
+    fn details(&self) -> Option<String> {
+        let window = self.card.window.map(|(from_ms, until_ms)| {
+            let (from, until) = (self.t.clock(from_ms), self.t.clock(until_ms));
+            self.t.with2("window", "from", from, "until", until)
+        });
+        let lines = self
+            .card
+            .lines_ready
+            .map(|(ready, all)| self.t.with2("lines-ready", "ready", ready, "all", all));
+        let said: Vec<String> = [window, lines].into_iter().flatten().collect();
+        (!said.is_empty()).then(|| said.join(", "))
     }
 
     fn order_count(&self) -> u32 {

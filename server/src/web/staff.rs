@@ -41,6 +41,7 @@ use crate::{
     localtime,
     store::{
         board::{self, CardRow},
+        orders::OrderRow,
         shop, staff_push,
     },
 };
@@ -190,6 +191,12 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
             .iter()
             .map(crate::store::orders::OrderRow::item_count)
             .sum(),
+        lines_ready: lines_ready(&row.orders),
+        window: row
+            .orders
+            .iter()
+            .find_map(|order| order.details.from_ms.zip(order.due_ms)),
+        age_checked: row.orders.iter().any(|order| order.details.age_checked),
         state,
         arrived_ms: card.arrived_ms,
         whereabouts: card
@@ -202,6 +209,16 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
         called: card.called,
         code: None,
     }
+}
+
+/// Of the orders whose lines are counted: how many lie ready, unless all do.
+fn lines_ready(orders: &[OrderRow]) -> Option<(u32, u32)> {
+    let counted = orders.iter().filter_map(|order| {
+        let all = u32::try_from(order.lines.len()).unwrap_or(u32::MAX);
+        Some((order.details.lines_ready?.min(all), all))
+    });
+    let (ready, all) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    (ready < all).then_some((ready, all))
 }
 
 /// Whole minutes until then, at least one: who is late is nearly here.
@@ -306,6 +323,7 @@ pub(super) struct TapForm {
     csrf: String,
     #[serde(default)]
     code: String,
+    age: Option<String>,
 }
 
 pub(super) async fn tap(
@@ -324,6 +342,7 @@ pub(super) async fn tap(
             "not-here" => TapAction::NotHere,
             "hand-over" => TapAction::HandOver {
                 code: form.code.trim().to_owned(),
+                age_seen: form.age.as_deref() == Some("yes"),
             },
             _ => return Err(Problem::not_found("tap").into()),
         };

@@ -45,6 +45,8 @@ struct Known {
     as_of_ms: u64,
     #[serde(default)]
     due_ms: Option<u64>,
+    #[serde(default)]
+    age_checked: bool,
     /// Handed over, and that may still be taken back.
     #[serde(default)]
     held: bool,
@@ -103,6 +105,7 @@ impl Orders {
             kind: order.kind,
             as_of_ms: order.as_of_ms,
             due_ms: order.due_ms,
+            age_checked: order.age_checked,
             held,
         };
         let own = self.of.entry(order.customer).or_default();
@@ -212,6 +215,16 @@ impl Orders {
             )
         });
         (right && !typed.is_empty()) || (free && !self.at_none(customer, orders))
+    }
+
+    /// Whether one of these may go only to who is old enough.
+    pub(crate) fn is_age_checked(&self, customer: CustomerId, orders: &[OrderId]) -> bool {
+        let own = self.of.get(&customer);
+        let checked = |order| {
+            own.and_then(|own| own.get(order))
+                .is_some_and(|o| o.age_checked)
+        };
+        orders.iter().any(checked)
     }
 
     /// Whether none of these is open.

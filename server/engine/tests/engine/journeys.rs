@@ -10,7 +10,10 @@ use engine::{
 use crate::timeline::{ALL, NOTHING, Timeline, ZERO_MS, customer, order};
 
 fn code(code: &str) -> TapAction {
-    TapAction::HandOver { code: code.into() }
+    TapAction::HandOver {
+        code: code.into(),
+        age_seen: false,
+    }
 }
 
 /// Anna has one order ready, and is at home.
@@ -79,6 +82,7 @@ fn plain(who: &str, number: u128, state: OrderState) -> Order {
         code: format!("code-{number}"),
         as_of_ms: 0,
         due_ms: None,
+        age_checked: false,
     }
 }
 
@@ -587,4 +591,23 @@ fn who_takes_back_her_consent_needs_no_help_any_more() {
     t.consent("anna", NOTHING);
     assert_eq!(t.card().journey, Journey::Withdrawn);
     assert_eq!(t.news.cancelled, [order(8)]);
+}
+
+#[test]
+fn what_is_for_adults_goes_to_nobody_at_whom_nobody_has_looked() {
+    let mut t = Timeline::store();
+    t.input(&Input::Order(Order {
+        age_checked: true,
+        ..plain("anna", 1, OrderState::Ready)
+    }));
+    t.at(0).here("anna", "door");
+    let tap = |age_seen, code: &str| TapAction::HandOver {
+        code: code.into(),
+        age_seen,
+    };
+    assert_eq!(t.tap("piet", tap(false, "code-1")), TapAnswer::AgeUnseen);
+    assert_eq!(t.card().wrong_codes, 0);
+    let wrong = TapAnswer::WrongCode { tries_left: 4 };
+    assert_eq!(t.tap("piet", tap(true, "code-2")), wrong);
+    assert_eq!(t.tap("piet", tap(true, "code-1")), TapAnswer::Done);
 }

@@ -45,6 +45,11 @@ fn kind(number: u128) -> OrderKind {
     KINDS[(number % 5) as usize]
 }
 
+/// Some of what she collects is for adults.
+fn is_for_adults(number: u128) -> bool {
+    number % 4 == 0
+}
+
 /// How many histories; 10,000 at night.
 fn histories() -> u32 {
     let asked = env::var("WELKOM_HISTORIES").ok();
@@ -100,6 +105,8 @@ enum What {
     NotHere,
     RightCode,
     WrongCode,
+    /// The right one, and nobody looked how old she is.
+    AgeUnseen,
 }
 
 /// What the shop said so far, which is all that later events depend on.
@@ -128,6 +135,7 @@ impl ReferenceStateMachine for Shop {
             1 => Just(What::NotHere),
             6 => Just(What::RightCode),
             2 => Just(What::WrongCode),
+            2 => Just(What::AgeUnseen),
         ];
         prop_oneof![
             10 => (0..ORDERS, state).prop_map(|(number, state)| Event::Says { number, state }),
@@ -168,6 +176,7 @@ fn word(number: u128, state: OrderState, as_of_ms: u64) -> Order {
         code: format!("code-{number}"),
         as_of_ms,
         due_ms: None,
+        age_checked: is_for_adults(number),
     }
 }
 
@@ -320,14 +329,20 @@ impl Plain {
             .unwrap();
         let answer = outcome.tap.as_ref().expect("an answer");
         match &tap.action {
-            TapAction::HandOver { code } => {
+            TapAction::HandOver { code, age_seen } => {
                 let on = self.on(&card);
                 let right = on.iter().any(|id| *code == format!("code-{}", number(*id)));
                 let free = on.iter().all(|id| kind(number(*id)) == OrderKind::Help);
                 let opens = right || (free && !on.is_empty());
                 if card.journey.is_here() {
                     let paused = matches!(answer, TapAnswer::Paused { .. });
-                    assert_eq!(*answer == TapAnswer::Done, opens && !paused, "{answer:?}");
+                    let adults = on.iter().any(|id| is_for_adults(number(*id)));
+                    let may = *age_seen || !adults;
+                    assert_eq!(
+                        *answer == TapAnswer::Done,
+                        opens && may && !paused,
+                        "{answer:?}"
+                    );
                 }
                 if *answer != TapAnswer::Done {
                     assert!(outcome.held.is_empty());
@@ -533,14 +548,20 @@ impl Store {
         let Some(card) = own.clone().nth(usize::from(on_last_but_one)) else {
             return;
         };
-        let code = |code: String| TapAction::HandOver { code };
+        let code = |code: String| TapAction::HandOver {
+            code,
+            age_seen: true,
+        };
         let action = match what {
             What::Take => TapAction::Take,
             What::Undo => TapAction::Undo,
             What::NotHere => TapAction::NotHere,
-            What::RightCode => {
+            What::RightCode | What::AgeUnseen => {
                 let first = card.orders.first().map_or(0, |id| number(*id));
-                code(format!("code-{first}"))
+                TapAction::HandOver {
+                    code: format!("code-{first}"),
+                    age_seen: matches!(what, What::RightCode),
+                }
             }
             What::WrongCode => code("no such code".to_owned()),
         };

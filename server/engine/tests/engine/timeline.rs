@@ -286,6 +286,7 @@ impl Timeline {
             kind: OrderKind::ClickAndCollect,
             as_of_ms: 0,
             due_ms: None,
+            age_checked: false,
         }))
     }
 

@@ -123,6 +123,12 @@ pub(crate) fn take_back(
         return Ok(());
     };
     let state = OrderState::Cancelled;
-    let row = orders::set_state(txn.db, txn.now_ms, open.order, state, None)?;
+    let row = orders::set_state(
+        txn.db,
+        txn.now_ms,
+        open.order,
+        state,
+        orders::News::default(),
+    )?;
     txn.order_changed(&row)
 }

@@ -188,6 +188,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
             bay: None,
             code: "4821".into(),
             lines: Vec::new(),
+            details: orders::Details::default(),
         };
         orders::add_order(txn.db, txn.now_ms, &row)?;
         for turn in &turns {
