@@ -161,6 +161,7 @@ fn tell_journey(
     card: &Card,
 ) -> Result<(), StoreError> {
     let event = match card.journey {
+        Journey::Arrived => Event::JourneyArrived,
         Journey::Waiting => Event::JourneyWaiting,
         Journey::DepartedUnserved => Event::JourneyDepartedUnserved,
         _ => return Ok(()),
@@ -389,6 +390,9 @@ fn delivery(
             if !people::switches(&people::consent_since(db, *customer)?).arrival {
                 return Ok(());
             }
+            let row = orders::order(db, *order)?;
+            let more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
+            receivers::tell(db, now_ms, Event::OrderReady, store, *customer, more)?;
             // An order that went back to the shelf and is ready again was told already.
             db.prepare_cached(
                 "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, \"order\",
