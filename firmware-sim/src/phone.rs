@@ -266,6 +266,12 @@ impl Phone {
         self.signed("/v1/app/here", &json!({"store": store}), phone_ms)
     }
 
+    /// Prepares "please help me here", or that nobody has to come any more.
+    pub fn help(&self, phone_ms: u64, store: &StoreId, wanted: bool) -> SignedReport {
+        let body = json!({"store": store, "wanted": wanted});
+        self.signed("/v1/app/help", &body, phone_ms)
+    }
+
     /// Sends a report of sightings.
     pub async fn send_report(&self, report: &SignedReport) -> Result<Reported, PhoneError> {
         while_("report shelf beacons", self.send(report).await)
@@ -274,6 +280,11 @@ impl Phone {
     /// Sends "Ik ben er".
     pub async fn send_here(&self, report: &SignedReport) -> Result<(), PhoneError> {
         while_("say \"Ik ben er\"", self.send::<Nothing>(report).await).map(|_| ())
+    }
+
+    /// Asks for help, or takes it back.
+    pub async fn send_help(&self, report: &SignedReport) -> Result<(), PhoneError> {
+        while_("ask for help", self.send::<Nothing>(report).await).map(|_| ())
     }
 
     /// Prepares where this phone can be woken: the body of `PUT /v1/app/push`.

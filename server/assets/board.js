@@ -5,6 +5,7 @@
 
 import { Cards } from "./cards.js";
 import { Line } from "./line.js";
+import { offerPhone } from "./shift.js";
 import { Sound } from "./sound.js";
 import { Taps } from "./taps.js";
 import { text } from "./words.js";
@@ -52,6 +53,7 @@ const taps = new Taps({
   settled: (tap, done) => cards.answered(tap, done),
 });
 cards.busy = taps.busy;
+offerPhone();
 
 // What changed while nobody listened: the page itself says how the board stands. Cards that the
 // stream brought in the meantime are newer than the page.

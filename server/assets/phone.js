@@ -84,10 +84,12 @@ async function post(form, failed) {
 }
 
 document.addEventListener("submit", async (event) => {
-  if (!event.target.matches("form.here")) return;
+  const form = event.target;
+  if (!form.matches("form.here, form.help")) return;
   event.preventDefault();
-  const problem = await post(event.target, text("say-here-failed"));
-  said.textContent = problem ?? text("say-here");
+  const words = form.dataset.said ?? "say-here";
+  const problem = await post(form, text(words === "say-here" ? "say-here-failed" : "say-help-failed"));
+  said.textContent = problem ?? text(words);
   // Ears are told here; eyes see it once, in the tile if it knows already.
   said.classList.toggle("for-ears", problem === null && pickup.querySelector(".seen") !== null);
   said.hidden = false;

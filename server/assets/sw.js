@@ -1,8 +1,9 @@
-// Notifications on this device, while no page is open.
+// Notifications on this device, while no page is open: a shopper's messages, a colleague's cards.
 //
 // In: a push that only this browser can read; taps on a notification. Out: one notification per
-// message, which leads to her page; the server is told what was shown and opened.
-// Promises: a message that comes twice is one notification: its tag is the message.
+// message, which leads to her page, and one per card, which leads to the board; the server is told
+// what a shopper was shown and opened.
+// Promises: a message that comes twice is one notification: its tag is the message, or the card.
 // Invariant: keeps nothing, answers no page's requests.
 
 self.addEventListener("install", () => self.skipWaiting());
@@ -10,8 +11,16 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener("push", (event) => {
   const message = event.data?.json();
-  if (message && message.expires_ms > Date.now()) event.waitUntil(show(message));
+  if (!message || message.expires_ms <= Date.now()) return;
+  event.waitUntil(message.card ? showCard(message) : show(message));
 });
+
+// A push must show something: what is over says so without a sound, and goes again.
+async function showCard({ card, title, body, url, over }) {
+  await self.registration.showNotification(title, { body, tag: card, silent: over, renotify: !over, data: { url } });
+  if (!over) return;
+  for (const shown of await self.registration.getNotifications({ tag: card })) shown.close();
+}
 
 async function show({ delivery, title, body }) {
   await self.registration.showNotification(title, { body, tag: delivery, data: { url: "/ik", delivery } });

@@ -72,6 +72,7 @@ export class Taps {
       url: button.hasAttribute("formaction") ? button.formAction : form.action,
       csrf: form.elements.csrf.value,
       code: form.elements.code?.value.trim() ?? "",
+      age: form.elements.age?.checked ? "yes" : "",
     };
     if (form.elements.code && tap.act === "hand-over" && tap.code === "") return refuse(card, text("code-empty"));
     if (tap.act === "undo" && this.#takeBack(card, tap)) return;
@@ -152,9 +153,10 @@ function refuse(card, words) {
 
 // Null: the server was not reached, or is not ready; try again later. A second delivery of the
 // same tap is harmless: who took a card may take it again.
-async function post({ url, csrf, code, act }) {
+async function post({ url, csrf, code, age, act }) {
   const body = new URLSearchParams({ csrf });
   if (act === "hand-over") body.set("code", code);
+  if (age) body.set("age", age);
   try {
     const answer = await fetch(url, {
       method: "POST",

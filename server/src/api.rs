@@ -242,6 +242,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::sightings::here))
         .routes(routes!(app::coming::coming))
         .routes(routes!(app::rating::rating))
+        .routes(routes!(app::help::help))
         .routes(routes!(
             app::loyalty::get_loyalty,
             app::loyalty::put_loyalty,

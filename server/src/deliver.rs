@@ -12,6 +12,7 @@ pub mod fcm;
 pub mod jwt;
 pub mod outgoing;
 pub mod push;
+mod staff;
 pub mod web_push;
 pub mod webhook;
 

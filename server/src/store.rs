@@ -15,6 +15,7 @@ pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod help;
 pub mod home;
 pub mod homes;
 pub mod intents;
@@ -32,6 +33,7 @@ pub mod retention;
 pub mod shelves;
 pub mod shop;
 pub mod sources;
+pub mod staff_push;
 pub mod uplift;
 pub mod visits;
 pub mod waits;

@@ -3,7 +3,7 @@
 //! In: she is coming, she is here, she left, her orders, colleagues' taps.
 //! Out: cards as they now stand, one delivery for each arrival, the orders handed over.
 //! Promises: a customer has at most one open card, and one alert for each card; a right code
-//! always closes it, also when the belief lost her meanwhile.
+//! always closes it, also when the belief lost her meanwhile; a call for help ends when she leaves.
 //! Invariant: a card's journey changes by a line of [`journey::JOURNEYS`] and in no other way;
 //! goods and money change hands against a code of one of her orders.
 
@@ -317,17 +317,30 @@ impl Arrivals {
         self.advance(desk, episode, signal, here.whereabouts);
     }
 
-    /// She left without it.
+    /// She left without it. Help is for who is there: if she wanted no more than that, nobody is
+    /// alarmed.
     pub(crate) fn depart(&mut self, desk: Desk<'_>, customer: CustomerId) {
         self.coming.forget(customer);
-        if !self.elsewhere {
-            self.close(desk, customer, Signal::Left);
+        if self.elsewhere {
+            return;
         }
+        desk.out.cancelled.extend(self.orders.end_help(customer));
+        let orders = self.orders.at_desk(desk.now_ms, customer);
+        let signal = if orders.is_empty() {
+            Signal::Cancelled
+        } else {
+            Signal::Left
+        };
+        if let Some(episode) = self.open.get_mut(&customer) {
+            episode.orders = orders;
+        }
+        self.close(desk, customer, signal);
     }
 
     /// Staff may no longer know of her: her cards go.
     pub(crate) fn withdraw(&mut self, mut desk: Desk<'_>, customer: CustomerId) {
         self.coming.forget(customer);
+        desk.out.cancelled.extend(self.orders.end_help(customer));
         self.close(desk.again(), customer, Signal::ConsentOver);
         for list in [&mut self.served, &mut self.departed].map(std::mem::take) {
             for episode in list {

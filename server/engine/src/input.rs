@@ -288,6 +288,9 @@ pub struct Order {
     /// From then on it is not to be dealt with any more; none: no end.
     #[serde(default)]
     pub due_ms: Option<u64>,
+    /// Some of it may go only to who is old enough: a colleague has to have looked.
+    #[serde(default)]
+    pub age_checked: bool,
 }
 
 /// What she comes for.
@@ -364,6 +367,9 @@ pub struct DeskNews {
     /// Handed over, for good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub completed: Vec<OrderId>,
+    /// Calls for help that are over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<OrderId>,
     /// Episodes that are over, for figures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<Over>,
@@ -380,10 +386,11 @@ impl DeskNews {
             held,
             released,
             completed,
+            cancelled,
             over,
             calls,
         } = self;
-        let orders = [held, released, completed];
+        let orders = [held, released, completed, cancelled];
         cards.is_empty()
             && over.is_empty()
             && calls.is_empty()
@@ -416,6 +423,9 @@ pub enum TapAction {
     HandOver {
         /// As typed.
         code: String,
+        /// "I saw that she is old enough."
+        #[serde(default)]
+        age_seen: bool,
     },
 }
 

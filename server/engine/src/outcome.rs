@@ -31,6 +31,9 @@ pub struct Outcome {
     /// Orders whose hand-over was taken back.
     #[serde(default)]
     pub released: Vec<OrderId>,
+    /// Calls for help that are over since she left.
+    #[serde(default)]
+    pub cancelled: Vec<OrderId>,
     /// Orders that were handed over, for good.
     pub completed: Vec<OrderId>,
     /// Episodes at the desk that are over for good: no tap changes them.
@@ -292,6 +295,8 @@ pub enum TapAnswer {
         /// Server time.
         until_ms: u64,
     },
+    /// The code is right, and nobody has said that she is old enough.
+    AgeUnseen,
     /// The card is closed.
     Closed,
     /// Another engine has the desk of this store.

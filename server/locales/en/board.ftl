@@ -72,6 +72,11 @@ code-wrong = { $tries ->
 code-paused = Tried too often. You can try again from { $time }.
 code-empty = Enter the customer’s code.
 
+age-check = Check the age: 18 or over
+age-seen = I saw a valid ID: 18 or over
+age-unseen = The code is right. Now look at the ID and tick that the customer is 18 or over.
+window = between { $from } and { $until }
+lines-ready = { $ready } of { $all } lines ready
 tap-earlier = { $name } was earlier.
 tap-closed = This customer has been helped already, or has left.
 tap-elsewhere = This board now runs on the computer in the shop. Tap on the board there.
@@ -92,6 +97,15 @@ say-called = { $name }: nobody is going yet
 say-manager = { $name }: manager called
 say-late = { $name } is waiting too long
 say-kept = Kept, will be sent once the line is back
+push-button = Tell me of new customers on this phone
+push-button-on = This phone tells of new customers
+push-at = { $what }: { $zone }
+push-new = Somebody is waiting.
+push-over = Nobody has to go there any more.
+push-on = This phone tells of new customers while your shift is open.
+push-off = This phone tells nothing any more.
+push-denied = Your browser holds notifications back. Turn them on in the settings of this site.
+push-failed = That did not work. Try it once more.
 say-failed = That did not work. Reload the board and try again.
 
 till-link = Till

@@ -35,6 +35,9 @@ order-delayed = later than promised
 order-cancelled = cancelled
 order-completed = collected
 here-button = I’m here
+help-button = I need help
+help-asked = You asked for help. Somebody is coming to you.
+help-back = Not needed after all
 here-since = Seen at { $time }. Somebody is coming to you with your order.
 
 message-stock = { $stock ->
@@ -101,6 +104,11 @@ consent-statistics-more = Always in groups of at least ten, never by name.
 kept-heading = What we keep of you
 
 say-here = Seen. Somebody is coming to you with your order.
+say-help = Somebody is coming to you.
+say-help-back = Fine, nobody will come.
+say-help-failed = That did not get through. Please walk up to a member of staff.
+say-help-not-here = We do not see you in the shop now. Please walk up to a member of staff.
+say-help-too-often = You asked for help often this hour. Please walk up to a member of staff.
 say-here-failed = That did not arrive. Go to the desk and say your code, and all will be well.
 say-choice-yes = Saved: { $what } is on.
 say-choice-no = Saved: { $what } is off.

@@ -72,6 +72,11 @@ code-wrong = { $tries ->
 code-paused = Te vaak geprobeerd. Vanaf { $time } kan het weer.
 code-empty = Vul de code van de klant in.
 
+age-check = Leeftijd controleren: 18 jaar of ouder
+age-seen = Ik zag een geldig ID: 18 jaar of ouder
+age-unseen = De code klopt. Kijk nu naar het ID en vink aan dat de klant 18 jaar of ouder is.
+window = tussen { $from } en { $until }
+lines-ready = { $ready } van { $all } regels klaar
 tap-earlier = { $name } was eerder.
 tap-closed = Deze klant is al geholpen of weer weg.
 tap-elsewhere = Dit bord loopt nu op de computer in de winkel. Tik op het bord daar.
@@ -92,6 +97,15 @@ say-called = { $name }: nog niemand gaat
 say-manager = { $name }: manager geroepen
 say-late = { $name } wacht te lang
 say-kept = Bewaard, gaat mee zodra de lijn er weer is
+push-button = Meld nieuwe klanten op deze telefoon
+push-button-on = Deze telefoon meldt nieuwe klanten
+push-at = { $what }: { $zone }
+push-new = Er wacht iemand.
+push-over = Hier hoeft niemand meer heen.
+push-on = Deze telefoon meldt nieuwe klanten zolang je dienst open is.
+push-off = Deze telefoon meldt niets meer.
+push-denied = Je browser houdt meldingen tegen. Zet ze aan bij de instellingen van deze site.
+push-failed = Dat ging niet. Probeer het nog eens.
 say-failed = Dat ging niet. Laad het bord opnieuw en probeer het nog eens.
 
 till-link = Kassa

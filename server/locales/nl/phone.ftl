@@ -35,6 +35,9 @@ order-delayed = later dan beloofd
 order-cancelled = gaat niet door
 order-completed = opgehaald
 here-button = Ik ben er
+help-button = Ik heb hulp nodig
+help-asked = Je vroeg om hulp. Er komt iemand naar je toe.
+help-back = Toch niet nodig
 here-since = Gezien om { $time }. Er komt iemand met je bestelling naar je toe.
 
 message-stock = { $stock ->
@@ -101,6 +104,11 @@ consent-statistics-more = Altijd in groepen van minstens tien, nooit op naam.
 kept-heading = Wat we van je bewaren
 
 say-here = Gezien. Er komt iemand met je bestelling naar je toe.
+say-help = Er komt iemand naar je toe.
+say-help-back = Goed, er komt niemand.
+say-help-failed = Dat kwam niet aan. Loop even naar een medewerker toe.
+say-help-not-here = We zien je nu niet in de winkel. Loop even naar een medewerker toe.
+say-help-too-often = Je vroeg dit uur al vaak om hulp. Loop even naar een medewerker toe.
 say-here-failed = Dat kwam niet aan. Loop naar de balie en noem je code, dan komt het goed.
 say-choice-yes = Bewaard: { $what } staat aan.
 say-choice-no = Bewaard: { $what } staat uit.

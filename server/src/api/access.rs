@@ -203,6 +203,8 @@ pub struct Staff {
     pub row: StaffRow,
     /// The session's token against forgery.
     pub csrf: String,
+    /// The session, as its rows are kept.
+    pub session: [u8; 32],
 }
 
 impl FromRequestParts<App> for Staff {
@@ -210,8 +212,15 @@ impl FromRequestParts<App> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let SessionRow { of, csrf } = session(parts, app).await?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let token = jar.get(SESSION_COOKIE).map_or("", |cookie| cookie.value());
+        let session = secret::sha256(token);
         match of {
-            SessionOf::Staff(row) => Ok(Self { row: *row, csrf }),
+            SessionOf::Staff(row) => Ok(Self {
+                row: *row,
+                csrf,
+                session,
+            }),
             SessionOf::Customer(_) => Err(Problem::forbidden("this page is for staff")),
         }
     }

@@ -4,6 +4,7 @@
 pub mod coming;
 pub mod consent;
 pub mod enrol;
+pub mod help;
 pub mod loyalty;
 pub mod messages;
 pub mod push;

@@ -13,7 +13,7 @@ use super::{
     fresh,
     problem::{At, Body, Problem},
 };
-use crate::store::orders::{self, OrderRow};
+use crate::store::orders::{self, Details, News, OrderRow};
 
 /// An order.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
@@ -42,6 +42,21 @@ pub struct OrderBody {
     /// days from now.
     #[garde(skip)]
     due_ms: Option<u64>,
+    /// From when on she may come for it, where a pickup has a window; `due_ms` ends it.
+    #[garde(skip)]
+    from_ms: Option<u64>,
+    /// Some of it may go only to who is old enough: staff must say that they looked.
+    #[serde(default)]
+    #[garde(skip)]
+    age_checked: bool,
+    /// Lines that are laid ready so far, at most as many as there are.
+    #[garde(skip)]
+    lines_ready: Option<u32>,
+    /// When the shop says so, for those whose words may come in another order; see
+    /// `PUT /v1/orders/{order}/state`.
+    #[serde(default)]
+    #[garde(skip)]
+    as_of_ms: u64,
     /// `placed`, `ready` or `delayed`. A return and a call for help need no more than `placed`.
     #[schema(value_type = String)]
     #[garde(custom(open_state))]
@@ -118,6 +133,12 @@ pub(super) async fn post_order(
                     .iter()
                     .map(|l| (l.sku.clone(), l.quantity))
                     .collect(),
+                details: Details {
+                    age_checked: body.age_checked,
+                    from_ms: body.from_ms,
+                    lines_ready: body.lines_ready,
+                    as_of_ms: body.as_of_ms,
+                },
             };
             let added = orders::add_order(txn.db, txn.now_ms, &row)?;
             if added.1 {
@@ -152,6 +173,13 @@ pub struct OrderStateBody {
     /// Where it lies, if that is new.
     #[garde(inner(length(min = 1, max = 20)))]
     bay: Option<String>,
+    /// Lines that are laid ready so far, if that is new.
+    #[garde(skip)]
+    lines_ready: Option<u32>,
+    /// When the shop says so. A word that is older than the last one changes nothing, so that words
+    /// may come twice and in any order.
+    #[garde(skip)]
+    as_of_ms: Option<u64>,
 }
 
 /// Moves an order on.
@@ -165,8 +193,12 @@ pub(super) async fn put_state(
 ) -> Result<StatusCode, Problem> {
     app.pipeline
         .write(move |txn| {
-            let bay = body.bay.as_deref();
-            let row = orders::set_state(txn.db, txn.now_ms, order, body.state, bay)?;
+            let news = News {
+                bay: body.bay.as_deref(),
+                lines_ready: body.lines_ready,
+                as_of_ms: body.as_of_ms,
+            };
+            let row = orders::set_state(txn.db, txn.now_ms, order, body.state, news)?;
             txn.order_changed(&row)
         })
         .await?;

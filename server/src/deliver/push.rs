@@ -173,6 +173,15 @@ impl Push {
                 Err(StoreError::Stopping) => break,
                 Err(error) => tracing::error!(%error, "notifications wait"),
             }
+            match self.lease_staff(AT_ONCE_MAX - sending.len()).await {
+                Ok(rows) => {
+                    for row in rows {
+                        sending.spawn(self.clone().send_staff(row));
+                    }
+                }
+                Err(StoreError::Stopping) => break,
+                Err(error) => tracing::error!(%error, "colleagues' notifications wait"),
+            }
         }
         let answers = async { while sending.join_next().await.is_some() {} };
         // What is not answered by then is sent again if it is of service, and else is not.

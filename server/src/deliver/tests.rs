@@ -159,10 +159,11 @@ impl Shop {
                 bay: None,
                 code: "4821".into(),
                 lines: vec![("LAMP".parse().unwrap(), 1)],
+                details: orders::Details::default(),
             };
             let (order, made) = orders::add_order(txn.db, txn.now_ms, &row)?;
             if !made {
-                orders::set_state(txn.db, txn.now_ms, order, state, None)?;
+                orders::set_state(txn.db, txn.now_ms, order, state, orders::News::default())?;
             }
             txn.order_changed(&row)
         })
@@ -517,4 +518,5 @@ async fn a_visit_goes_on_for_the_purpose_that_is_left() {
 }
 
 mod push;
+mod staff;
 mod webhook;

@@ -23,7 +23,11 @@ use super::{
     jwt::{KeyError, P256},
     outgoing::{Answer, Outgoing, ask},
 };
-use crate::{secret, store::push::Address, web::messages::Told};
+use crate::{
+    secret,
+    store::push::Address,
+    web::{messages::Told, staff::phones::CardTold},
+};
 
 /// The record size that is announced, and what every push service takes (RFC 8291, section 4).
 const RECORD_LEN: u32 = 4_096;
@@ -70,6 +74,31 @@ impl WebPush {
             "delivery": told.delivery, "class": told.class, "title": told.title,
             "body": told.body, "expires_ms": told.expires_ms,
         });
+        let urgency = if told.is_marketing() {
+            "normal"
+        } else {
+            "high"
+        };
+        let topic = told.delivery.0;
+        self.post(now_ms, to, &text, (topic, told.expires_ms), urgency)
+            .await
+    }
+
+    /// Tells a colleague's phone of a card: that it calls, or that it does no more.
+    pub(super) async fn send_to_staff(&self, now_ms: u64, to: &Address, told: &CardTold) -> Answer {
+        let text = serde_json::to_value(told).unwrap_or_default();
+        let key = (told.card.0, told.expires_ms);
+        self.post(now_ms, to, &text, key, "high").await
+    }
+
+    async fn post(
+        &self,
+        now_ms: u64,
+        to: &Address,
+        text: &serde_json::Value,
+        (topic, expires_ms): (uuid::Uuid, u64),
+        urgency: &'static str,
+    ) -> Answer {
         let (public, auth) = to.keys.clone().unwrap_or_default();
         let Some(body) = encrypt(text.to_string().as_bytes(), &public, &auth) else {
             let why = "the message is too long, or the subscription's key is no key";
@@ -88,17 +117,10 @@ impl WebPush {
             .header("Authorization", authorization)
             .header("Content-Encoding", "aes128gcm")
             .header("Content-Type", "application/octet-stream")
-            .header("TTL", told.expires_ms.saturating_sub(now_ms) / 1_000)
+            .header("TTL", expires_ms.saturating_sub(now_ms) / 1_000)
             // A later message under this topic takes the place of one that waits (section 5.4).
-            .header("Topic", BASE64URL.encode(told.delivery.0.as_bytes()))
-            .header(
-                "Urgency",
-                if told.is_marketing() {
-                    "normal"
-                } else {
-                    "high"
-                },
-            )
+            .header("Topic", BASE64URL.encode(topic.as_bytes()))
+            .header("Urgency", urgency)
             .body(body);
         match ask(now_ms, request).await {
             Ok(reply) => {

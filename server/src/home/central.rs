@@ -121,6 +121,7 @@ fn known(db: &Connection, news: &DeskNews) -> Result<DeskNews, StoreError> {
         held: orders(&news.held)?,
         released: orders(&news.released)?,
         completed: orders(&news.completed)?,
+        cancelled: orders(&news.cancelled)?,
         over: ended,
     })
 }

@@ -171,7 +171,13 @@ fn learn_orders(txn: &mut Txn<'_>, state: &State) -> Result<(), StoreError> {
         let of = orders::order(txn.db, order)?.customer;
         let is_told = state.customers.iter().any(|c| c.row.customer == of);
         if is_told && !state.orders.iter().any(|row| row.order == order) {
-            let row = orders::set_state(txn.db, txn.now_ms, order, OrderState::Cancelled, None)?;
+            let row = orders::set_state(
+                txn.db,
+                txn.now_ms,
+                order,
+                OrderState::Cancelled,
+                orders::News::default(),
+            )?;
             txn.order_changed(&row)?;
         }
     }

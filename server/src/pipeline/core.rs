@@ -307,7 +307,7 @@ impl<'a> Txn<'a> {
         });
         self.after.pickups.extend(came);
         self.after.deliveries |= !outcome.deliveries.is_empty();
-        for order in &outcome.completed {
+        for order in outcome.completed.iter().chain(&outcome.cancelled) {
             // Her consent for arrival may end with it.
             let customer = store::orders::order(db, *order)?.customer;
             self.core.people.remove(&customer);
@@ -324,6 +324,7 @@ impl<'a> Txn<'a> {
             held: outcome.held.clone(),
             released: outcome.released.clone(),
             completed: outcome.completed.clone(),
+            cancelled: outcome.cancelled.clone(),
             over: outcome.over.clone(),
             calls: outcome.calls.clone(),
         };

@@ -234,6 +234,13 @@ pub(crate) struct Order {
     pub(crate) due_ms: Option<u64>,
     /// Handed over, and that may still be taken back.
     pub(crate) held_ms: Option<u64>,
+    /// Some of it may go only to who is old enough.
+    pub(crate) age_checked: bool,
+    /// From when on she may come for it.
+    pub(crate) from_ms: Option<u64>,
+    pub(crate) lines_ready: Option<u32>,
+    /// When the shop last said how it stands; 0: it does not say when.
+    pub(crate) as_of_ms: u64,
     pub(crate) bay: Option<String>,
     /// What she says at the desk.
     pub(crate) code: String,

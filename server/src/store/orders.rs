@@ -30,6 +30,21 @@ pub struct OrderRow {
     pub code: String,
     /// What is in it.
     pub lines: Vec<(Sku, u32)>,
+    /// What else staff should know.
+    pub details: Details,
+}
+
+/// What staff should know of an order at the desk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Some of it may go only to who is old enough.
+    pub age_checked: bool,
+    /// From when on she may come for it.
+    pub from_ms: Option<u64>,
+    /// Lines that are laid ready so far; none: nobody counts.
+    pub lines_ready: Option<u32>,
+    /// When the shop said how it stands; 0: it does not say when.
+    pub as_of_ms: u64,
 }
 
 impl OrderRow {
@@ -41,8 +56,9 @@ impl OrderRow {
             kind: self.kind,
             state: self.state,
             code: self.code.clone(),
-            as_of_ms: 0,
+            as_of_ms: self.details.as_of_ms,
             due_ms: self.due_ms,
+            age_checked: self.details.age_checked,
         }
     }
 
@@ -69,8 +85,8 @@ pub fn add_order(
     super::people::customer(db, row.customer)?;
     db.prepare_cached(
         "INSERT INTO orders (\"order\", external_id, store, customer, state, bay, code, created_ms,
-           changed_ms, kind, due_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)",
+           changed_ms, kind, due_ms, age_checked, from_ms, lines_ready, as_of_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         row.order.0,
@@ -83,6 +99,10 @@ pub fn add_order(
         int(now_ms),
         word(row.kind),
         row.due_ms.map(int),
+        row.details.age_checked,
+        row.details.from_ms.map(int),
+        row.details.lines_ready,
+        int(row.details.as_of_ms),
     ])?;
     for (sku, quantity) in &row.lines {
         super::catalogue::product(db, sku)?;
@@ -102,15 +122,29 @@ pub fn is_taken(db: &Connection, external_id: &str) -> Result<bool, StoreError> 
         .query_row([external_id], |row| row.get(0))?)
 }
 
+/// Something new of an order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct News<'a> {
+    /// Where it lies, if that is new.
+    pub bay: Option<&'a str>,
+    /// Lines that are laid ready, if that is new.
+    pub lines_ready: Option<u32>,
+    /// When the shop said so: an older word than the last changes nothing.
+    pub as_of_ms: Option<u64>,
+}
+
 /// Moves an order on. A completed or cancelled order stays so.
 pub fn set_state(
     db: &Connection,
     now_ms: u64,
     id: OrderId,
     state: OrderState,
-    bay: Option<&str>,
+    news: News<'_>,
 ) -> Result<OrderRow, StoreError> {
     let mut row = order(db, id)?;
+    if news.as_of_ms.is_some_and(|at| at < row.details.as_of_ms) {
+        return Ok(row);
+    }
     if !row.state.is_open() && row.state != state {
         let is = word(row.state);
         return Err(StoreError::Conflict(format!(
@@ -118,13 +152,22 @@ pub fn set_state(
         )));
     }
     row.state = state;
-    row.bay = bay.map(str::to_owned).or(row.bay);
+    row.bay = news.bay.map(str::to_owned).or(row.bay);
+    row.details.lines_ready = news.lines_ready.or(row.details.lines_ready);
+    row.details.as_of_ms = news.as_of_ms.unwrap_or(row.details.as_of_ms);
     db.prepare_cached(
-        "UPDATE orders SET state = ?2, bay = ?3, changed_ms = ?4,
+        "UPDATE orders SET state = ?2, bay = ?3, changed_ms = ?4, lines_ready = ?5, as_of_ms = ?6,
            held_ms = iif(?2 IN ('cancelled', 'completed'), NULL, held_ms)
          WHERE \"order\" = ?1",
     )?
-    .execute(params![id.0, word(state), row.bay, int(now_ms)])?;
+    .execute(params![
+        id.0,
+        word(state),
+        row.bay,
+        int(now_ms),
+        row.details.lines_ready,
+        int(row.details.as_of_ms)
+    ])?;
     Ok(row)
 }
 
@@ -132,7 +175,8 @@ pub fn set_state(
 pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
     let found = db
         .prepare_cached(
-            "SELECT external_id, store, customer, state, bay, code, kind, due_ms FROM orders
+            "SELECT external_id, store, customer, state, bay, code, kind, due_ms, age_checked,
+               from_ms, lines_ready, as_of_ms FROM orders
              WHERE \"order\" = ?1",
         )?
         .query_row([id.0], |row| {
@@ -145,10 +189,16 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
                 row.get(5)?,
                 row.get::<_, String>(6)?,
                 row.get::<_, Option<i64>>(7)?.map(uint),
+                Details {
+                    age_checked: row.get(8)?,
+                    from_ms: row.get::<_, Option<i64>>(9)?.map(uint),
+                    lines_ready: row.get(10)?,
+                    as_of_ms: uint(row.get(11)?),
+                },
             ))
         })
         .optional()?;
-    let (external_id, store, customer, state, bay, code, kind, due_ms) =
+    let (external_id, store, customer, state, bay, code, kind, due_ms, details) =
         found.ok_or(StoreError::NotFound("order"))?;
     let mut statement =
         db.prepare_cached("SELECT sku, quantity FROM order_lines WHERE \"order\" = ?1")?;
@@ -168,6 +218,7 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
         bay,
         code,
         lines,
+        details,
     })
 }
 
@@ -325,5 +376,35 @@ mod tests {
         assert!(!lies_ready(&db, order).unwrap());
         hold(&db, &[order], None).unwrap();
         assert_eq!(open(), 1);
+    }
+
+    #[test]
+    fn a_word_of_the_shop_that_is_older_than_its_last_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        database_from_before(&path);
+        let db = open_writer(&path).unwrap();
+        let says = |state, bay: &str, as_of_ms| {
+            let news = News {
+                bay: Some(bay),
+                lines_ready: None,
+                as_of_ms,
+            };
+            set_state(&db, 9, OrderId::at(1, [2; 10]), state, news).unwrap()
+        };
+        says(OrderState::Delayed, "B1", Some(200));
+        says(OrderState::Ready, "B2", Some(100));
+        let row = order(&db, OrderId::at(1, [2; 10])).unwrap();
+        assert_eq!(
+            (row.state, row.bay.as_deref(), row.details.as_of_ms),
+            (OrderState::Delayed, Some("B1"), 200)
+        );
+        // Who does not say when is believed, as before.
+        assert_eq!(says(OrderState::Ready, "B3", None).state, OrderState::Ready);
+        says(OrderState::Completed, "B3", Some(300));
+        assert_eq!(
+            says(OrderState::Placed, "B4", Some(250)).state,
+            OrderState::Completed
+        );
     }
 }

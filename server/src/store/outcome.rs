@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     StoreError, campaigns, int, loyalty, orders, people,
     receivers::{self, Event},
-    uint, visits, waits, word,
+    staff_push, uint, visits, waits, word,
 };
 
 /// A card that changed, as live pages hear of it.
@@ -55,6 +55,12 @@ pub fn write(
     }
     orders::hold(db, &outcome.held, Some(now_ms))?;
     orders::hold(db, &outcome.released, None)?;
+    for order in &outcome.cancelled {
+        db.prepare_cached(
+            "UPDATE orders SET state = 'cancelled', changed_ms = ?2 WHERE \"order\" = ?1",
+        )?
+        .execute(params![order.0, int(now_ms)])?;
+    }
     for order in &outcome.completed {
         complete(db, now_ms, *order)?;
     }
@@ -65,7 +71,7 @@ pub fn write(
         let event = Event::JourneyEscalated;
         receivers::tell(db, now_ms, event, store, called.customer, more)?;
     }
-    let cards: Vec<CardChanged> = outcome
+    let changed: Vec<CardChanged> = outcome
         .cards
         .iter()
         .map(|card| {
@@ -77,7 +83,10 @@ pub fn write(
     for over in &outcome.over {
         waits::end(db, store, over)?;
     }
-    Ok(cards)
+    for called in &outcome.calls {
+        staff_push::tell(db, now_ms, store, called.card, Some(called.call))?;
+    }
+    Ok(changed)
 }
 
 fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), StoreError> {
@@ -164,6 +173,7 @@ fn tell_journey(
     card: &Card,
 ) -> Result<(), StoreError> {
     let event = match card.journey {
+        Journey::Arrived => Event::JourneyArrived,
         Journey::Waiting => Event::JourneyWaiting,
         Journey::DepartedUnserved => Event::JourneyDepartedUnserved,
         _ => return Ok(()),
@@ -271,6 +281,10 @@ fn card(
         body,
         alerted,
     ])?;
+    staff_push::follow(db, now_ms, card)?;
+    if alerted {
+        staff_push::tell(db, now_ms, store, card.card, None)?;
+    }
     let n: i64 = db
         .prepare_cached(
             "INSERT INTO changes
@@ -388,6 +402,9 @@ fn delivery(
             if !people::switches(&people::consent_since(db, *customer)?).arrival {
                 return Ok(());
             }
+            let row = orders::order(db, *order)?;
+            let more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
+            receivers::tell(db, now_ms, Event::OrderReady, store, *customer, more)?;
             // An order that went back to the shelf and is ready again was told already.
             db.prepare_cached(
                 "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, \"order\",

@@ -39,6 +39,12 @@ pub enum Event {
     /// She came for her order.
     #[serde(rename = "card.arrived")]
     CardArrived,
+    /// Her order has just been set aside.
+    #[serde(rename = "order.ready")]
+    OrderReady,
+    /// Her radios are heard in the store, with zones and how likely each is.
+    #[serde(rename = "journey.arrived")]
+    JourneyArrived,
     /// She says herself that she waits for it.
     #[serde(rename = "journey.waiting")]
     JourneyWaiting,

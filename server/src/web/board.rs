@@ -6,6 +6,8 @@
 //! action is a plain form, so the board works without scripts.
 //! Invariant: an order's code is typed here and never shown.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use engine::{
     input::OrderKind,
@@ -30,7 +32,7 @@ const SECOND_GUESS_MIN: f32 = 0.1;
 const RANK_GROUP: u64 = 10_000_000_000_000;
 
 /// Words that `board.js` says itself.
-pub const SCRIPT_WORDS: [&str; 20] = [
+pub const SCRIPT_WORDS: [&str; 24] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
@@ -51,6 +53,10 @@ pub const SCRIPT_WORDS: [&str; 20] = [
     "say-late",
     "say-kept",
     "say-failed",
+    "push-on",
+    "push-off",
+    "push-denied",
+    "push-failed",
 ];
 
 /// Who looks at the board; the same for the page and for the stream that keeps it fresh.
@@ -77,6 +83,10 @@ pub struct BoardPage {
     pub other_lang_href: String,
     /// She may see the store's devices too.
     pub manages: bool,
+    /// The server's key, if it can reach phones that sleep.
+    pub push_key: Option<String>,
+    /// This shift is told of cards on this phone, as far as the server knows.
+    pub push_on: bool,
     /// Where a form posts to end the shift; none: no such button.
     pub sign_out: Option<String>,
     /// The answer to a tap without scripts, such as [`tap_words`].
@@ -170,6 +180,12 @@ pub struct CardView {
     pub order_numbers: Vec<String>,
     /// Pieces in all orders together.
     pub item_count: u32,
+    /// Lines that lie ready, of all; none: nobody counts, or all do.
+    pub lines_ready: Option<(u32, u32)>,
+    /// The agreed time, from and until.
+    pub window: Option<(u64, u64)>,
+    /// Staff must say that she is old enough.
+    pub age_checked: bool,
     /// How far it is.
     pub state: CardState,
     /// When she came in: her clock runs from here.
@@ -402,6 +418,19 @@ pub fn render_strip(texts: &Texts, strip: &Strip) -> Result<String, RenderError>
     render("strip", &StripTemplate { t: texts, strip })
 }
 
+/// What she comes for: "Ophalen, Retour".
+pub(super) fn kind_words(t: &Texts, kinds: &BTreeSet<OrderKind>) -> String {
+    let word = |kind: &OrderKind| match kind {
+        OrderKind::ClickAndCollect => t.get("pickup"),
+        OrderKind::Reservation => t.get("kind-reservation"),
+        OrderKind::Return => t.get("kind-return"),
+        OrderKind::TryOn => t.get("kind-try-on"),
+        OrderKind::Help => t.get("kind-help"),
+    };
+    let words: Vec<String> = kinds.iter().map(word).collect();
+    words.join(", ")
+}
+
 /// What to tell a colleague whose tap came to nothing; none when it was done. `name` is that of
 /// the colleague in [`TapAnswer::TakenBy`].
 pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String> {
@@ -420,6 +449,7 @@ pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String
                 until_ms: *until_ms,
             },
         )),
+        TapAnswer::AgeUnseen => Some(texts.get("age-unseen")),
         TapAnswer::Closed => Some(texts.get("tap-closed")),
         TapAnswer::Elsewhere => Some(texts.get("tap-elsewhere")),
         TapAnswer::Unknown => Some(texts.get("tap-unknown")),
@@ -474,17 +504,32 @@ impl CardTemplate<'_> {
         format!("{part:.3}")
     }
 
+    /// What stands in the door when no bay does.
+    fn icon(&self) -> Icon {
+        if self.card.needs_code() {
+            Icon::Bag
+        } else {
+            Icon::Question
+        }
+    }
+
     /// "Ophalen, Retour"
     fn kinds(&self) -> String {
-        let word = |kind: &OrderKind| match kind {
-            OrderKind::ClickAndCollect => self.t.get("pickup"),
-            OrderKind::Reservation => self.t.get("kind-reservation"),
-            OrderKind::Return => self.t.get("kind-return"),
-            OrderKind::TryOn => self.t.get("kind-try-on"),
-            OrderKind::Help => self.t.get("kind-help"),
-        };
-        let words: Vec<String> = self.card.kinds.iter().map(word).collect();
-        words.join(", ")
+        kind_words(self.t, &self.card.kinds.iter().copied().collect())
+    }
+
+    /// Until when, and how much of it: "tussen 14:00 en 15:00, 2 van 3 regels klaar".
+    fn details(&self) -> Option<String> {
+        let window = self.card.window.map(|(from_ms, until_ms)| {
+            let (from, until) = (self.t.clock(from_ms), self.t.clock(until_ms));
+            self.t.with2("window", "from", from, "until", until)
+        });
+        let lines = self
+            .card
+            .lines_ready
+            .map(|(ready, all)| self.t.with2("lines-ready", "ready", ready, "all", all));
+        let said: Vec<String> = [window, lines].into_iter().flatten().collect();
+        (!said.is_empty()).then(|| said.join(", "))
     }
 
     fn order_count(&self) -> u32 {

@@ -27,12 +27,15 @@ use walk::{WalkView, render_walk};
 pub const CONSENT_TEXT_VERSION: &str = "2026-11";
 
 /// Words that `phone.js` says itself.
-pub const SCRIPT_WORDS: [&str; 12] = [
+pub const SCRIPT_WORDS: [&str; 15] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
     "say-here",
     "say-here-failed",
+    "say-help",
+    "say-help-back",
+    "say-help-failed",
     "say-choice-yes",
     "say-choice-no",
     "say-choice-failed",
@@ -99,6 +102,20 @@ pub struct PickupView {
     pub here_since_ms: Option<u64>,
     /// Whether she is asked how she was helped; none: she was not, or it is hours ago.
     pub mark: Option<Mark>,
+    /// Whether she may call a colleague.
+    pub help: HelpView,
+}
+
+/// Whether she may call a colleague to where she stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HelpView {
+    /// She is not in the store, or staff may not know of her.
+    #[default]
+    No,
+    /// With one tap.
+    May,
+    /// She has.
+    Asked,
 }
 
 /// One order.
@@ -352,6 +369,12 @@ impl OrdersTemplate<'_> {
             OrderState::Cancelled => t.get("order-cancelled"),
             OrderState::Completed => t.get("order-completed"),
         }
+    }
+
+    /// That she is seen is said of her order; a call for help says it itself.
+    fn seen_since(&self) -> Option<u64> {
+        let for_help = self.pickup.help == HelpView::Asked && self.ready.is_empty();
+        self.pickup.here_since_ms.filter(|_| !for_help)
     }
 
     fn other_count(&self) -> u32 {

@@ -41,6 +41,8 @@ pub fn router() -> Router<App> {
         .route("/logout", post(login::end))
         .route("/staff/{store}", get(staff::board))
         .route("/staff/{store}/events", get(staff::events))
+        .route("/staff/{store}/phone", post(staff::phones::subscribe))
+        .route("/staff/{store}/phone/off", post(staff::phones::unsubscribe))
         .route("/staff/{store}/cards/{card}/{action}", post(staff::tap))
         .route(
             "/staff/{store}/rewards",
@@ -75,6 +77,7 @@ pub fn router() -> Router<App> {
         .route("/hallo/{token}", get(shopper::open))
         .route("/ik", get(shopper::page))
         .route("/ik/hier", post(shopper::here))
+        .route("/ik/hulp", post(shopper::help::call))
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
         .route("/ik/cijfer", post(shopper::rate))

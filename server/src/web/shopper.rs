@@ -1,5 +1,6 @@
 //! The shopper's own page: its link, its stream, its forms; in a room below, all that we keep of her.
 
+pub(super) mod help;
 pub(super) mod kept;
 
 pub(super) mod stamps;
@@ -12,7 +13,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response, sse::Event},
 };
 use axum_extra::extract::CookieJar;
-use engine::input::{Consent, OrderState};
+use engine::input::{Consent, OrderKind, OrderState};
 use protocol::{CardId, CustomerId};
 use rusqlite::Connection;
 use serde::Deserialize;
@@ -22,8 +23,8 @@ use super::{
     i18n::{Lang, Texts},
     messages,
     phone::{
-        CONSENT_TEXT_VERSION, OrderView, PhonePage, PickupView, Quiet, TileUpdate, render_message,
-        render_phone, render_pickup,
+        CONSENT_TEXT_VERSION, HelpView, OrderView, PhonePage, PickupView, Quiet, TileUpdate,
+        render_message, render_phone, render_pickup,
     },
     routes::{Asked, PageError, answer, cookie},
 };
@@ -90,6 +91,7 @@ struct Known {
     here_since_ms: Option<u64>,
     mark: Option<Mark>,
     orders: Vec<(OrderRow, Vec<String>)>,
+    help: HelpView,
     messages: Vec<DeliveryRow>,
     visits: u32,
     intents: usize,
@@ -101,7 +103,8 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
     let store = board::store_for(db, id)?.ok_or(StoreError::NotFound("store"))?;
     let mutes = campaigns::mutes(db, id, now_ms)?;
     let mut with_products = Vec::new();
-    for order in orders::open_orders(db, id, Some(&store))? {
+    let open = orders::open_orders(db, id, Some(&store))?;
+    for order in open.into_iter().filter(|o| o.kind != OrderKind::Help) {
         let mut products = Vec::new();
         for (sku, _) in &order.lines {
             let name = catalogue::product(db, sku)?.name;
@@ -109,9 +112,11 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         }
         with_products.push((order, products));
     }
+    let consent = people::switches(&people::consent_since(db, id)?);
     Ok(Known {
         customer: people::customer(db, id)?,
-        consent: people::switches(&people::consent_since(db, id)?),
+        help: help::view(db, &store, id, consent.arrival)?,
+        consent,
         here_since_ms: board::waits_since(db, &store, id)?,
         mark: waits::mark(db, id, now_ms)?,
         orders: with_products,
@@ -141,6 +146,7 @@ fn pickup(known: &Known) -> PickupView {
         orders: known.orders.iter().map(view).collect(),
         here_since_ms: known.here_since_ms,
         mark: known.mark,
+        help: known.help,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The board: its page, its stream, its taps.
 
 pub mod feed;
+pub(crate) mod phones;
 pub(super) mod till;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use axum::{
 };
 use engine::{
     Input,
-    input::{Tap, TapAction},
+    input::{OrderKind, Tap, TapAction},
     outcome::{Journey, TapAnswer},
 };
 use protocol::{CardId, StaffId, StoreId};
@@ -38,12 +39,15 @@ use crate::{
         sse,
     },
     clock,
+    deliver::web_push::WebPush,
     home::line::Health,
     localtime,
     store::{
         StoreError,
         board::{self, CardRow},
-        homes, shop,
+        homes,
+        orders::OrderRow,
+        shop, staff_push,
     },
 };
 
@@ -81,8 +85,8 @@ async fn draw(
     said: Option<String>,
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
-    let of = store.clone();
-    let (row, zones, cards, today, has_home) = app
+    let (of, session) = (store.clone(), staff.session);
+    let (row, zones, cards, today, has_home, push_on) = app
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
@@ -94,6 +98,7 @@ async fn draw(
                 cards,
                 board::today(db, &of, midnight_ms)?,
                 homes::has_desk(db, &of)?,
+                staff_push::count(db, &session)? > 0,
             ))
         })
         .await?;
@@ -114,6 +119,8 @@ async fn draw(
         staff_name: staff.row.name.clone(),
         other_lang_href: format!("/staff/{store}?lang={}", lang.other().code()),
         manages: staff.row.may_manage(store),
+        push_key: app.providers.web.as_ref().map(WebPush::public_key),
+        push_on,
         sign_out: Some("/logout".into()),
         said,
         desk: match &app.line {
@@ -192,12 +199,23 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
         family_name: row.customer.family_name.clone(),
         bay: (!bays.is_empty()).then(|| bays.join(", ")),
         kinds: kinds.into_iter().collect(),
-        order_numbers: row.orders.iter().map(|o| o.external_id.clone()).collect(),
+        order_numbers: row
+            .orders
+            .iter()
+            .filter(|order| order.kind != OrderKind::Help) // it has none that anybody knows
+            .map(|order| order.external_id.clone())
+            .collect(),
         item_count: row
             .orders
             .iter()
             .map(crate::store::orders::OrderRow::item_count)
             .sum(),
+        lines_ready: lines_ready(&row.orders),
+        window: row
+            .orders
+            .iter()
+            .find_map(|order| order.details.from_ms.zip(order.due_ms)),
+        age_checked: row.orders.iter().any(|order| order.details.age_checked),
         state,
         arrived_ms: card.arrived_ms,
         whereabouts: card
@@ -210,6 +228,16 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
         called: card.called,
         code: None,
     }
+}
+
+/// Of the orders whose lines are counted: how many lie ready, unless all do.
+fn lines_ready(orders: &[OrderRow]) -> Option<(u32, u32)> {
+    let counted = orders.iter().filter_map(|order| {
+        let all = u32::try_from(order.lines.len()).unwrap_or(u32::MAX);
+        Some((order.details.lines_ready?.min(all), all))
+    });
+    let (ready, all) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    (ready < all).then_some((ready, all))
 }
 
 /// Whole minutes until then, at least one: who is late is nearly here.
@@ -365,6 +393,7 @@ pub(super) struct TapForm {
     csrf: String,
     #[serde(default)]
     code: String,
+    age: Option<String>,
 }
 
 pub(super) async fn tap(
@@ -383,6 +412,7 @@ pub(super) async fn tap(
             "not-here" => TapAction::NotHere,
             "hand-over" => TapAction::HandOver {
                 code: form.code.trim().to_owned(),
+                age_seen: form.age.as_deref() == Some("yes"),
             },
             _ => return Err(Problem::not_found("tap").into()),
         };

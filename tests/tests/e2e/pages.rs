@@ -9,6 +9,7 @@ mod boards;
 mod campaigns;
 mod figures;
 mod fleet;
+mod help;
 mod integrations;
 mod kept;
 mod keys;
@@ -44,6 +45,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(campaigns::tests());
     tests.extend(figures::tests());
     tests.extend(fleet::tests());
+    tests.extend(help::tests());
     tests.extend(integrations::tests());
     tests.extend(kept::tests());
     tests.extend(phone::tests());

@@ -55,6 +55,10 @@ impl Arrivals {
             .filter_map(|&order| self.orders.close(order));
         let whose = owners.collect();
         desk.out.completed.extend(&news.completed);
+        for &order in &news.cancelled {
+            self.orders.close(order);
+        }
+        desk.out.cancelled.extend(&news.cancelled);
         desk.out.over.extend_from_slice(&news.over);
         let is_news = |called: &&Called| now_ms < called.waits_from_ms + ARRIVAL_RELEVANT_MS;
         desk.out.calls.extend(news.calls.iter().filter(is_news));

@@ -45,6 +45,8 @@ struct Known {
     as_of_ms: u64,
     #[serde(default)]
     due_ms: Option<u64>,
+    #[serde(default)]
+    age_checked: bool,
     /// Handed over, and that may still be taken back.
     #[serde(default)]
     held: bool,
@@ -103,6 +105,7 @@ impl Orders {
             kind: order.kind,
             as_of_ms: order.as_of_ms,
             due_ms: order.due_ms,
+            age_checked: order.age_checked,
             held,
         };
         let own = self.of.entry(order.customer).or_default();
@@ -174,6 +177,18 @@ impl Orders {
         owner
     }
 
+    /// Her calls for help are over, asked for or not. Gives back which.
+    pub(crate) fn end_help(&mut self, customer: CustomerId) -> Vec<OrderId> {
+        let own = self.of.get(&customer).into_iter().flatten();
+        let help = own.filter(|(_, known)| known.kind == OrderKind::Help && !known.held);
+        let over: Vec<OrderId> = help.map(|(&order, _)| order).collect();
+        for &order in &over {
+            self.drop(order);
+            self.remember_done(order);
+        }
+        over
+    }
+
     /// Drops all of hers.
     pub(crate) fn forget(&mut self, customer: CustomerId) {
         for order in self.of.remove(&customer).unwrap_or_default().keys() {
@@ -212,6 +227,16 @@ impl Orders {
             )
         });
         (right && !typed.is_empty()) || (free && !self.at_none(customer, orders))
+    }
+
+    /// Whether one of these may go only to who is old enough.
+    pub(crate) fn is_age_checked(&self, customer: CustomerId, orders: &[OrderId]) -> bool {
+        let own = self.of.get(&customer);
+        let checked = |order| {
+            own.and_then(|own| own.get(order))
+                .is_some_and(|o| o.age_checked)
+        };
+        orders.iter().any(checked)
     }
 
     /// Whether none of these is open.

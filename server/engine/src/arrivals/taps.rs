@@ -3,7 +3,8 @@
 //! In: a tap. Out: its answer, the card if it changed, the orders handed over or taken back.
 //! Promises: of two who take one card the first has it; a tap that comes twice does no more than
 //! once.
-//! Invariant: after [`CODE_TRIES`] wrong codes none is looked at for [`CODE_PAUSE_MS`].
+//! Invariant: after [`CODE_TRIES`] wrong codes none is looked at for [`CODE_PAUSE_MS`]; what may go
+//! only to who is old enough goes to nobody at whom nobody has looked.
 
 use protocol::{CardId, CustomerId, StaffId, ZoneId};
 
@@ -46,7 +47,9 @@ impl Arrivals {
         let is_here = here.is_some();
         let whereabouts = here.map(|here| here.whereabouts).unwrap_or_default();
         match &tap.action {
-            TapAction::HandOver { code } => self.hand_over(desk, card, code, whereabouts),
+            TapAction::HandOver { code, age_seen } => {
+                self.hand_over(desk, card, (code, *age_seen), whereabouts)
+            }
             TapAction::Take => self.change(card, whereabouts, &mut desk, |e| e.take(staff, now_ms)),
             TapAction::Undo if self.served.iter().any(|e| e.card == card) => {
                 self.take_back(desk, card, is_here, whereabouts)
@@ -92,7 +95,7 @@ impl Arrivals {
         &mut self,
         desk: Desk<'_>,
         card: CardId,
-        code: &str,
+        (code, age_seen): (&str, bool),
         whereabouts: Vec<(ZoneId, f32)>,
     ) -> TapAnswer {
         let Self {
@@ -113,6 +116,9 @@ impl Arrivals {
             let answer = episode.wrong_code(desk.now_ms);
             show(episode, whereabouts, desk.out);
             return answer;
+        }
+        if !age_seen && orders.is_age_checked(episode.customer, &episode.orders) {
+            return TapAnswer::AgeUnseen;
         }
         let episode = episode.clone();
         self.open.retain(|_, e| e.card != card);

@@ -10,7 +10,10 @@ use protocol::CardId;
 use crate::timeline::{Timeline, ZERO_MS, customer, order, staff};
 
 fn code(code: &str) -> TapAction {
-    TapAction::HandOver { code: code.into() }
+    TapAction::HandOver {
+        code: code.into(),
+        age_seen: false,
+    }
 }
 
 /// Anna is at the door with one order ready.
@@ -92,6 +95,7 @@ fn an_order_without_a_code_is_not_handed_over_for_nothing() {
         kind: OrderKind::ClickAndCollect,
         as_of_ms: 0,
         due_ms: None,
+        age_checked: false,
     }));
     let wrong = TapAnswer::WrongCode { tries_left: 4 };
     assert_eq!(t.tap("piet", code(" ")), wrong);

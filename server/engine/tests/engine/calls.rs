@@ -82,7 +82,13 @@ fn each_episode_calls_anew() {
     let mut t = anna_waits();
     assert_eq!(calls_until(&mut t, 1, 61), [(60, Call::Everybody)]);
     let code = "code-1".to_owned();
-    tap(&mut t, TapAction::HandOver { code });
+    tap(
+        &mut t,
+        TapAction::HandOver {
+            code,
+            age_seen: false,
+        },
+    );
     t.at(100_000);
     t.order("anna", 2, OrderState::Ready);
     t.here("anna", "door");
@@ -103,7 +109,13 @@ fn a_hand_over_taken_back_calls_from_then_on() {
     let mut t = anna_waits();
     calls_until(&mut t, 1, 50);
     let code = "code-1".to_owned();
-    tap(&mut t, TapAction::HandOver { code });
+    tap(
+        &mut t,
+        TapAction::HandOver {
+            code,
+            age_seen: false,
+        },
+    );
     calls_until(&mut t, 51, 70);
     tap(&mut t, TapAction::Undo);
     assert_eq!(calls_until(&mut t, 71, 131), [(130, Call::Everybody)]);

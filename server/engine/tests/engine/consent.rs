@@ -47,7 +47,8 @@ fn consent_for_arrival_alone_makes_a_visit_that_ends_with_the_order() {
         t.tap(
             "piet",
             TapAction::HandOver {
-                code: "code-1".into()
+                code: "code-1".into(),
+                age_seen: false,
             }
         ),
         TapAnswer::Done

@@ -211,6 +211,7 @@ fn who_was_looked_for_in_vain_and_served_after_all_teaches_nothing() {
     not_here(&mut t);
     let code = TapAction::HandOver {
         code: "code-1".into(),
+        age_seen: false,
     };
     assert_eq!(t.tap("piet", code), TapAnswer::Done);
     t.at(60_000);

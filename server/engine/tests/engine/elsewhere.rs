@@ -18,6 +18,7 @@ fn news(outcome: &Outcome) -> DeskNews {
         held: outcome.held.clone(),
         released: outcome.released.clone(),
         completed: outcome.completed.clone(),
+        cancelled: outcome.cancelled.clone(),
         over: outcome.over.clone(),
         calls: outcome.calls.clone(),
     }
@@ -54,6 +55,7 @@ fn plain(engine: &StoreEngine) -> Vec<Card> {
 fn hand_over(number: u128) -> TapAction {
     TapAction::HandOver {
         code: format!("code-{number}"),
+        age_seen: false,
     }
 }
 

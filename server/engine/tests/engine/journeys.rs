@@ -10,7 +10,10 @@ use engine::{
 use crate::timeline::{ALL, NOTHING, Timeline, ZERO_MS, customer, order};
 
 fn code(code: &str) -> TapAction {
-    TapAction::HandOver { code: code.into() }
+    TapAction::HandOver {
+        code: code.into(),
+        age_seen: false,
+    }
 }
 
 /// Anna has one order ready, and is at home.
@@ -79,6 +82,7 @@ fn plain(who: &str, number: u128, state: OrderState) -> Order {
         code: format!("code-{number}"),
         as_of_ms: 0,
         due_ms: None,
+        age_checked: false,
     }
 }
 
@@ -546,4 +550,64 @@ fn each_way_into_the_store_has_one_alert_and_nothing_else_has_any() {
         .iter()
         .filter(|s| s.from.is_some_and(|f| !f.is_open()));
     assert_eq!(out_of_final.count(), 0);
+}
+
+/// Anna stands at the door, and has called for help.
+fn anna_calls_for_help() -> Timeline {
+    let mut t = Timeline::store();
+    t.at(0).stays("anna", "door", -60, 2_000);
+    t.of_kind("anna", 8, OrderKind::Help, OrderState::Placed);
+    t
+}
+
+#[test]
+fn who_leaves_after_a_call_for_help_alone_alarms_nobody_and_needs_none_any_more() {
+    let mut t = anna_calls_for_help();
+    assert_eq!((t.alerts(), t.card().journey), (1, Journey::Arrived));
+    t.at(600_000);
+    assert_eq!(t.card().journey, Journey::Withdrawn);
+    assert_eq!(t.news.cancelled, [order(8)]);
+    t.news.cards.clear();
+    t.here("anna", "door");
+    assert_eq!(t.news.cards, []);
+}
+
+#[test]
+fn who_leaves_without_help_and_without_her_order_has_left_without_her_order() {
+    let mut t = anna_calls_for_help();
+    t.order("anna", 1, OrderState::Ready);
+    t.at(600_000);
+    let card = t.card();
+    assert_eq!(
+        (card.journey, card.orders),
+        (Journey::DepartedUnserved, vec![order(1)])
+    );
+    assert_eq!(t.news.cancelled, [order(8)]);
+}
+
+#[test]
+fn who_takes_back_her_consent_needs_no_help_any_more() {
+    let mut t = anna_calls_for_help();
+    t.consent("anna", NOTHING);
+    assert_eq!(t.card().journey, Journey::Withdrawn);
+    assert_eq!(t.news.cancelled, [order(8)]);
+}
+
+#[test]
+fn what_is_for_adults_goes_to_nobody_at_whom_nobody_has_looked() {
+    let mut t = Timeline::store();
+    t.input(&Input::Order(Order {
+        age_checked: true,
+        ..plain("anna", 1, OrderState::Ready)
+    }));
+    t.at(0).here("anna", "door");
+    let tap = |age_seen, code: &str| TapAction::HandOver {
+        code: code.into(),
+        age_seen,
+    };
+    assert_eq!(t.tap("piet", tap(false, "code-1")), TapAnswer::AgeUnseen);
+    assert_eq!(t.card().wrong_codes, 0);
+    let wrong = TapAnswer::WrongCode { tries_left: 4 };
+    assert_eq!(t.tap("piet", tap(true, "code-2")), wrong);
+    assert_eq!(t.tap("piet", tap(true, "code-1")), TapAnswer::Done);
 }

@@ -4,7 +4,8 @@
 //! take back, a server that restarts. Who is in the store is taken from the visits that the engine
 //! tells of; what follows from that is worked out here once more.
 //! Promises: an alert an episode, never two and never none; a card for whoever waits, and for nobody
-//! else; a final order stays final; a card that nobody took calls louder on time, each time once.
+//! else; a final order stays final; a card that nobody took calls louder on time, each time once; a
+//! call for help ends when she leaves.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,6 +43,11 @@ fn owner(number: u128) -> usize {
 
 fn kind(number: u128) -> OrderKind {
     KINDS[(number % 5) as usize]
+}
+
+/// Some of what she collects is for adults.
+fn is_for_adults(number: u128) -> bool {
+    number.is_multiple_of(4)
 }
 
 /// How many histories; 10,000 at night.
@@ -99,6 +105,8 @@ enum What {
     NotHere,
     RightCode,
     WrongCode,
+    /// The right one, and nobody looked how old she is.
+    AgeUnseen,
 }
 
 /// What the shop said so far, which is all that later events depend on.
@@ -127,6 +135,7 @@ impl ReferenceStateMachine for Shop {
             1 => Just(What::NotHere),
             6 => Just(What::RightCode),
             2 => Just(What::WrongCode),
+            2 => Just(What::AgeUnseen),
         ];
         prop_oneof![
             10 => (0..ORDERS, state).prop_map(|(number, state)| Event::Says { number, state }),
@@ -167,6 +176,7 @@ fn word(number: u128, state: OrderState, as_of_ms: u64) -> Order {
         code: format!("code-{number}"),
         as_of_ms,
         due_ms: None,
+        age_checked: is_for_adults(number),
     }
 }
 
@@ -259,6 +269,27 @@ impl Plain {
         }
     }
 
+    /// Who left needs no help any more, unless she was being helped a moment ago.
+    fn end_help(&mut self, changes: &[VisitChange]) -> BTreeSet<OrderId> {
+        let left = changes.iter().filter_map(|change| match change {
+            VisitChange::Left { visit, .. } => self.visits.get(visit).copied(),
+            _ => None,
+        });
+        let left: BTreeSet<usize> = left.collect();
+        let over: Vec<u128> = self
+            .open
+            .keys()
+            .filter(|number| kind(**number) == OrderKind::Help && left.contains(&owner(**number)))
+            .filter(|number| !self.held.contains_key(number))
+            .copied()
+            .collect();
+        for number in &over {
+            self.open.remove(number);
+            self.over.insert(*number);
+        }
+        over.into_iter().map(order).collect()
+    }
+
     fn show(&mut self, shown: &[Card]) {
         for card in shown {
             match self.cards.iter_mut().find(|known| known.card == card.card) {
@@ -298,14 +329,20 @@ impl Plain {
             .unwrap();
         let answer = outcome.tap.as_ref().expect("an answer");
         match &tap.action {
-            TapAction::HandOver { code } => {
+            TapAction::HandOver { code, age_seen } => {
                 let on = self.on(&card);
                 let right = on.iter().any(|id| *code == format!("code-{}", number(*id)));
                 let free = on.iter().all(|id| kind(number(*id)) == OrderKind::Help);
                 let opens = right || (free && !on.is_empty());
                 if card.journey.is_here() {
                     let paused = matches!(answer, TapAnswer::Paused { .. });
-                    assert_eq!(*answer == TapAnswer::Done, opens && !paused, "{answer:?}");
+                    let adults = on.iter().any(|id| is_for_adults(number(*id)));
+                    let may = *age_seen || !adults;
+                    assert_eq!(
+                        *answer == TapAnswer::Done,
+                        opens && may && !paused,
+                        "{answer:?}"
+                    );
                 }
                 if *answer != TapAnswer::Done {
                     assert!(outcome.held.is_empty());
@@ -441,6 +478,11 @@ impl Store {
             completed
         );
         plain.see(&outcome.visits);
+        let helped_no_more = plain.end_help(&outcome.visits);
+        assert_eq!(
+            outcome.cancelled.iter().copied().collect::<BTreeSet<_>>(),
+            helped_no_more
+        );
         plain.show(&outcome.cards);
         plain.check(&outcome);
         plain.check_calls(self.now_ms, *input == Input::Tick, &outcome);
@@ -506,14 +548,20 @@ impl Store {
         let Some(card) = own.clone().nth(usize::from(on_last_but_one)) else {
             return;
         };
-        let code = |code: String| TapAction::HandOver { code };
+        let code = |code: String| TapAction::HandOver {
+            code,
+            age_seen: true,
+        };
         let action = match what {
             What::Take => TapAction::Take,
             What::Undo => TapAction::Undo,
             What::NotHere => TapAction::NotHere,
-            What::RightCode => {
+            What::RightCode | What::AgeUnseen => {
                 let first = card.orders.first().map_or(0, |id| number(*id));
-                code(format!("code-{first}"))
+                TapAction::HandOver {
+                    code: format!("code-{first}"),
+                    age_seen: matches!(what, What::RightCode),
+                }
             }
             What::WrongCode => code("no such code".to_owned()),
         };

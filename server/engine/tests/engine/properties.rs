@@ -166,6 +166,7 @@ impl Server {
                 kind: OrderKind::ClickAndCollect,
                 as_of_ms: 0,
                 due_ms: None,
+                age_checked: false,
             })],
             Event::Tap { action } => self.taps(*action),
             Event::Answer { how_many } => self.answers(*how_many),
@@ -173,7 +174,10 @@ impl Server {
     }
 
     fn taps(&self, action: usize) -> Vec<Input> {
-        let code = |code: &str| TapAction::HandOver { code: code.into() };
+        let code = |code: &str| TapAction::HandOver {
+            code: code.into(),
+            age_seen: false,
+        };
         let action = match action {
             0 => TapAction::Take,
             1 => TapAction::Undo,

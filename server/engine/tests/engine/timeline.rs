@@ -109,6 +109,7 @@ impl Timeline {
         news.deliveries.extend(outcome.deliveries);
         news.held.extend(outcome.held);
         news.released.extend(outcome.released);
+        news.cancelled.extend(outcome.cancelled);
         news.completed.extend(outcome.completed);
         news.over.extend(outcome.over);
         news.calls.extend(outcome.calls);
@@ -286,6 +287,7 @@ impl Timeline {
             kind: OrderKind::ClickAndCollect,
             as_of_ms: 0,
             due_ms: None,
+            age_checked: false,
         }))
     }
 

@@ -11,6 +11,7 @@ use crate::timeline::{ALL, NOTHING, Timeline, ZERO_MS, order};
 fn code() -> TapAction {
     TapAction::HandOver {
         code: "code-1".into(),
+        age_seen: false,
     }
 }
 

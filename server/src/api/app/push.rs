@@ -89,7 +89,8 @@ impl PushBody {
 }
 
 impl Subscription {
-    fn address(self) -> Result<Address, Problem> {
+    /// Where it can be reached, if it is one.
+    pub(crate) fn address(self) -> Result<Address, Problem> {
         let bytes = |text: &str, len: usize, name: &str| {
             let bytes = BASE64URL.decode(text.trim_end_matches('=')).ok();
             let wrong = || Problem::invalid(format!("{name}: {len} bytes in base64url"));

@@ -44,6 +44,7 @@ async fn ready_order(rig: &Rig, customer: CustomerId, n: u8) -> OrderId {
         bay: Some("B12".into()),
         code: format!("740{n}"),
         lines: vec![("LAMP".parse().unwrap(), 2)],
+        details: orders::Details::default(),
     };
     rig.write(move |txn| {
         orders::add_order(txn.db, txn.now_ms, &row)?;

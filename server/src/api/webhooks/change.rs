@@ -350,6 +350,7 @@ fn collect(
         bay: None,
         code: crate::secret::pickup_code()?,
         lines,
+        details: orders::Details::default(),
     };
     orders::add_order(txn.db, txn.now_ms, &row)?;
     sources::put_order(txn.db, &source.source, &order.order, row.order)?;
@@ -440,7 +441,7 @@ fn move_on(txn: &mut Txn<'_>, id: OrderId, state: OrderState) -> Result<&'static
     if before == state || !before.is_open() {
         return Ok(OUTDATED);
     }
-    let row = orders::set_state(txn.db, txn.now_ms, id, state, None)?;
+    let row = orders::set_state(txn.db, txn.now_ms, id, state, orders::News::default())?;
     txn.order_changed(&row)?;
     Ok(APPLIED)
 }

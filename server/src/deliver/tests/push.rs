@@ -45,7 +45,7 @@ use crate::{
 /// A service account's key, of this test alone.
 const RSA_PEM: &str = include_str!("rsa.pem");
 const SUBJECT: &str = "mailto:beheer@kade9.example";
-const AUTH: [u8; 16] = [9; 16];
+pub(super) const AUTH: [u8; 16] = [9; 16];
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ fn now_s() -> u64 {
 }
 
 /// A browser's subscription.
-fn browser(url: &str) -> (Address, SecretKey) {
+pub(super) fn browser(url: &str) -> (Address, SecretKey) {
     let key = SecretKey::from_slice(&[7; 32]).unwrap();
     let public = key.public_key().to_encoded_point(false).as_bytes().to_vec();
     let address = Address {
@@ -168,7 +168,7 @@ impl Shop {
         }
     }
 
-    fn web(&self) -> Push {
+    pub(super) fn web(&self) -> Push {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let key = self.dir.path().join("push").join("vapid.pem");
         let outgoing = Outgoing::new(true).unwrap();

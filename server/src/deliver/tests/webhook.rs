@@ -188,6 +188,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
             bay: None,
             code: "4821".into(),
             lines: Vec::new(),
+            details: orders::Details::default(),
         };
         orders::add_order(txn.db, txn.now_ms, &row)?;
         for turn in &turns {
@@ -199,6 +200,37 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
     let mut heard: Vec<Event> = shop.told().await.iter().map(|m| m.event).collect();
     heard.sort_by_key(|event| journeys.iter().position(|one| one == event));
     assert_eq!(heard, [journeys[0], journeys[1], journeys[3]]);
+}
+
+#[tokio::test]
+async fn a_receiver_hears_that_an_order_is_ready_and_where_she_probably_stands_when_she_comes() {
+    let shop = Shop::open().await;
+    let wanted = vec![Event::OrderReady, Event::JourneyArrived];
+    shop.listens_at("http://127.0.0.1:1", wanted).await;
+    shop.order_is_ready().await;
+    shop.sees("door", -70, 3, 0).await;
+    shop.sees("door", -70, 3, 0).await; // seen once more: no other turn
+    let mut heard: Vec<serde_json::Value> = shop
+        .write(|txn| {
+            let due = rows::lease(txn.db, txn.now_ms, 10)?;
+            let read = |due: Due| serde_json::from_str(&due.body).unwrap();
+            Ok(due.into_iter().map(read).collect())
+        })
+        .await;
+    heard.sort_by_key(|body: &serde_json::Value| body["type"].to_string());
+    let [arrived, ready] = &heard[..] else {
+        panic!("{heard:#?}");
+    };
+    assert_eq!(
+        (&arrived["type"], &ready["type"]),
+        (&"journey.arrived".into(), &"order.ready".into())
+    );
+    assert_eq!(ready["data"]["external_id"], "1042-1");
+    let [zone, share] = [0, 1].map(|n| &arrived["data"]["whereabouts"][0][n]);
+    assert!(
+        zone.is_string() && share.as_f64().unwrap() > 0.5,
+        "{arrived}"
+    );
 }
 
 #[tokio::test]

@@ -124,6 +124,12 @@ fn order(n: u8) -> OrderRow {
         bay: Some("B12".into()),
         code: "7419".into(),
         lines: vec![("LAMP".parse().unwrap(), 2)],
+        details: orders::Details {
+            age_checked: true,
+            from_ms: Some(4),
+            lines_ready: Some(1),
+            as_of_ms: 3,
+        },
     }
 }
 
@@ -250,7 +256,13 @@ async fn what_was_completed_here_is_not_opened_again_by_an_older_word() {
     let machine = Machine::with(&told).await;
     machine
         .write(|txn| {
-            let row = orders::set_state(txn.db, 9, order(1).order, OrderState::Completed, None)?;
+            let row = orders::set_state(
+                txn.db,
+                9,
+                order(1).order,
+                OrderState::Completed,
+                Default::default(),
+            )?;
             txn.order_changed(&row)
         })
         .await;

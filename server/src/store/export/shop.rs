@@ -92,7 +92,7 @@ pub(super) fn orders(db: &Connection, customer: CustomerId) -> Result<Vec<Order>
     let mut orders = list(
         db,
         "SELECT \"order\", external_id, store, state, bay, code, created_ms, changed_ms,
-           kind, due_ms, held_ms
+           kind, due_ms, held_ms, age_checked, from_ms, lines_ready, as_of_ms
          FROM orders WHERE customer = ?1 ORDER BY created_ms, \"order\"",
         [customer.0],
         |row| {
@@ -108,6 +108,10 @@ pub(super) fn orders(db: &Connection, customer: CustomerId) -> Result<Vec<Order>
                 kind: row.get(8)?,
                 due_ms: maybe_ms(row, 9)?,
                 held_ms: maybe_ms(row, 10)?,
+                age_checked: row.get(11)?,
+                from_ms: maybe_ms(row, 12)?,
+                lines_ready: row.get(13)?,
+                as_of_ms: ms(row, 14)?,
                 lines: Vec::new(),
                 shop_numbers: Vec::new(),
             })

@@ -314,3 +314,30 @@ fn a_card_to_which_nobody_goes_says_who_is_called() {
         "{taken}"
     );
 }
+
+#[test]
+fn a_card_says_its_window_what_lies_ready_and_asks_for_an_age_where_it_must() {
+    let mine = CardView {
+        state: CardState::TakenByMe,
+        ..card(1, "Vries", 5)
+    };
+    let plain = html(&mine);
+    for word in ["name=\"age\"", "regels klaar", "tussen"] {
+        assert!(!plain.contains(word), "{word}: {plain}");
+    }
+    let full = html(&CardView {
+        lines_ready: Some((2, 3)),
+        window: Some((NOW_MS, NOW_MS + 3_600_000)),
+        age_checked: true,
+        ..mine
+    });
+    for word in [
+        "tussen 14:09 en 15:09, 2 van 3 regels klaar",
+        "name=\"age\"",
+        "18 jaar of ouder",
+    ] {
+        assert!(full.contains(word), "{word}: {full}");
+    }
+    let said = tap_words(&viewer(Lang::Nl).texts, &TapAnswer::AgeUnseen, "").unwrap();
+    assert!(said.starts_with("De code klopt."), "{said}");
+}

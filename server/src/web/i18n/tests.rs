@@ -85,6 +85,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../manager/campaigns/trial.rs"),
         include_str!("../porch.rs"),
         include_str!("../messages.rs"),
+        include_str!("../staff/phones.rs"),
+        include_str!("../shopper/help.rs"),
         include_str!("../shopper.rs"),
         include_str!("../shopper/kept.rs"),
         include_str!("../shopper/kept/words.rs"),

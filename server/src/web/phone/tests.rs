@@ -6,6 +6,7 @@ fn pickup(orders: Vec<OrderView>, here_since_ms: Option<u64>) -> String {
         orders,
         here_since_ms,
         mark: None,
+        help: HelpView::No,
     };
     render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap()
 }
@@ -82,6 +83,30 @@ fn who_is_seen_needs_not_say_so_again() {
         html.contains("Gezien om 14:09.") && !html.contains("<form"),
         "{html}"
     );
+}
+
+#[test]
+fn help_is_one_button_and_one_to_take_it_back() {
+    let with = |help, here_since_ms| {
+        let view = PickupView {
+            help,
+            here_since_ms,
+            ..PickupView::default()
+        };
+        render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap()
+    };
+    assert!(!with(HelpView::No, None).contains("hulp"));
+    let may = with(HelpView::May, None);
+    assert!(
+        may.contains("Ik heb hulp nodig") && may.contains("value=\"ask\""),
+        "{may}"
+    );
+    let asked = with(HelpView::Asked, Some(NOW_MS));
+    assert!(
+        asked.contains("Toch niet nodig") && asked.contains("value=\"back\""),
+        "{asked}"
+    );
+    assert!(!asked.contains("met je bestelling"), "{asked}");
 }
 
 #[test]

@@ -5,9 +5,11 @@ use e2e::{
     browser::Reader,
     harness::{Tool, test},
 };
+use firmware_sim::phone::Consent;
 use libtest_mimic::Trial;
+use serde_json::{Value, json};
 
-use super::{EVA, Shop, choose, log_in};
+use super::{EVA, Shop, choose, log_in, now_ms};
 
 pub(super) fn tests() -> Vec<Trial> {
     vec![
@@ -21,7 +23,43 @@ pub(super) fn tests() -> Vec<Trial> {
             &[Tool::Chromium],
             served,
         ),
+        test(
+            "what_is_for_adults_is_handed_over_once_a_colleague_says_that_she_looked",
+            &[Tool::Chromium],
+            adults,
+        ),
     ]
+}
+
+async fn adults() -> anyhow::Result<()> {
+    let shop = Shop::open().await?;
+    let eva = shop.customer(&EVA).await?;
+    let body = json!({
+        "external_id": "1042-18", "store": shop.rig.stack.store, "customer": eva,
+        "lines": [{ "sku": "SCHOEN-39", "quantity": 1 }, { "sku": "LAMP-BOOG", "quantity": 1 }],
+        "state": "ready", "code": "7419", "age_checked": true, "lines_ready": 1,
+    });
+    shop.rig
+        .stack
+        .api
+        .post::<Value>("/v1/orders", &body)
+        .await?;
+    let app = shop.app(eva).await?;
+    app.set_consent(Consent::ALL, "2026-11", "nl").await?;
+    let here = app.here(now_ms(), &shop.rig.stack.store);
+    app.send_here(&here).await?;
+    let board = shop.board(Reader::default(), STAFF).await?;
+    board.until_says(".card", "1 van 2 regels klaar").await?;
+    board.until_says(".card", "Leeftijd controleren").await?;
+    board.click("[data-do=take]").await?;
+    board.type_into(".code-field", "7419").await?;
+    board.click("[data-do=hand-over]").await?;
+    board
+        .until_says(".code-entry output", "Kijk nu naar het ID")
+        .await?;
+    board.click(".age input").await?;
+    board.click("[data-do=hand-over]").await?;
+    board.until_says(".card .state", "Overhandigd").await
 }
 
 async fn tries_are_told() -> anyhow::Result<()> {

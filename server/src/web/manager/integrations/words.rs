@@ -264,6 +264,8 @@ impl Words<'_> {
             Event::VisitEntered => "integrations-event-entered",
             Event::VisitLeft => "integrations-event-left",
             Event::CardArrived => "integrations-event-arrived",
+            Event::OrderReady => "integrations-event-ready",
+            Event::JourneyArrived => "integrations-event-in",
             Event::JourneyWaiting => "integrations-event-waiting",
             Event::JourneyDepartedUnserved => "integrations-event-unserved",
             Event::JourneyEscalated => "integrations-event-escalated",

@@ -569,6 +569,8 @@ impl Teller<'_> {
                 "visit.entered" => self.t.get("kept-event-entered"),
                 "visit.left" => self.t.get("kept-event-left"),
                 "card.arrived" => self.t.get("kept-event-arrived"),
+                "order.ready" => self.t.get("kept-event-ready"),
+                "journey.arrived" => self.t.get("kept-event-in"),
                 "journey.waiting" => self.t.get("kept-event-waiting"),
                 "journey.departed_unserved" => self.t.get("kept-event-unserved"),
                 "journey.escalated" => self.t.get("kept-event-escalated"),

@@ -335,7 +335,10 @@ impl Desk {
         }
         debug_assert!(matches!(people[who].role, Role::Desk(kind) if kind != OrderKind::Help));
         let heard_wrong = format!("9{}", code(who));
-        let action = TapAction::HandOver { code: heard_wrong };
+        let action = TapAction::HandOver {
+            code: heard_wrong,
+            age_seen: false,
+        };
         let answer = shop.tap(ZERO_MS + now_ms, card, n, action)?;
         self.wrong_codes += 1;
         if !matches!(answer, TapAnswer::WrongCode { .. }) {
@@ -357,7 +360,10 @@ impl Desk {
             return self.rest(n);
         };
         let who = note.who;
-        let action = TapAction::HandOver { code: code(who) };
+        let action = TapAction::HandOver {
+            code: code(who),
+            age_seen: false,
+        };
         let answer = shop.tap(ZERO_MS + now_ms, card, n, action)?;
         if answer != TapAnswer::Done {
             self.surprise(now_ms, "a right code", &answer);
@@ -421,10 +427,10 @@ impl Desk {
     }
 
     fn mark(&mut self, shop: &mut Shop, now_ms: u64, card: CardId, mark: u8) -> anyhow::Result<()> {
-        if let Some(note) = self.notes.get_mut(&card) {
-            if shop.rate(ZERO_MS + now_ms, customer(note.who), card, mark)? {
-                note.mark = Some(mark);
-            }
+        if let Some(note) = self.notes.get_mut(&card)
+            && shop.rate(ZERO_MS + now_ms, customer(note.who), card, mark)?
+        {
+            note.mark = Some(mark);
         }
         Ok(())
     }

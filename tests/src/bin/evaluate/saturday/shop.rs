@@ -519,6 +519,7 @@ fn order(store: &StoreId, who: usize, kind: OrderKind) -> OrderRow {
         bay: Some(format!("B{}", who % 40)),
         code: code(who),
         lines: Vec::new(),
+        details: store::orders::Details::default(),
     }
 }
 
