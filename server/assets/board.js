@@ -11,6 +11,7 @@ import { text } from "./words.js";
 
 const strip = document.querySelector("#strip");
 const told = document.querySelector("#told");
+const desk = document.querySelector("#desk");
 const wall_clock = document.querySelector(".board-clock");
 let kept = 0;
 let signed_out = false;
@@ -23,6 +24,12 @@ function tell(words) {
   told.hidden = words === "";
 }
 
+/** Whether the shop has internet, where the board runs in the shop itself. */
+function tellDesk(words) {
+  desk.querySelector("span").textContent = words;
+  desk.hidden = words === "";
+}
+
 const line = new Line({
   open: refresh,
   state: notices,
@@ -31,6 +38,7 @@ const line = new Line({
     cards.apply(update);
   },
   strip: (update) => (strip.innerHTML = update.html),
+  desk: ({ words }) => tellDesk(words ?? ""),
 });
 const cards = new Cards(line, say);
 const sound = new Sound();
@@ -67,6 +75,7 @@ async function refresh() {
     }
   }
   strip.innerHTML = page.querySelector("#strip").innerHTML;
+  tellDesk(page.querySelector("#desk").textContent.trim());
   taps.send();
 }
 
@@ -92,5 +101,5 @@ setInterval(() => {
   wall_clock.textContent = line.clock(line.now());
   wall_clock.dateTime = wall_clock.textContent;
   cards.tick();
-  sound.tick(cards.somebodyWaits());
+  sound.tick(cards.loudest());
 }, 1_000);

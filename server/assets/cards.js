@@ -9,6 +9,8 @@ import { minutes, text } from "./words.js";
 
 const LIMIT_S = 120;
 const EARS_EVERY_S = 15;
+/** How loudly a card calls, as the engine says, quietest first. */
+const CALLS = ["", "everybody", "manager"];
 
 export class Cards {
   /** Set by the taps: true while a card waits for the answer to one. */
@@ -73,9 +75,12 @@ export class Cards {
     }
   }
 
-  /** Whether anybody waits to whom nobody goes. */
-  somebodyWaits() {
-    return document.querySelector('.card[data-shape="waiting"]') !== null;
+  /** How loudly the loudest card calls to which nobody goes; null: nobody waits for that. */
+  loudest() {
+    const waiting = [...document.querySelectorAll('.card[data-shape="waiting"]')];
+    if (waiting.length === 0) return null;
+    const calls = waiting.map(({ dataset }) => dataset.call);
+    return CALLS.findLast((call) => calls.includes(call)) ?? "";
   }
 
   #enter(update) {
@@ -99,12 +104,15 @@ export class Cards {
     } else {
       card.replaceChildren(...now.childNodes);
     }
-    const was = card.dataset.shape;
+    const [was, called] = [card.dataset.shape, card.dataset.call];
     for (const { name, value } of now.attributes) card.setAttribute(name, value);
     if (!now.dataset.arrivedMs) delete card.dataset.arrivedMs;
     if (was !== card.dataset.shape) {
       const state = card.querySelector(".state");
       this.#say(`${nameOf(card)}: ${state.textContent.trim()}`);
+    }
+    if (card.dataset.call && called !== card.dataset.call) {
+      this.#say(text(card.dataset.call === "manager" ? "say-manager" : "say-called", { name: nameOf(card) }));
     }
     if (focused && !kept) refocus(card, focused);
   }

@@ -1,9 +1,15 @@
-// Two soft notes, a third apart: somebody waits. Never an alarm.
+// Two soft notes, a third apart: somebody waits. Three that rise: nobody goes yet. Four, up and
+// down: the manager is called. Never an alarm.
 //
-// In: whether anybody waits untaken. Out: notes at once and every 20 s until somebody goes.
+// In: how loudly the loudest card calls. Out: its notes at once and again until somebody goes.
 // Promises: the button says whether a note would be heard; the first tap of the shift turns it on.
 
-const REPEAT_AFTER_MS = 20_000;
+/** For each call its notes, as hertz and seconds, and after how long they come again. */
+const CHIMES = {
+  "": { again_ms: 20_000, notes: [[587, 0], [740, 0.22]] },
+  everybody: { again_ms: 12_000, notes: [[587, 0], [740, 0.18], [880, 0.36]] },
+  manager: { again_ms: 8_000, notes: [[880, 0], [587, 0.18], [880, 0.36], [587, 0.54]] },
+};
 const KEPT_AS = "welkom-sound";
 
 export class Sound {
@@ -11,6 +17,7 @@ export class Sound {
   #context = null;
   #wanted = remembered() !== "off";
   #played = -Infinity;
+  #call = null;
 
   constructor() {
     this.#toggle.hidden = false;
@@ -21,10 +28,11 @@ export class Sound {
     this.#show();
   }
 
-  /** Called each second. */
-  tick(somebody_waits) {
-    if (!somebody_waits) this.#played = -Infinity;
-    else if (performance.now() - this.#played >= REPEAT_AFTER_MS) this.#chime();
+  /** Called each second; null: nobody waits. */
+  tick(call) {
+    if (call !== this.#call) this.#played = -Infinity;
+    this.#call = call;
+    if (call !== null && performance.now() - this.#played >= CHIMES[call].again_ms) this.#chime();
   }
 
   get #on() {
@@ -65,7 +73,7 @@ export class Sound {
     if (!this.#on) return;
     this.#played = performance.now();
     const at = this.#context.currentTime;
-    for (const [hertz, after_s] of [[587, 0], [740, 0.22]]) {
+    for (const [hertz, after_s] of CHIMES[this.#call ?? ""].notes) {
       const tone = this.#context.createOscillator();
       const gain = this.#context.createGain();
       tone.frequency.value = hertz;

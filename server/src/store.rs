@@ -15,6 +15,8 @@ pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod home;
+pub mod homes;
 pub mod intents;
 pub mod log;
 pub mod loyalty;
@@ -74,6 +76,9 @@ pub enum StoreError {
     /// Another server has become the writer of this store.
     #[error("another server writes for store {0} now")]
     Fenced(String),
+    /// Another machine has become the home of this store.
+    #[error("another machine has the desk of store {0} now")]
+    NotHome(String),
     /// The store is shutting down.
     #[error("the server is stopping")]
     Stopping,

@@ -318,7 +318,8 @@ impl Page {
         Ok(self.client.screenshot().await?)
     }
 
-    async fn resize(&self, width_px: u32, height_px: u64) -> anyhow::Result<()> {
+    /// Gives the page a screen of this size.
+    pub async fn resize(&self, width_px: u32, height_px: u64) -> anyhow::Result<()> {
         let screen = json!({
             "width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": false,
         });

@@ -7,12 +7,14 @@
 
 pub mod ask;
 pub mod browser;
+pub mod cable;
 pub mod crowd;
 pub mod ears;
 pub mod floor;
 pub mod hand;
 pub mod hand_gateway;
 pub mod harness;
+pub mod home;
 pub mod mosquitto;
 pub mod person;
 pub mod rig;

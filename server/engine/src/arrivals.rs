@@ -15,14 +15,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::Ids,
     input::{self, Order, OrderState},
-    journey::{self, Effect, Journey, Signal},
+    journey::{self, Call, Effect, Journey, Signal},
     outcome::{Card, Cause, Delivery, Outcome, Over},
 };
 
+mod calls;
 mod coming;
+mod elsewhere;
 mod orders;
 mod taps;
 
+use calls::Calls;
 use coming::Coming;
 pub use coming::{COMING_GRACE_MS, COMING_MAX_MS};
 pub use orders::{DONE_MAX, ORDERS_MAX};
@@ -59,6 +62,11 @@ pub(crate) struct Arrivals {
     /// In the order of leaving.
     departed: VecDeque<Episode>,
     closed: BTreeSet<CardId>,
+    /// Another engine has the desk; see [`elsewhere`].
+    #[serde(default)]
+    elsewhere: bool,
+    #[serde(default)]
+    calls: Calls,
 }
 
 /// One card, without what is computed when it is shown.
@@ -90,6 +98,11 @@ struct Episode {
     /// As she was last seen: another store hears her too.
     #[serde(default)]
     check: bool,
+    /// Since when she waits for a colleague; [`Self::arrived_ms`] is when she came in.
+    #[serde(default)]
+    waits_from_ms: u64,
+    #[serde(default)]
+    called: Option<Call>,
 }
 
 /// A customer who is in the store and agreed that staff may know.
@@ -174,7 +187,7 @@ impl Arrivals {
 
     /// Her phone says that she is coming.
     pub(crate) fn say_coming(&mut self, desk: Desk<'_>, customer: CustomerId, how: input::Coming) {
-        if self.waits(customer) || !self.orders.has_open(customer) {
+        if self.elsewhere || self.waits(customer) || !self.orders.has_open(customer) {
             return;
         }
         if self.coming.say(desk.now_ms, customer, how) {
@@ -187,6 +200,9 @@ impl Arrivals {
     /// Brings her card in line with what she may be given and with where she is: a new one, more on
     /// it, fewer on it.
     pub(crate) fn sync(&mut self, desk: Desk<'_>, customer: CustomerId, here: Option<Here>) {
+        if self.elsewhere {
+            return;
+        }
         let orders = self.orders.at_desk(desk.now_ms, customer);
         if orders.is_empty() {
             return self.close(desk, customer, Signal::Cancelled);
@@ -265,7 +281,7 @@ impl Arrivals {
 
     /// Nothing is left at the desk since an order was closed elsewhere, or went to somebody else.
     pub(crate) fn order_closed(&mut self, desk: Desk<'_>, customer: CustomerId, state: OrderState) {
-        if self.orders.at_desk(desk.now_ms, customer).is_empty() {
+        if !self.elsewhere && self.orders.at_desk(desk.now_ms, customer).is_empty() {
             let signal = match state {
                 OrderState::Completed => Signal::DoneElsewhere,
                 _ => Signal::Cancelled,
@@ -285,6 +301,9 @@ impl Arrivals {
         here: Here,
         certain: bool,
     ) {
+        if self.elsewhere {
+            return;
+        }
         let Some(mut episode) = self.open.remove(&customer) else {
             return;
         };
@@ -301,7 +320,9 @@ impl Arrivals {
     /// She left without it.
     pub(crate) fn depart(&mut self, desk: Desk<'_>, customer: CustomerId) {
         self.coming.forget(customer);
-        self.close(desk, customer, Signal::Left);
+        if !self.elsewhere {
+            self.close(desk, customer, Signal::Left);
+        }
     }
 
     /// Staff may no longer know of her: her cards go.
@@ -327,9 +348,12 @@ impl Arrivals {
 
     /// When [`Self::sweep`] next has something to do.
     pub(crate) fn due_at(&self) -> Option<u64> {
+        if self.elsewhere {
+            return None;
+        }
         let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
         let served = self.served.front().and_then(|e| e.undo_until_ms);
-        let due = [departed, served, self.coming.due_at()];
+        let due = [departed, served, self.coming.due_at(), self.calls.due_at()];
         due.into_iter().flatten().min()
     }
 
@@ -337,6 +361,9 @@ impl Arrivals {
     /// been here. Gives back who was served.
     pub(crate) fn sweep(&mut self, mut desk: Desk<'_>) -> Vec<Served> {
         let now_ms = desk.now_ms;
+        if self.elsewhere {
+            return Vec::new();
+        }
         let mut final_now = Vec::new();
         while let Some(episode) = self
             .served
@@ -397,6 +424,9 @@ impl Arrivals {
         whereabouts: Vec<(ZoneId, f32)>,
     ) {
         let moved = episode.journey != step.to;
+        if step.to.is_here() && !episode.journey.is_here() {
+            episode.waits_from_ms = desk.now_ms;
+        }
         episode.journey = step.to;
         if moved {
             episode.since_ms = desk.now_ms;
@@ -415,6 +445,7 @@ impl Arrivals {
             if ended && met && step.signal != Signal::ConsentOver {
                 desk.out.over.push(episode.over());
             }
+            self.plan_call(episode.customer);
         } else {
             self.put(episode);
         }
@@ -454,13 +485,15 @@ impl Arrivals {
 
     /// Into the list where cards of its journey are kept.
     fn put(&mut self, episode: Episode) {
+        let customer = episode.customer;
         match episode.journey {
             Journey::Served => self.served.push_back(episode),
             Journey::DepartedUnserved => self.departed.push_back(episode),
             _ => {
-                self.open.insert(episode.customer, episode);
+                self.open.insert(customer, episode);
             }
         }
+        self.plan_call(customer);
     }
 
     fn remember_closed(&mut self, card: CardId) {
@@ -510,6 +543,28 @@ impl Episode {
             not_here: false,
             looked_for: false,
             check: false,
+            waits_from_ms: 0,
+            called: None,
+        }
+    }
+
+    fn as_card(&self, whereabouts: Vec<(ZoneId, f32)>) -> Card {
+        Card {
+            card: self.card,
+            customer: self.customer,
+            orders: self.orders.clone(),
+            journey: self.journey,
+            arrived_ms: self.arrived_ms,
+            eta_ms: self.eta_ms,
+            undo_until_ms: self.undo_until_ms,
+            since_ms: self.since_ms,
+            taken_by: self.taken.map(|(staff, _)| staff),
+            taken_ms: self.taken.map(|(_, at)| at),
+            whereabouts,
+            wrong_codes: self.wrong_codes,
+            not_here: self.not_here,
+            check: self.check,
+            called: self.called,
         }
     }
 
@@ -529,20 +584,5 @@ impl Episode {
 /// Puts the card as it stands into the outcome, once.
 fn show(episode: &Episode, whereabouts: Vec<(ZoneId, f32)>, out: &mut Outcome) {
     out.cards.retain(|card| card.card != episode.card);
-    out.cards.push(Card {
-        card: episode.card,
-        customer: episode.customer,
-        orders: episode.orders.clone(),
-        journey: episode.journey,
-        arrived_ms: episode.arrived_ms,
-        eta_ms: episode.eta_ms,
-        undo_until_ms: episode.undo_until_ms,
-        since_ms: episode.since_ms,
-        taken_by: episode.taken.map(|(staff, _)| staff),
-        taken_ms: episode.taken.map(|(_, at)| at),
-        whereabouts,
-        wrong_codes: episode.wrong_codes,
-        not_here: episode.not_here,
-        check: episode.check,
-    });
+    out.cards.push(episode.as_card(whereabouts));
 }

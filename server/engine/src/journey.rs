@@ -3,6 +3,7 @@
 //! In: where one stands, what happened. Out: where it goes from there, and what that causes.
 //! Promises: what is not in a table changes nothing; the picture in `docs/` is drawn from the same
 //! tables that run.
+//! How loudly a card calls is a ladder of its own: it hangs on time alone.
 //! Invariant: from [`Journey::Created`] and [`Journey::DepartedUnserved`] every way into the store
 //! opens a new episode, and no other way does; one alert goes with each; nothing leads out of a
 //! final order.
@@ -239,4 +240,44 @@ pub fn order_next(from: Option<OrderState>, to: OrderState) -> Option<&'static O
     ORDERS
         .iter()
         .find(|step| step.from == from && step.to == to)
+}
+
+/// How loudly a card calls for somebody to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Whoever is near should go, whatever she is at.
+    Everybody,
+    /// The manager has to see to it.
+    Manager,
+}
+
+/// A rung of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallStep {
+    /// How loud it is; none: as a new card is.
+    pub from: Option<Call>,
+    /// After so long without anybody who goes.
+    pub after_ms: u64,
+    /// How loud it is then.
+    pub to: Call,
+}
+
+/// The ladder: each rung once an episode. The second is the time after which a wait is too long.
+pub const CALLS: &[CallStep] = &[
+    CallStep {
+        from: None,
+        after_ms: 60_000,
+        to: Call::Everybody,
+    },
+    CallStep {
+        from: Some(Call::Everybody),
+        after_ms: 120_000,
+        to: Call::Manager,
+    },
+];
+
+/// The next rung; none: it is as loud as can be.
+pub fn call_next(from: Option<Call>) -> Option<&'static CallStep> {
+    CALLS.iter().find(|step| step.from == from)
 }

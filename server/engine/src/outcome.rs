@@ -12,7 +12,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 use crate::input::{MatchFacts, Observation};
-pub use crate::journey::Journey;
+pub use crate::journey::{Call, Journey};
 
 /// All that one input led to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Outcome {
     /// Episodes at the desk that are over for good: no tap changes them.
     #[serde(default)]
     pub over: Vec<Over>,
+    /// Cards that call louder than before, in order.
+    #[serde(default)]
+    pub calls: Vec<Called>,
     /// Facts wanted; each comes back as an input.
     pub questions: Vec<Question>,
     /// The answer to a tap; none for any other input.
@@ -250,6 +253,22 @@ pub struct Card {
     /// Another store hears her too: look twice who stands there.
     #[serde(default)]
     pub check: bool,
+    /// How loudly it has called so far; who goes to her ends it, and nothing makes it less.
+    #[serde(default)]
+    pub called: Option<Call>,
+}
+
+/// Nobody went, so the card calls louder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Called {
+    /// Which card.
+    pub card: CardId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// How loudly.
+    pub call: Call,
+    /// Since when she waits for a colleague.
+    pub waits_from_ms: u64,
 }
 
 /// The answer to a tap.
@@ -275,6 +294,8 @@ pub enum TapAnswer {
     },
     /// The card is closed.
     Closed,
+    /// Another engine has the desk of this store.
+    Elsewhere,
     /// No such card here.
     Unknown,
 }

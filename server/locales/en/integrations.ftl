@@ -133,6 +133,7 @@ integrations-event-entered = Somebody came in
 integrations-event-left = Somebody left
 integrations-event-arrived = Somebody came for an order
 integrations-event-waiting = Somebody says that they wait
+integrations-event-escalated = Nobody goes to a customer who waits
 integrations-event-unserved = Somebody left without being helped
 integrations-event-completed = An order was handed over
 integrations-event-returned = A return was accepted

@@ -110,6 +110,7 @@ kept-event-entered = That you came in
 kept-event-left = That you left
 kept-event-arrived = That you were there for your order
 kept-event-waiting = That you said you were there for your order
+kept-event-escalated = That nobody was coming to you yet
 kept-event-unserved = That you left without your order
 kept-event-completed = That you got your order
 kept-event-returned = That you brought something back

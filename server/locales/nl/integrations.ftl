@@ -130,6 +130,7 @@ integrations-event-entered = Iemand kwam binnen
 integrations-event-left = Iemand ging weg
 integrations-event-arrived = Iemand kwam voor een bestelling
 integrations-event-waiting = Iemand zegt dat ze wacht
+integrations-event-escalated = Niemand gaat naar een klant die wacht
 integrations-event-unserved = Iemand ging weg zonder hulp
 integrations-event-completed = Een bestelling is overhandigd
 integrations-event-returned = Een retour is aangenomen

@@ -110,6 +110,7 @@ kept-event-entered = Dat je binnenkwam
 kept-event-left = Dat je wegging
 kept-event-arrived = Dat je er was voor je bestelling
 kept-event-waiting = Dat je zei dat je er was voor je bestelling
+kept-event-escalated = Dat er nog niemand naar je toe ging
 kept-event-unserved = Dat je wegging zonder je bestelling
 kept-event-completed = Dat je je bestelling kreeg
 kept-event-returned = Dat je iets terugbracht

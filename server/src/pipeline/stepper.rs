@@ -45,7 +45,7 @@ impl Stepper {
     pub fn batches(&mut self, now_ms: u64, batches: impl IntoIterator<Item = BatchWork>) -> bool {
         let works = batches
             .into_iter()
-            .map(|batch| Work::Batch(Box::new(batch)));
+            .map(|batch| Work::Batch(Box::new(batch), None));
         self.commit(now_ms, &mut works.collect())
     }
 
@@ -103,6 +103,7 @@ mod tests {
             identity: Arc::new(Identity::load(&[], 1_000)),
             outbox: Arc::new(Notify::new()),
             fleet: Arc::new(Fleet::new(counts.clone()).0),
+            journal: Arc::new(Notify::new()),
             committed: mpsc::unbounded_channel().0,
             counts,
         };

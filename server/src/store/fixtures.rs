@@ -138,6 +138,8 @@ pub(crate) fn everything_of(db: &Connection, customer: CustomerId, n: u8) {
         "INSERT INTO members VALUES ($WHO, 36, 'v-$HERS', 'nl', 'page')",
         "INSERT INTO loyalty_moments VALUES (NULL, $WHO, 'purchase_store', 'receipt/$HERS-$N', 37, 'kade-9', 100, 'EUR', 0)",
         "INSERT INTO rewards VALUES ($REWARD, $WHO, 'coffee', 1, 'C$HERS$N', 38, 39, NULL, NULL, NULL)",
+        "INSERT INTO home_identities VALUES ($RADIO, $WHO, 40, x'01')",
+        "INSERT INTO home_words VALUES (NULL, 'kade-9', $WHO, 41, '{\"says\":\"here\",\"note\":\"$HERS\"}')",
         "INSERT INTO tasks VALUES (NULL, 33, 'web', 'data_request', $WHO, '99-$HERS', NULL)",
         "INSERT INTO webhook_messages VALUES ($MESSAGE, x'99000000000000000000000000000000', $WHO, 'visit.left', '{\"note\":\"$HERS\"}', 34, 'failed', 35, 10, 500, 'no-$HERS')",
     ] {

@@ -3,11 +3,12 @@
 use engine::input::{Order, OrderKind, OrderState};
 use protocol::{CustomerId, OrderId, Sku, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, from_word, int, parsed, uint, word};
 
 /// An order as the shop sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
     /// Its id.
     pub order: OrderId,

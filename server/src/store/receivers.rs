@@ -45,6 +45,9 @@ pub enum Event {
     /// She left without it.
     #[serde(rename = "journey.departed_unserved")]
     JourneyDepartedUnserved,
+    /// Nobody goes to her: all are called, then the manager.
+    #[serde(rename = "journey.escalated")]
+    JourneyEscalated,
     /// It was handed over at the desk, for good.
     #[serde(rename = "order.completed")]
     OrderCompleted,

@@ -7,7 +7,10 @@
 //! Invariant: an order's code is typed here and never shown.
 
 use askama::Template;
-use engine::{input::OrderKind, outcome::TapAnswer};
+use engine::{
+    input::OrderKind,
+    outcome::{Call, TapAnswer},
+};
 use protocol::{CardId, StoreId};
 use serde::Serialize;
 
@@ -27,7 +30,7 @@ const SECOND_GUESS_MIN: f32 = 0.1;
 const RANK_GROUP: u64 = 10_000_000_000_000;
 
 /// Words that `board.js` says itself.
-pub const SCRIPT_WORDS: [&str; 18] = [
+pub const SCRIPT_WORDS: [&str; 20] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
@@ -43,6 +46,8 @@ pub const SCRIPT_WORDS: [&str; 18] = [
     "code-empty",
     "say-undone",
     "say-new",
+    "say-called",
+    "say-manager",
     "say-late",
     "say-kept",
     "say-failed",
@@ -76,10 +81,48 @@ pub struct BoardPage {
     pub sign_out: Option<String>,
     /// The answer to a tap without scripts, such as [`tap_words`].
     pub said: Option<String>,
+    /// Which machine has the desk.
+    pub desk: Desk,
     /// The figures above the cards.
     pub strip: Strip,
     /// In any order.
     pub cards: Vec<CardView>,
+}
+
+/// Which machine has the desk of the store whose board this is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Desk {
+    /// The central server, which this is.
+    #[default]
+    Central,
+    /// A machine in the store, which this is not: here one looks on.
+    Elsewhere,
+    /// A machine in the store, which this is.
+    Here {
+        /// Since when there is no line to the central server; none: it is up.
+        cut_off_since_ms: Option<u64>,
+    },
+}
+
+/// What staff are told of where the desk is; none: nothing worth a word.
+pub fn desk_words(texts: &Texts, desk: Desk) -> Option<String> {
+    match desk {
+        Desk::Central
+        | Desk::Here {
+            cut_off_since_ms: None,
+        } => None,
+        Desk::Elsewhere => Some(texts.get("notice-elsewhere")),
+        Desk::Here {
+            cut_off_since_ms: Some(since_ms),
+        } => Some(texts.with("notice-cut-off", "time", texts.clock(since_ms))),
+    }
+}
+
+impl BoardPage {
+    /// Whether this server has pages beside the board.
+    pub fn has_all(&self) -> bool {
+        !matches!(self.desk, Desk::Here { .. })
+    }
 }
 
 /// The figures above the cards.
@@ -137,6 +180,8 @@ pub struct CardView {
     pub not_here: bool,
     /// Another store hears her too.
     pub check: bool,
+    /// How loudly it calls for somebody to go.
+    pub called: Option<Call>,
     /// What came of the code that was typed, for a page without scripts.
     pub code: Option<CodeAnswer>,
 }
@@ -316,6 +361,7 @@ pub fn render_board(page: &BoardPage, now_ms: u64) -> Result<String, RenderError
         page,
         now_ms,
         words: script_words(&page.viewer.texts, &SCRIPT_WORDS),
+        desk: desk_words(&page.viewer.texts, page.desk),
         strip: Markup(render_strip(&page.viewer.texts, &page.strip)?),
         now: section(Section::Now)?,
         taken: section(Section::Taken)?,
@@ -375,6 +421,7 @@ pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String
             },
         )),
         TapAnswer::Closed => Some(texts.get("tap-closed")),
+        TapAnswer::Elsewhere => Some(texts.get("tap-elsewhere")),
         TapAnswer::Unknown => Some(texts.get("tap-unknown")),
     }
 }
@@ -386,6 +433,7 @@ struct BoardTemplate<'a> {
     page: &'a BoardPage,
     now_ms: u64,
     words: String,
+    desk: Option<String>,
     strip: Markup,
     now: Markup,
     taken: Markup,
@@ -441,6 +489,27 @@ impl CardTemplate<'_> {
 
     fn order_count(&self) -> u32 {
         u32::try_from(self.card.order_numbers.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How loudly it calls while nobody goes: for the sound, as a script reads it.
+    fn call(&self) -> &'static str {
+        match self.card.called.filter(|_| self.calls()) {
+            None => "",
+            Some(Call::Everybody) => "everybody",
+            Some(Call::Manager) => "manager",
+        }
+    }
+
+    fn call_words(&self) -> Option<String> {
+        let called = self.card.called.filter(|_| self.calls())?;
+        Some(match called {
+            Call::Everybody => self.t.get("called-everybody"),
+            Call::Manager => self.t.get("called-manager"),
+        })
+    }
+
+    fn calls(&self) -> bool {
+        self.card.state == CardState::Waiting && !self.card.not_here
     }
 
     fn limit_words(&self) -> String {
@@ -508,6 +577,12 @@ impl Look {
             CardState::Waiting if late => {
                 ("card-late", Icon::ClockLate, t.get("state-late"), "waiting")
             }
+            CardState::Waiting if card.called.is_some() => (
+                "card-here",
+                Icon::ClockLate,
+                t.get("state-called"),
+                "waiting",
+            ),
             CardState::Waiting => ("card-here", Icon::Door, t.get("state-here"), "waiting"),
             CardState::TakenByMe => (
                 "card-taken card-mine",

@@ -5,6 +5,7 @@
 //! Invariant: customers, orders and links are made through the shop's API alone.
 
 mod board;
+mod boards;
 mod campaigns;
 mod figures;
 mod fleet;
@@ -39,6 +40,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = board::tests();
+    tests.extend(boards::tests());
     tests.extend(campaigns::tests());
     tests.extend(figures::tests());
     tests.extend(fleet::tests());

@@ -39,6 +39,9 @@ impl Arrivals {
 
     /// Does what the tap asks. `here`: she is in the store, as far as is known.
     pub(crate) fn tap(&mut self, mut desk: Desk<'_>, tap: &Tap, here: Option<Here>) -> TapAnswer {
+        if self.elsewhere {
+            return TapAnswer::Elsewhere;
+        }
         let (card, staff, now_ms) = (tap.card, tap.staff, desk.now_ms);
         let is_here = here.is_some();
         let whereabouts = here.map(|here| here.whereabouts).unwrap_or_default();
@@ -80,6 +83,7 @@ impl Arrivals {
         let answer = act(episode);
         if *episode != before {
             show(episode, whereabouts, desk.out);
+            self.plan_call(before.customer);
         }
         answer
     }

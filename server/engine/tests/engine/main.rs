@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod arrivals;
+mod calls;
 mod consent;
 mod door;
+mod elsewhere;
 mod filter;
 mod history;
 mod journeys;

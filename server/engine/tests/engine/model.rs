@@ -4,7 +4,7 @@
 //! take back, a server that restarts. Who is in the store is taken from the visits that the engine
 //! tells of; what follows from that is worked out here once more.
 //! Promises: an alert an episode, never two and never none; a card for whoever waits, and for nobody
-//! else; a final order stays final.
+//! else; a final order stays final; a card that nobody took calls louder on time, each time once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use std::{
 use engine::{
     HANDOVER_UNDO_MS, Input, Outcome, StoreEngine,
     input::{Coming, Observation, Order, OrderKind, OrderState, Rules, Tap, TapAction},
-    journey::Journey,
+    journey::{Call, Journey},
     outcome::{Card, Cause, TapAnswer, VisitChange},
 };
 use proptest::prelude::*;
@@ -194,6 +194,10 @@ struct Plain {
     alerted: BTreeSet<usize>,
     /// Each card as it was last shown, in the order of appearance.
     cards: Vec<Card>,
+    /// Since when whose card is open, without a break.
+    waits_from: BTreeMap<CardId, u64>,
+    /// The calls of each card, as they came.
+    called: BTreeMap<CardId, Vec<Call>>,
 }
 
 impl Plain {
@@ -345,6 +349,47 @@ impl Plain {
         due.into_iter().map(order).collect()
     }
 
+    /// Who waits without anybody who goes is called for after one minute and after two.
+    fn check_calls(&mut self, now_ms: u64, ticked: bool, outcome: &Outcome) {
+        for called in &outcome.calls {
+            let calls = self.called.entry(called.card).or_default();
+            calls.push(called.call);
+            assert!(calls.is_sorted_by(|a, b| a < b), "called twice: {calls:?}");
+        }
+        for card in &self.cards {
+            if !card.journey.is_here() {
+                self.waits_from.remove(&card.card);
+                continue;
+            }
+            let from_ms = *self.waits_from.entry(card.card).or_insert(now_ms);
+            let alone = card.taken_by.is_none() && !card.not_here;
+            let due = [(60_000, Call::Everybody), (120_000, Call::Manager)]
+                .into_iter()
+                .filter(|(after_ms, _)| from_ms + after_ms <= now_ms);
+            let due: Vec<Call> = due.map(|(_, call)| call).collect();
+            let calls = self.called.get(&card.card).cloned().unwrap_or_default();
+            let fresh = outcome.calls.iter().filter(|c| c.card == card.card);
+            assert!(
+                fresh.clone().all(|called| due.contains(&called.call)),
+                "called too early"
+            );
+            assert!(
+                !(alone && ticked) || due.iter().all(|call| calls.contains(call)),
+                "{calls:?} after {} ms",
+                now_ms - from_ms
+            );
+            assert_eq!(card.called, calls.last().copied());
+        }
+        for called in &outcome.calls {
+            let card = self.cards.iter().find(|card| card.card == called.card);
+            let card = card.expect("the card that calls");
+            assert!(
+                card.taken_by.is_none() && !card.not_here && card.journey.is_here(),
+                "called for nothing"
+            );
+        }
+    }
+
     fn check(&mut self, outcome: &Outcome) {
         for (who, name) in NAMES.into_iter().enumerate() {
             let hers = customer(name);
@@ -398,6 +443,7 @@ impl Store {
         plain.see(&outcome.visits);
         plain.show(&outcome.cards);
         plain.check(&outcome);
+        plain.check_calls(self.now_ms, *input == Input::Tick, &outcome);
         for (who, waited) in waited.into_iter().enumerate() {
             let left = waited && !plain.here.contains(&who) && !plain.desk(who).is_empty();
             let told = outcome.cards.iter().any(|card| {

@@ -1,7 +1,11 @@
 //! Receivers of the shop's own, against one that listens on a socket and checks signatures.
 
 use base64::prelude::BASE64_STANDARD as BASE64;
-use engine::{Outcome, journey::Journey, outcome::Card};
+use engine::{
+    Outcome,
+    journey::{Call, Journey},
+    outcome::{Called, Card},
+};
 use protocol::CardId;
 use serde_json::Value;
 
@@ -156,6 +160,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
             wrong_codes: 0,
             not_here: false,
             check: false,
+            called: None,
         };
         Outcome {
             cards: vec![card],
@@ -186,7 +191,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
         };
         orders::add_order(txn.db, txn.now_ms, &row)?;
         for turn in &turns {
-            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn)?;
+            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn, true)?;
         }
         Ok(())
     })
@@ -194,6 +199,40 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
     let mut heard: Vec<Event> = shop.told().await.iter().map(|m| m.event).collect();
     heard.sort_by_key(|event| journeys.iter().position(|one| one == event));
     assert_eq!(heard, [journeys[0], journeys[1], journeys[3]]);
+}
+
+#[tokio::test]
+async fn a_receiver_hears_each_time_that_a_card_calls_louder() {
+    let shop = Shop::open().await;
+    let wanted = vec![Event::JourneyEscalated];
+    shop.listens_at("http://127.0.0.1:1", wanted).await;
+    let called = |call| Called {
+        card: CardId::at(1, [4; 10]),
+        customer: anna(),
+        call,
+        waits_from_ms: 1,
+    };
+    let outcome = Outcome {
+        calls: vec![called(Call::Everybody), called(Call::Manager)],
+        ..Outcome::default()
+    };
+    let bodies = shop
+        .write(move |txn| {
+            store::outcome::write(txn.db, &kade_9(), txn.now_ms, &outcome, true)?;
+            let due = rows::lease(txn.db, txn.now_ms, 10)?;
+            Ok(due.into_iter().map(|due| due.body).collect::<Vec<_>>())
+        })
+        .await;
+    let mut told: Vec<String> = bodies
+        .iter()
+        .map(|body| {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["type"], "journey.escalated");
+            body["data"]["called"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    told.sort();
+    assert_eq!(told, ["everybody", "manager"]);
 }
 
 #[tokio::test]

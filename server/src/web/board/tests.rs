@@ -282,3 +282,35 @@ fn an_empty_board_says_what_will_come() {
         "{html}"
     );
 }
+
+#[test]
+fn a_card_to_which_nobody_goes_says_who_is_called() {
+    let at = |called, waited_s| {
+        html(&CardView {
+            called,
+            ..card(1, "Vries", waited_s)
+        })
+    };
+    let new = at(None, 61);
+    assert!(
+        new.contains("data-call=\"\"") && !new.contains("class=\"check call\""),
+        "{new}"
+    );
+    let all = at(Some(Call::Everybody), 61);
+    for fact in ["data-call=\"everybody\"", "Nog niemand gaat", "Iedereen:"] {
+        assert!(all.contains(fact), "{fact}: {all}");
+    }
+    let manager = at(Some(Call::Manager), 121);
+    for fact in ["data-call=\"manager\"", "Wacht te lang", "Manager geroepen"] {
+        assert!(manager.contains(fact), "{fact}: {manager}");
+    }
+    let taken = html(&CardView {
+        called: Some(Call::Manager),
+        state: CardState::TakenByMe,
+        ..card(1, "Vries", 130)
+    });
+    assert!(
+        taken.contains("data-call=\"\"") && !taken.contains("Manager"),
+        "{taken}"
+    );
+}

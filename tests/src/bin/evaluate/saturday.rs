@@ -4,6 +4,8 @@
 //! In: a seed, and how many come for what. Out: lines of what was said and what was true.
 //! The ways of people and the air are the simulator's; what antennas hear goes through the gateway's
 //! aggregator; identities, pipeline, engine, rows and figures are the server's, on a real file.
+//! With `--home` a machine in the store has the desk, and its line to the central server is cut for two
+//! hours of the day; the figures are the central server's all the same.
 //! Left out: spool, broker and network (a batch reaches the server [`UPLINK_MS`] after its window),
 //! and sending to phones. Every customer's phone advertises: who has a silent one presses "Ik ben er",
 //! which is no question of radio; so
@@ -13,6 +15,7 @@
 
 mod air;
 mod desk;
+mod home;
 mod people;
 mod report;
 mod shop;
@@ -79,6 +82,15 @@ pub(crate) struct Args {
     /// Phones around without the app, at any time.
     #[arg(long, default_value_t = 100)]
     strangers: u32,
+    /// A machine in the store has the desk.
+    #[arg(long)]
+    home: bool,
+    /// Its line to the central server is cut so many minutes after opening.
+    #[arg(long, default_value_t = 180)]
+    cut_at: u64,
+    /// For so many minutes.
+    #[arg(long, default_value_t = 120)]
+    cut_for: u64,
     /// Where the database is made, and kept; without it, somewhere for a while.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -155,11 +167,15 @@ impl Day {
         let mut air = Air::new(seed, args.strangers);
         let identities: Vec<_> = people.iter().map(|_| air.add_phone()).collect();
         let starts = people.iter().enumerate();
+        let cut_ms = args.home.then(|| {
+            let from_ms = args.cut_at * 60_000;
+            from_ms..from_ms + args.cut_for * 60_000
+        });
         Ok(Self {
             starts: starts
                 .map(|(who, person)| Reverse((person.way.span_ms().0, who)))
                 .collect(),
-            shop: Shop::open(path, &people, &identities, args.staff)?,
+            shop: Shop::open(path, &people, &identities, args.staff, cut_ms)?,
             desk: Desk::new(seed, people.len(), args.staff),
             people,
             air,

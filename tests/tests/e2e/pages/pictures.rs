@@ -103,8 +103,20 @@ pub(super) async fn picture_still(
     name: &str,
     language: &str,
 ) -> anyhow::Result<()> {
-    for width_px in WIDTHS_PX {
-        for dark in [false, true] {
+    picture_in(page, folder, name, language, &WIDTHS_PX, &[false, true]).await
+}
+
+/// The same in widths of one's own, by day, by night, or both.
+pub(super) async fn picture_in(
+    page: &Page,
+    folder: &Path,
+    name: &str,
+    language: &str,
+    widths_px: &[u32],
+    by_night: &[bool],
+) -> anyhow::Result<()> {
+    for &width_px in widths_px {
+        for &dark in by_night {
             let file = picture_path(folder, name, width_px, language, dark);
             fs::write(file, picture(page, width_px, dark).await?)?;
         }

@@ -266,6 +266,7 @@ impl Words<'_> {
             Event::CardArrived => "integrations-event-arrived",
             Event::JourneyWaiting => "integrations-event-waiting",
             Event::JourneyDepartedUnserved => "integrations-event-unserved",
+            Event::JourneyEscalated => "integrations-event-escalated",
             Event::OrderCompleted => "integrations-event-completed",
             Event::ReturnAccepted => "integrations-event-returned",
         })

@@ -571,6 +571,7 @@ impl Teller<'_> {
                 "card.arrived" => self.t.get("kept-event-arrived"),
                 "journey.waiting" => self.t.get("kept-event-waiting"),
                 "journey.departed_unserved" => self.t.get("kept-event-unserved"),
+                "journey.escalated" => self.t.get("kept-event-escalated"),
                 "order.completed" => self.t.get("kept-event-completed"),
                 "return.accepted" => self.t.get("kept-event-returned"),
                 other => other.to_owned(),

@@ -86,6 +86,16 @@ pub(crate) fn report(
     ends(&mut report, desk, people, &figures);
     waits(&mut report, desk, people, &figures);
     strip(&mut report, shop, desk)?;
+    if let Some(apart) = shop.disagreements()? {
+        for what in apart.iter().take(20) {
+            eprintln!("the two sides: {what}");
+        }
+        report.same(
+            "what machine and central server disagree about",
+            apart.len(),
+            0,
+        );
+    }
     desk_lines(&mut report, shop, desk);
     Ok(report)
 }
@@ -284,6 +294,9 @@ fn desk_lines(report: &mut Report, shop: &Shop, desk: &Desk) {
     let counts = shop.counts();
     let of =
         |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+    if let Some(told) = shop.told() {
+        report.told("entries of the machine's journal", told);
+    }
     report.told("wrong codes typed", desk.wrong_codes);
     report.told("hand-overs taken back", desk.taken_back);
     report.told("batches applied", of(&counts.batches_applied_total));

@@ -6,7 +6,8 @@
 //! counted by the server's code.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
     path::Path,
     sync::Arc,
 };
@@ -26,12 +27,14 @@ use rusqlite::Connection;
 use server::{
     api,
     fleet::Fleet,
+    home::Says,
     identity::Identity,
     live::Live,
     pipeline::{BatchWork, Committed, Counts, Heard, Outlets, Stepper},
     store::{
-        self, access, board,
+        self, StoreError, access, board,
         board::CardRow,
+        homes,
         orders::OrderRow,
         outcome::CardChanged,
         people::{self, RadioRow},
@@ -46,10 +49,14 @@ use tokio::sync::{
     mpsc::{self, UnboundedReceiver},
 };
 
-use super::{ZERO_MS, air, people::Person};
+use super::{
+    ZERO_MS, air,
+    home::{Home, Kept},
+    people::Person,
+};
 
 /// As in the server's own settings.
-const SNAPSHOT_MS: u64 = 300_000;
+pub(crate) const SNAPSHOT_MS: u64 = 300_000;
 
 pub(crate) struct Shop {
     stepper: Stepper,
@@ -62,9 +69,11 @@ pub(crate) struct Shop {
     /// The last number that each gateway gave a batch.
     seqs: BTreeMap<GatewayId, u64>,
     counts: Arc<Counts>,
+    /// The machine in the store that has the desk, if there is one.
+    home: Option<Home>,
 }
 
-/// An alert, as the outbox has it.
+/// An alert, as the outbox has it; where a machine in the store has the desk, as its board has it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Alert {
     pub(crate) customer: CustomerId,
@@ -98,6 +107,7 @@ impl Shop {
         people: &[Person],
         identities: &[air::Identity],
         staff: usize,
+        cut_ms: Option<Range<u64>>,
     ) -> anyhow::Result<Self> {
         let store: StoreId = "kade-9".parse()?;
         let db = store::open_writer(path)?;
@@ -136,6 +146,7 @@ impl Shop {
             identity: identity.clone(),
             outbox: Arc::new(Notify::new()),
             fleet: Arc::new(Fleet::new(counts.clone()).0),
+            journal: Arc::new(Notify::new()),
             committed: say,
             counts: counts.clone(),
         };
@@ -145,9 +156,17 @@ impl Shop {
             txn.layout_changed(&of)?;
             orders.iter().try_for_each(|row| txn.order_changed(row))
         })?;
+        let reader = store::open_reader(path)?;
+        let home = cut_ms
+            .map(|cut_ms| {
+                let path = path.with_extension("home");
+                Home::open(&path, &store, cut_ms, &mut stepper, &reader)
+            })
+            .transpose()?;
         Ok(Self {
+            home,
             stepper,
-            reader: store::open_reader(path)?,
+            reader,
             identity,
             cards: live.follow_cards(),
             committed,
@@ -164,63 +183,70 @@ impl Shop {
         now_ms: u64,
         sent: Vec<(GatewayId, Vec<Sighting>)>,
     ) -> anyhow::Result<()> {
-        let works: Vec<BatchWork> = sent
+        let mut numbered: Vec<Kept> = sent
             .into_iter()
-            .map(|(gateway, sightings)| self.work(now_ms, gateway, sightings))
+            .map(|(gateway, sightings)| {
+                let last = self.seqs.entry(gateway.clone()).or_default();
+                *last += 1;
+                (gateway, *last, sightings)
+            })
             .collect();
+        if let Some(home) = &mut self.home {
+            let used = numbered.iter().cloned();
+            let used = used.map(|kept| work(&self.store, self.boot, &home.identity, now_ms, kept));
+            let used: Vec<BatchWork> = used.collect();
+            anyhow::ensure!(home.stepper.batches(now_ms, used), "the machine stopped");
+            if !home.has_line(now_ms) {
+                numbered.into_iter().for_each(|kept| home.keep(kept));
+                return Ok(());
+            }
+            numbered.extend(home.backlog());
+        }
+        self.apply(now_ms, numbered)
+    }
+
+    fn apply(&mut self, now_ms: u64, numbered: Vec<Kept>) -> anyhow::Result<()> {
+        let works = numbered
+            .into_iter()
+            .map(|kept| work(&self.store, self.boot, &self.identity, now_ms, kept));
+        let works: Vec<BatchWork> = works.collect();
         anyhow::ensure!(self.stepper.batches(now_ms, works), "the writer stopped");
         // Acknowledged batches would leave the spool here.
         while self.committed.try_recv().is_ok() {}
         Ok(())
     }
 
-    /// As ingest does: times and people, and what has none stays behind.
-    fn work(&mut self, now_ms: u64, gateway: GatewayId, sightings: Vec<Sighting>) -> BatchWork {
-        let times = sightings
-            .iter()
-            .map(|s| (s.transmitter, ZERO_MS + s.heard_last_mono_ms));
-        let people = self.identity.resolve_all(now_ms, times);
-        let heard = sightings.into_iter().zip(people).filter_map(|(s, who)| {
-            Some(Heard {
-                who: who?,
-                anchor: s.anchor,
-                heard_first_ms: ZERO_MS + s.heard_first_mono_ms,
-                heard_last_ms: ZERO_MS + s.heard_last_mono_ms,
-                count: s.count,
-                rssi_dbm: s.rssi_dbm_median,
-            })
-        });
-        let heard = heard.collect();
-        let last = self.seqs.entry(gateway.clone()).or_default();
-        *last += 1;
-        BatchWork {
-            store: self.store.clone(),
-            gateway,
-            boot: self.boot,
-            seq: *last,
-            heard,
-            len_bytes: 0,
-            token: *last,
-        }
-    }
-
     pub(crate) fn tick(&mut self, now_ms: u64) -> anyhow::Result<()> {
         anyhow::ensure!(self.stepper.tick(now_ms), "the writer stopped");
-        Ok(())
+        let Some(home) = &mut self.home else {
+            return Ok(());
+        };
+        anyhow::ensure!(home.stepper.tick(now_ms), "the machine stopped");
+        home.ask(now_ms, &mut self.stepper, &self.reader)?;
+        let backlog = match home.has_line(now_ms) {
+            true => home.backlog(),
+            false => Vec::new(),
+        };
+        self.apply(now_ms, backlog)
     }
 
     /// Cards that changed since the last look, as a board reads them.
     pub(crate) fn changed(&mut self) -> anyhow::Result<Vec<CardRow>> {
         let mut changed: Vec<CardId> = Vec::new();
+        let (cards, reader) = match &mut self.home {
+            Some(home) => (&mut home.cards, &home.reader),
+            None => (&mut self.cards, &self.reader),
+        };
         loop {
-            match self.cards.try_recv() {
+            match cards.try_recv() {
                 Ok(change) if changed.contains(&change.card) => {}
                 Ok(change) => changed.push(change.card),
                 Err(TryRecvError::Empty) => break,
                 Err(error) => bail!("the board missed something: {error}"),
             }
         }
-        let card = |id| Ok(board::card(&self.reader, &self.store, id)?);
+        // Of the central server's own signals nobody reads where the desk is in the store.
+        let card = |id| Ok(board::card(reader, &self.store, id)?);
         changed.into_iter().map(card).collect()
     }
 
@@ -237,9 +263,11 @@ impl Shop {
             staff,
             action,
         };
-        let outcome = self
-            .stepper
-            .write(now_ms, move |txn| txn.feed(&of, Input::Tap(tap.clone())))?;
+        let desk = match &mut self.home {
+            Some(home) => &mut home.stepper,
+            None => &mut self.stepper,
+        };
+        let outcome = desk.write(now_ms, move |txn| txn.feed(&of, Input::Tap(tap.clone())))?;
         outcome.tap.context("a tap without an answer")
     }
 
@@ -247,6 +275,12 @@ impl Shop {
     pub(crate) fn say_here(&mut self, now_ms: u64, customer: CustomerId) -> anyhow::Result<()> {
         let of = self.store.clone();
         let anchor: AnchorId = "door".parse()?;
+        if self.home.is_some() {
+            self.stepper.write(now_ms, move |txn| {
+                homes::say(txn.db, txn.now_ms, &of, customer, &Says::Here)
+            })?;
+            return Ok(());
+        }
         Ok(self.stepper.write(now_ms, move |txn| {
             let (consent, _) = txn.consent_of(customer, &of)?;
             let seen = Observation {
@@ -265,25 +299,39 @@ impl Shop {
         })?)
     }
 
-    /// Her mark, from her page.
+    /// Her mark, from her page; false: she cannot give one now.
     pub(crate) fn rate(
         &mut self,
         now_ms: u64,
         customer: CustomerId,
         card: CardId,
         mark: u8,
-    ) -> anyhow::Result<()> {
-        Ok(self.stepper.write(now_ms, move |txn| {
+    ) -> anyhow::Result<bool> {
+        let rated = self.stepper.write(now_ms, move |txn| {
             waits::rate(txn.db, customer, &Rated::Card(card), mark, txn.now_ms)
-        })?)
+        });
+        match rated {
+            Ok(()) => Ok(true),
+            // Her page does not know yet that she was served.
+            Err(StoreError::Expired(_)) if self.home.is_some() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// All alerts of the day, as rows for delivery.
     pub(crate) fn alerts(&self) -> anyhow::Result<Vec<Alert>> {
-        let mut statement = self.reader.prepare(
-            "SELECT customer, created_ms FROM deliveries WHERE cause LIKE 'arrival:%'
-             ORDER BY created_ms",
-        )?;
+        let (db, sql) = match &self.home {
+            Some(home) => (
+                &home.reader,
+                "SELECT customer, alerted_ms FROM cards ORDER BY alerted_ms",
+            ),
+            None => (
+                &self.reader,
+                "SELECT customer, created_ms FROM deliveries WHERE cause LIKE 'arrival:%'
+                 ORDER BY created_ms",
+            ),
+        };
+        let mut statement = db.prepare(sql)?;
         let rows = statement.query_map([], |row| {
             Ok(Alert {
                 customer: CustomerId(row.get(0)?),
@@ -301,12 +349,78 @@ impl Shop {
 
     /// The board's strip.
     pub(crate) fn strip(&self, midnight_ms: u64) -> anyhow::Result<board::Today> {
-        Ok(board::today(&self.reader, &self.store, midnight_ms)?)
+        let db = self.home.as_ref().map_or(&self.reader, |home| &home.reader);
+        Ok(board::today(db, &self.store, midnight_ms)?)
+    }
+
+    /// What the two sides do not agree about: cards and orders that only one of them has so, and what
+    /// still waits for the line. None: there is one side alone.
+    pub(crate) fn disagreements(&self) -> anyhow::Result<Option<Vec<String>>> {
+        let Some(home) = &self.home else {
+            return Ok(None);
+        };
+        let (here, there) = (desk(&home.reader)?, desk(&self.reader)?);
+        let mut apart: Vec<String> = here.symmetric_difference(&there).cloned().collect();
+        let waiting = store::home::journal_len(&home.reader)?;
+        apart.extend((waiting > 0).then(|| format!("{waiting} entries of the journal wait")));
+        let kept = home.backlog_len();
+        apart.extend((kept > 0).then(|| format!("{kept} batches wait in their gateways")));
+        Ok(Some(apart))
+    }
+
+    /// Entries of the journal that reached the central server, where there is one.
+    pub(crate) fn told(&self) -> Option<u64> {
+        self.home.as_ref().map(|home| home.told)
     }
 
     pub(crate) fn counts(&self) -> Counts {
         self.counts.now()
     }
+}
+
+/// As ingest does: times and people, and what has none stays behind.
+fn work(
+    store: &StoreId,
+    boot: BootId,
+    identity: &Identity,
+    now_ms: u64,
+    (gateway, seq, sightings): Kept,
+) -> BatchWork {
+    let times = sightings
+        .iter()
+        .map(|s| (s.transmitter, ZERO_MS + s.heard_last_mono_ms));
+    let people = identity.resolve_all(now_ms, times);
+    let heard = sightings.into_iter().zip(people).filter_map(|(s, who)| {
+        Some(Heard {
+            who: who?,
+            anchor: s.anchor,
+            heard_first_ms: ZERO_MS + s.heard_first_mono_ms,
+            heard_last_ms: ZERO_MS + s.heard_last_mono_ms,
+            count: s.count,
+            rssi_dbm: s.rssi_dbm_median,
+        })
+    });
+    BatchWork {
+        store: store.clone(),
+        gateway,
+        boot,
+        seq,
+        heard: heard.collect(),
+        len_bytes: 0,
+        token: seq,
+    }
+}
+
+/// Cards and orders, in words that can be compared.
+fn desk(db: &Connection) -> anyhow::Result<BTreeSet<String>> {
+    let mut rows = db.prepare(
+        "SELECT 'card ' || hex(card) || ' ' || hex(customer) || ' ' || journey || ' ' || arrived_ms
+           || ' ' || since_ms || ' ' || coalesce(hex(taken_by), '-') FROM cards
+         UNION ALL
+         SELECT 'order ' || external_id || ' ' || state FROM orders",
+    )?;
+    let rows = rows.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn furnish(db: &Connection, store: &StoreId) -> anyhow::Result<()> {
