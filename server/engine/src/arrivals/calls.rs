@@ -58,7 +58,7 @@ impl Arrivals {
     }
 
     /// Her card calls as loudly as it is time for.
-    pub(crate) fn call(&mut self, desk: Desk<'_>, customer: CustomerId, here: Option<Here>) {
+    pub(crate) fn call(&mut self, desk: &mut Desk<'_>, customer: CustomerId, here: Option<Here>) {
         let whereabouts = here.map(|here| here.whereabouts).unwrap_or_default();
         let Some(episode) = self.open.get_mut(&customer) else {
             return;

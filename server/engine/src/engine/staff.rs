@@ -101,8 +101,8 @@ impl StoreEngine {
     pub(super) fn sweep_arrivals(&mut self, out: &mut Outcome) {
         for customer in self.arrivals.calls_due(self.now_ms) {
             let here = self.here(customer);
-            let (arrivals, desk) = self.desk(out);
-            arrivals.call(desk, customer, here);
+            let (arrivals, mut desk) = self.desk(out);
+            arrivals.call(&mut desk, customer, here);
         }
         let (arrivals, desk) = self.desk(out);
         for served in arrivals.sweep(desk) {
