@@ -421,10 +421,10 @@ impl Desk {
     }
 
     fn mark(&mut self, shop: &mut Shop, now_ms: u64, card: CardId, mark: u8) -> anyhow::Result<()> {
-        if let Some(note) = self.notes.get_mut(&card) {
-            if shop.rate(ZERO_MS + now_ms, customer(note.who), card, mark)? {
-                note.mark = Some(mark);
-            }
+        if let Some(note) = self.notes.get_mut(&card)
+            && shop.rate(ZERO_MS + now_ms, customer(note.who), card, mark)?
+        {
+            note.mark = Some(mark);
         }
         Ok(())
     }
