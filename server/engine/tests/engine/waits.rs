@@ -1,12 +1,12 @@
 //! What is told of an episode at the desk once it is over.
 
 use engine::{
-    DEPARTED_KEPT_MS,
-    input::{OrderState, TapAction},
+    DEPARTED_KEPT_MS, Input,
+    input::{Coming, OrderState, TapAction},
     outcome::Over,
 };
 
-use crate::timeline::{ALL, NOTHING, Timeline, ZERO_MS, order};
+use crate::timeline::{ALL, NOTHING, Timeline, ZERO_MS, customer, order};
 
 fn code() -> TapAction {
     TapAction::HandOver {
@@ -112,6 +112,11 @@ fn what_was_handed_over_at_the_till_is_over_for_who_had_come() {
 
     let mut at_home = Timeline::store();
     at_home.order("anna", 1, OrderState::Ready);
+    at_home.input(&Input::Coming {
+        customer: customer("anna"),
+        consent: ALL,
+        how: Coming::Near,
+    });
     at_home.order("anna", 1, OrderState::Completed);
     assert_eq!(at_home.news.over, []);
 }
