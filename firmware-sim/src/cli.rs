@@ -41,6 +41,8 @@ Examples:
   welkom-sim load --server http://127.0.0.1:8080 --api-key $KEY --gateways 50 --rate 20000 --for 30s --json
   # a million events of a web shop, as fast as they go
   welkom-sim events --server http://127.0.0.1:8080 --api-key $KEY --write-key $WRITE_KEY --count 1000000
+  # 200 boards, 50 taps a second
+  welkom-sim boards --server http://127.0.0.1:8080 --api-key $KEY --boards 200 --rate 50 --for 30s
   # only the air, without any server, to try a gateway
   welkom-sim air --listen 127.0.0.1:7001 --seed 7
   # the same through a virtual BlueZ, for a gateway with source \"btleplug\"
@@ -66,6 +68,8 @@ enum Command {
     Load(LoadArgs),
     /// Send a web shop's events in batches, and measure
     Events(EventsArgs),
+    /// Open many boards, tap, and measure how soon all of them show it
+    Boards(BoardsArgs),
     /// Serve a virtual BlueZ full of strangers, to try or measure a gateway
     Bluez(bluez::BluezArgs),
 }
@@ -242,6 +246,30 @@ struct EventsArgs {
     prefix: Option<String>,
 }
 
+#[derive(Args)]
+struct BoardsArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The store; it is set up
+    #[arg(long, default_value = "kade-9")]
+    store: StoreId,
+    /// Open boards
+    #[arg(long, default_value_t = 200)]
+    boards: usize,
+    /// Taps a second, each of which changes a card
+    #[arg(long, default_value_t = 50)]
+    rate: u64,
+    /// For how long
+    #[arg(long = "for", value_parser = duration, default_value = "30s")]
+    run_for: Duration,
+    /// Customers who wait
+    #[arg(long, default_value_t = 50)]
+    cards: usize,
+    /// External ids begin with it [default: b and the time]
+    #[arg(long)]
+    prefix: Option<String>,
+}
+
 /// Runs the program with these arguments, the program's name first.
 pub fn main_from<I>(args: I) -> ExitCode
 where
@@ -290,6 +318,7 @@ fn in_runtime(command: Command) -> anyhow::Result<()> {
             Command::Run(args) => run(args, shutdown).await,
             Command::Load(args) => load(args, shutdown).await,
             Command::Events(args) => events(args).await,
+            Command::Boards(args) => boards(args).await,
             Command::Bluez(args) => bluez::run(args, shutdown).await,
         }
     })
@@ -358,6 +387,30 @@ async fn events(args: EventsArgs) -> anyhow::Result<()> {
     let report = load::events::run(&api, &track, config).await?;
     let text = serde_json::to_string(&report).context("write the report")?;
     writeln!(std::io::stdout().lock(), "{text}").context("write the report")
+}
+
+async fn boards(args: BoardsArgs) -> anyhow::Result<()> {
+    let api = args.server.api()?;
+    let config = load::boards::BoardsConfig {
+        store: args.store,
+        boards: args.boards,
+        rate_per_s: args.rate,
+        run_for: args.run_for,
+        cards: args.cards,
+        prefix: args
+            .prefix
+            .unwrap_or_else(|| format!("b{:x}", clock::unix_ms())),
+    };
+    let base = args.server.server.trim_end_matches('/');
+    let report = load::boards::run(&api, base, &config).await?;
+    let text = serde_json::to_string(&report).context("write the report")?;
+    writeln!(std::io::stdout().lock(), "{text}").context("write the report")?;
+    anyhow::ensure!(
+        report.missing == 0,
+        "boards missed {} cards",
+        report.missing
+    );
+    Ok(())
 }
 
 async fn load(args: LoadArgs, shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {

@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub mod audit;
+pub mod boards;
 pub mod crowd;
 pub mod events;
 pub mod link;

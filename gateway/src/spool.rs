@@ -316,6 +316,15 @@ impl Spool {
         self.delete_settled_segments();
     }
 
+    /// A machine in the store has used these; the central server does not have them. They are kept,
+    /// and lent again on the next connection, or once they are [recalled](Self::recall).
+    pub fn hold(&mut self, boot: BootId, ranges: &Ranges) {
+        for (first, last) in ranges.iter() {
+            let (first, last) = (Key { boot, seq: first }, Key { boot, seq: last });
+            self.loans.held(first, last);
+        }
+    }
+
     /// What ties this machine boot to the server's time; the best so far.
     pub fn set_clock(&mut self, anchor: ClockAnchor) -> Result<(), SpoolError> {
         let machine_boot = self.options.machine_boot;

@@ -208,6 +208,13 @@ pub struct Ack {
     pub boot: BootId,
     /// Numbers that are committed, or set aside for good: the gateway may forget them.
     pub applied: Ranges,
+    /// Numbers that a machine in the store has used, and that the central server does not have yet:
+    /// the gateway keeps them, and need not send them again before it is asked to.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub held: Ranges,
+    /// The line to the central server is back: all that is kept is wanted again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// Why a payload is no message of ours.
@@ -255,16 +262,22 @@ impl Batch {
     /// Reads a batch and checks what types cannot.
     pub fn from_json(payload: &[u8]) -> Result<Self, MessageError> {
         let batch: Self = read(payload)?;
-        if batch.v != VERSION {
-            return Err(MessageError::Version(batch.v));
+        batch.check()?;
+        Ok(batch)
+    }
+
+    /// Checks what types cannot.
+    pub fn check(&self) -> Result<(), MessageError> {
+        if self.v != VERSION {
+            return Err(MessageError::Version(self.v));
         }
-        if batch.seq == 0 {
+        if self.seq == 0 {
             return Err(MessageError::SeqZero);
         }
-        if batch.sightings.len() > BATCH_SIGHTINGS_MAX {
-            return Err(MessageError::TooMany(batch.sightings.len()));
+        if self.sightings.len() > BATCH_SIGHTINGS_MAX {
+            return Err(MessageError::TooMany(self.sightings.len()));
         }
-        for (index, s) in batch.sightings.iter().enumerate() {
+        for (index, s) in self.sightings.iter().enumerate() {
             if s.count == 0 {
                 return Err(MessageError::Sighting {
                     index,
@@ -278,7 +291,7 @@ impl Batch {
                 });
             }
         }
-        Ok(batch)
+        Ok(())
     }
 }
 

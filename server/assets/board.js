@@ -12,6 +12,7 @@ import { text } from "./words.js";
 
 const strip = document.querySelector("#strip");
 const told = document.querySelector("#told");
+const desk = document.querySelector("#desk");
 const wall_clock = document.querySelector(".board-clock");
 let kept = 0;
 let signed_out = false;
@@ -24,6 +25,12 @@ function tell(words) {
   told.hidden = words === "";
 }
 
+/** Whether the shop has internet, where the board runs in the shop itself. */
+function tellDesk(words) {
+  desk.querySelector("span").textContent = words;
+  desk.hidden = words === "";
+}
+
 const line = new Line({
   open: refresh,
   state: notices,
@@ -32,6 +39,7 @@ const line = new Line({
     cards.apply(update);
   },
   strip: (update) => (strip.innerHTML = update.html),
+  desk: ({ words }) => tellDesk(words ?? ""),
 });
 const cards = new Cards(line, say);
 const sound = new Sound();
@@ -69,6 +77,7 @@ async function refresh() {
     }
   }
   strip.innerHTML = page.querySelector("#strip").innerHTML;
+  tellDesk(page.querySelector("#desk").textContent.trim());
   taps.send();
 }
 

@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod floor;
 pub mod funnel;
 pub mod history;
+pub mod home;
 mod idempotency;
 pub mod loyalty;
 pub mod orders;
@@ -28,6 +29,7 @@ pub(crate) mod sse;
 pub mod track;
 pub mod uplift;
 pub mod visits;
+pub mod waits;
 pub mod webhooks;
 mod wire;
 
@@ -98,6 +100,8 @@ pub struct Parts {
     pub mqtt_port: u16,
     /// Cookies travel over https only.
     pub secure_cookies: bool,
+    /// What open boards are told.
+    pub feeds: crate::web::staff::feed::Feeds,
     /// Failed log-ins.
     pub logins: crate::web::logins::Logins,
     /// Messages that are shown on a manager's own phone.
@@ -106,6 +110,8 @@ pub struct Parts {
     pub refusals: webhooks::Refusals,
     /// Password hashes computed at once: each takes 19 MiB and a core.
     pub hashing: Semaphore,
+    /// At a store's home: how the line to the central server is.
+    pub line: Option<watch::Receiver<crate::home::line::Health>>,
     /// Turns true when open streams must end.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -218,6 +224,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(funnel::funnel))
         .routes(routes!(figures::figures))
         .routes(routes!(figures::figures_csv))
+        .routes(routes!(waits::waits))
         .routes(routes!(history::server))
         .routes(routes!(receivers::get_webhooks))
         .routes(routes!(receivers::put_webhook, receivers::delete_webhook))
@@ -235,6 +242,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::sightings::here))
         .routes(routes!(app::coming::coming))
         .routes(routes!(app::help::help))
+        .routes(routes!(app::rating::rating))
         .routes(routes!(
             app::loyalty::get_loyalty,
             app::loyalty::put_loyalty,
@@ -268,12 +276,26 @@ pub fn router(app: App) -> Router {
                 .routes(routes!(webhooks::woocommerce))
                 .layer(DefaultBodyLimit::max(webhooks::WEBHOOK_LEN_MAX)),
         )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(home::put_home, home::delete_home))
+                .routes(routes!(home::claim))
+                .routes(routes!(home::state))
+                .routes(routes!(home::identities))
+                .routes(routes!(home::journal))
+                .routes(routes!(home::batches))
+                .layer(DefaultBodyLimit::max(home::HOME_LEN_MAX)),
+        )
         .split_for_parts();
     let doc = with_security(doc);
     api.route("/openapi.json", get(move || async move { Json(doc) }))
         .merge(crate::web::routes::router())
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(security_headers))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            home::board_alone,
+        ))
         .with_state(app)
 }
 

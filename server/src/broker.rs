@@ -48,6 +48,17 @@ impl Credentials {
             .insert((store, gateway), password_sha256);
     }
 
+    /// The gateways of a store, all of them: who is not among them is out.
+    pub fn replace(&self, store: &StoreId, all: Vec<(GatewayId, [u8; 32])>) {
+        let mut gateways = self
+            .gateways
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        gateways.retain(|(of, _), _| of != store);
+        let all = all.into_iter();
+        gateways.extend(all.map(|(gateway, hash)| ((store.clone(), gateway), hash)));
+    }
+
     /// The password of the server's own client, for as long as this process lives.
     pub fn set_ingest(&self, password: &str) {
         *self

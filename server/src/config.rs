@@ -32,10 +32,30 @@ pub struct Config {
     /// Requests that the server makes by itself.
     #[serde(default)]
     pub outgoing: Outgoing,
+    /// This machine stands in a store and has its desk; everything else is the central server's.
+    pub home: Option<Home>,
 }
 
 fn snapshot_s() -> u64 {
     60
+}
+
+/// A machine in a store: role `store`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Home {
+    /// Where the central server is: `https://welkom.example`.
+    pub central: String,
+    /// The token of this store's home, as `PUT /v1/stores/{store}/home` answered.
+    pub token_file: PathBuf,
+    /// The PEM file of the authority that signed the central server's certificate, if that is not a
+    /// public one.
+    pub ca_file: Option<PathBuf>,
+    /// The database's sealed copy, on a disk; `data_dir` is in memory.
+    pub sealed_file: PathBuf,
+    /// The key that it is sealed with: 64 hexadecimal digits; made if it is not there. Keep it off
+    /// the disk that holds the copy.
+    pub key_file: PathBuf,
 }
 
 /// Pages and API.
@@ -248,6 +268,13 @@ impl Config {
             ));
         }
         self.push.check()?;
+        if let Some(what) = self
+            .home
+            .as_ref()
+            .and_then(|home| not_a_provider(&home.central))
+        {
+            return Err(("home.central", what));
+        }
         match &self.mqtt {
             Mqtt {
                 listen: None,

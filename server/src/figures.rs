@@ -12,6 +12,7 @@
 pub mod calendar;
 pub mod cell;
 pub mod sheet;
+pub mod waits;
 
 use std::collections::BTreeMap;
 

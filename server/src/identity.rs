@@ -8,6 +8,8 @@
 //! Invariant: an identity resolves only within its quantum and the clock tolerance, and only while
 //! its radio was valid; a key never leaves this room.
 
+mod given;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
@@ -18,7 +20,8 @@ use protocol::{
     eid::{CLOCK_TOLERANCE_S, QUANTUM_S, ROTATION_EXPONENT, device_time_s, quantum_start},
 };
 
-use crate::store::people::RadioRow;
+use self::given::Given;
+use crate::{home::Identities, store::people::RadioRow};
 
 /// Windows of the past that are kept, 512 s each. A drained backlog comes in order, so few serve.
 const PAST_WINDOWS_MAX: usize = 4;
@@ -63,6 +66,7 @@ struct Table {
     by_phase: Vec<Vec<u32>>,
     rolled_to_s: u64,
     past: VecDeque<(u64, HashMap<Eid, Entry>)>,
+    given: Given,
 }
 
 impl Identity {
@@ -81,6 +85,12 @@ impl Identity {
             table.add(radio);
         }
         table.past.clear();
+    }
+
+    /// Takes over identities of radios whose keys are elsewhere, all of them: what was given before
+    /// goes.
+    pub fn give(&self, all: &[Identities]) {
+        self.lock().given.replace(all);
     }
 
     /// Forgets all radios of a customer.
@@ -195,6 +205,7 @@ impl Table {
     }
 
     fn forget(&mut self, customer: CustomerId) {
+        self.given.forget(customer);
         for index in self.by_customer.remove(&customer).unwrap_or_default() {
             if let Some(known) = self.known[index as usize].take() {
                 self.by_radio.remove(&known.radio);
@@ -264,6 +275,9 @@ impl Table {
     fn resolve(&mut self, eid: Eid, heard_ms: u64, now_ms: u64) -> Option<Resolved> {
         if let Some(entry) = self.current.get(&eid) {
             return self.judge(*entry, heard_ms);
+        }
+        if let Some(who) = self.given.resolve(eid, heard_ms) {
+            return Some(who);
         }
         let (heard_s, now_s) = (heard_ms / 1_000, now_ms / 1_000);
         let recent = heard_s + u64::from(CLOCK_TOLERANCE_S) > now_s;

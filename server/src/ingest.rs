@@ -37,6 +37,7 @@ use crate::{
     broker::{Address, INGEST_CLIENT},
     clock,
     fleet::Fleet,
+    home::relay::{self, Down, Up},
     identity::Identity,
     pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
     store::{Readers, StoreError, beacons, shop},
@@ -69,6 +70,8 @@ pub struct Ingest {
     pub fleet: Arc<Fleet>,
     /// Counters.
     pub counts: Arc<Counts>,
+    /// At a store's home: the way to the central server, which says what gateways may forget.
+    pub home: Option<relay::Ends>,
 }
 
 impl Ingest {
@@ -109,8 +112,17 @@ impl Ingest {
         let (client, events) = connect(&self.address)?;
         let (say, to_say) = mpsc::unbounded_channel();
         let (packets, line_up) = (Packets::default(), Notify::new());
+        let parts = self.parts();
+        let (up, down) = match &mut self.home {
+            Some(ends) => {
+                let (up, down) = ends.split();
+                (Some(up), Some(down))
+            }
+            None => (None, None),
+        };
         let listener = Listener {
-            ingest: self.parts(),
+            ingest: parts,
+            at_home: up.is_some(),
             say,
             packets: &packets,
             line_up: &line_up,
@@ -125,11 +137,13 @@ impl Ingest {
         let speaker = Speaker {
             client: client.clone(),
             packets: &packets,
+            up,
+            heard_from: HashMap::new(),
         };
         tokio::select! {
             ended = listener.run(client, events) => ended,
             ended = teller.run() => ended,
-            ended = speaker.run(&mut self.committed, to_say, shutdown) => ended,
+            ended = speaker.run(&mut self.committed, down, to_say, shutdown) => ended,
         }
     }
 
@@ -185,6 +199,8 @@ struct Parts {
 /// Polls the connection: hears, resolves, hands over.
 struct Listener<'a> {
     ingest: Parts,
+    /// Whether batches are kept until they are committed, to be told on.
+    at_home: bool,
     say: mpsc::UnboundedSender<Say>,
     packets: &'a Packets,
     line_up: &'a Notify,
@@ -195,6 +211,8 @@ struct Listener<'a> {
 enum Say {
     /// Nothing more to do with this packet.
     Done(Box<Publish>),
+    /// To be told to the central server.
+    On(Up),
     /// A gateway asked for the time.
     Time {
         topic: Topic,
@@ -244,8 +262,13 @@ impl Listener<'_> {
             Channel::Sightings => match Batch::from_json(&publish.payload) {
                 Ok(batch) if batch.store == topic.store && batch.gateway == topic.gateway => {
                     let len_bytes = publish.payload.len();
-                    let token = self.packets.keep(publish);
-                    let work = self.ingest.resolve(batch, len_bytes, token);
+                    let told_on = self.at_home.then(|| batch.clone());
+                    let token = self.packets.keep(publish, told_on);
+                    let work = BatchWork {
+                        len_bytes,
+                        token,
+                        ..resolve(&self.ingest.identity, &self.ingest.counts, batch)
+                    };
                     return Ok(self.ingest.pipeline.batch(work).await?);
                 }
                 Ok(_) => self.refuse(topic.gateway.as_str(), "claims to be another gateway"),
@@ -279,6 +302,10 @@ impl Listener<'_> {
         let (boot, echo_mono_ms) = (status.boot, status.sent_mono_ms);
         let online = status.state == LinkState::Online;
         let (store, gateway) = (topic.store.clone(), topic.gateway.clone());
+        if self.at_home && !retained {
+            let status = Box::new(status.clone());
+            self.say(Say::On(Up::Status(gateway.clone(), status)))?;
+        }
         self.ingest
             .fleet
             .heard_from(store, gateway, status, retained, clock::now_ms());
@@ -293,58 +320,56 @@ impl Listener<'_> {
     }
 }
 
-impl Parts {
-    /// Gives each sighting its time and its person; what has neither stays behind.
-    fn resolve(&self, batch: Batch, len_bytes: usize, token: u64) -> BatchWork {
-        let Batch {
-            store,
-            gateway,
-            boot,
-            seq,
-            clock,
-            sightings,
-            ..
-        } = batch;
-        let heard = match clock {
-            None => {
-                Counts::add(&self.counts.time_unknown_total, sightings.len());
-                Vec::new()
-            }
-            Some(clock) => {
-                let now_ms = clock::now_ms();
-                let times = sightings
-                    .iter()
-                    .map(|s| (s.transmitter, clock.server_ms_of(s.heard_last_mono_ms)));
-                let people = self.identity.resolve_all(now_ms, times);
-                Counts::add(
-                    &self.counts.unresolved_total,
-                    people.iter().filter(|p| p.is_none()).count(),
-                );
-                sightings
-                    .into_iter()
-                    .zip(people)
-                    .filter_map(|(s, who)| {
-                        Some(Heard {
-                            who: who?,
-                            anchor: s.anchor,
-                            heard_first_ms: clock.server_ms_of(s.heard_first_mono_ms),
-                            heard_last_ms: clock.server_ms_of(s.heard_last_mono_ms),
-                            count: s.count,
-                            rssi_dbm: s.rssi_dbm_median,
-                        })
-                    })
-                    .collect()
-            }
-        };
-        BatchWork {
-            store,
-            gateway,
-            boot,
-            seq,
-            heard,
-            len_bytes,
-            token,
+/// Gives each sighting its time and its person; what has neither stays behind.
+pub fn resolve(identity: &Identity, counts: &Counts, batch: Batch) -> BatchWork {
+    let Batch {
+        store,
+        gateway,
+        boot,
+        seq,
+        clock,
+        sightings,
+        ..
+    } = batch;
+    let heard = match clock {
+        None => {
+            Counts::add(&counts.time_unknown_total, sightings.len());
+            Vec::new()
         }
+        Some(clock) => {
+            let now_ms = clock::now_ms();
+            let times = sightings
+                .iter()
+                .map(|s| (s.transmitter, clock.server_ms_of(s.heard_last_mono_ms)));
+            let people = identity.resolve_all(now_ms, times);
+            Counts::add(
+                &counts.unresolved_total,
+                people.iter().filter(|p| p.is_none()).count(),
+            );
+            sightings
+                .into_iter()
+                .zip(people)
+                .filter_map(|(s, who)| {
+                    Some(Heard {
+                        who: who?,
+                        anchor: s.anchor,
+                        heard_first_ms: clock.server_ms_of(s.heard_first_mono_ms),
+                        heard_last_ms: clock.server_ms_of(s.heard_last_mono_ms),
+                        count: s.count,
+                        rssi_dbm: s.rssi_dbm_median,
+                    })
+                })
+                .collect()
+        }
+    };
+    BatchWork {
+        store,
+        gateway,
+        boot,
+        seq,
+        heard,
+        len_bytes: 0,
+        token: 0,
     }
 }
 
@@ -352,23 +377,30 @@ impl Parts {
 struct Speaker<'a> {
     client: AsyncClient,
     packets: &'a Packets,
+    /// At a store's home: where batches are told on once they are committed here.
+    up: Option<&'a relay::UpEnd>,
+    /// The gateways heard from on this connection, and in which run.
+    heard_from: HashMap<(StoreId, GatewayId), BootId>,
 }
 
 impl Speaker<'_> {
     async fn run(
-        self,
+        mut self,
         committed: &mut mpsc::UnboundedReceiver<Committed>,
+        mut down: Option<&mut mpsc::Receiver<Down>>,
         mut to_say: mpsc::UnboundedReceiver<Say>,
         shutdown: &mut watch::Receiver<bool>,
     ) -> Result<(), SessionError> {
         loop {
             tokio::select! {
                 Some(committed) = committed.recv() => self.acknowledge(committed).await?,
+                Some(down) = next(&mut down) => self.hear_central(down).await?,
                 Some(say) = to_say.recv() => match say {
                     Say::Done(publish) => self.client.ack(&publish).await?,
+                    Say::On(up) => self.tell_on(up),
                     Say::Time { topic, boot, echo_mono_ms } => {
-                        self.tell(&topic.store, &topic.gateway, boot, Some(echo_mono_ms), Ranges::new())
-                            .await?;
+                        let ack = Ack { echo_mono_ms: Some(echo_mono_ms), ..ack(boot) };
+                        self.tell(&topic.store, &topic.gateway, ack).await?;
                     }
                 },
                 _ = shutdown.changed() => {
@@ -382,7 +414,8 @@ impl Speaker<'_> {
         }
     }
 
-    async fn acknowledge(&self, committed: Committed) -> Result<(), SessionError> {
+    /// At a store's home a gateway keeps what is committed here, until the central server has it.
+    async fn acknowledge(&mut self, committed: Committed) -> Result<(), SessionError> {
         let Committed {
             store,
             gateway,
@@ -390,9 +423,58 @@ impl Speaker<'_> {
             applied,
             tokens,
         } = committed;
-        self.tell(&store, &gateway, boot, None, applied).await?;
-        for publish in self.packets.take(&tokens) {
+        let ack = match self.up {
+            None => Ack {
+                applied,
+                ..ack(boot)
+            },
+            Some(_) => Ack {
+                held: applied,
+                ..ack(boot)
+            },
+        };
+        self.tell(&store, &gateway, ack).await?;
+        self.heard_from.insert((store, gateway), boot);
+        for (publish, batch) in self.packets.take(&tokens) {
             self.client.ack(&publish).await?;
+            if let Some(batch) = batch {
+                self.tell_on(Up::Batch(Box::new(batch)));
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_on(&self, up: Up) {
+        if let Some(end) = self.up {
+            end.tell(up);
+        }
+    }
+
+    /// The central server has something, or wants it again.
+    async fn hear_central(&self, down: Down) -> Result<(), SessionError> {
+        match down {
+            Down::Taken(taken) => {
+                for taken in taken {
+                    let of = |(_, gateway): &&(StoreId, GatewayId)| *gateway == taken.gateway;
+                    let Some((store, gateway)) = self.heard_from.keys().find(of) else {
+                        continue;
+                    };
+                    let ack = Ack {
+                        applied: taken.applied,
+                        ..ack(taken.boot)
+                    };
+                    self.tell(store, gateway, ack).await?;
+                }
+            }
+            Down::Again => {
+                for ((store, gateway), boot) in &self.heard_from {
+                    let ack = Ack {
+                        again: true,
+                        ..ack(*boot)
+                    };
+                    self.tell(store, gateway, ack).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -403,23 +485,35 @@ impl Speaker<'_> {
         &self,
         store: &StoreId,
         gateway: &GatewayId,
-        boot: BootId,
-        echo_mono_ms: Option<u64>,
-        applied: Ranges,
+        ack: Ack,
     ) -> Result<(), SessionError> {
-        let ack = Ack {
-            v: message::VERSION,
-            server_ms: clock::now_ms(),
-            echo_mono_ms,
-            boot,
-            applied,
-        };
         let topic = Topic::new(store, gateway, Channel::Ack).to_string();
         let payload = message::to_json(&ack);
         Ok(self
             .client
             .publish(topic, QoS::AtMostOnce, false, payload)
             .await?)
+    }
+}
+
+/// What time it is, and nothing else.
+fn ack(boot: BootId) -> Ack {
+    Ack {
+        v: message::VERSION,
+        server_ms: clock::now_ms(),
+        echo_mono_ms: None,
+        boot,
+        applied: Ranges::new(),
+        held: Ranges::new(),
+        again: false,
+    }
+}
+
+/// What the central server says; never, where there is none.
+async fn next(down: &mut Option<&mut mpsc::Receiver<Down>>) -> Option<Down> {
+    match down {
+        Some(down) => down.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -478,21 +572,24 @@ impl Teller<'_> {
 /// Packets of one connection that wait for their commit, without their payload.
 #[derive(Default)]
 struct Packets {
-    waiting: Mutex<HashMap<u64, Publish>>,
+    waiting: Mutex<HashMap<u64, Waiting>>,
 }
+
+/// And what was in it, where it is told on.
+type Waiting = (Publish, Option<Batch>);
 
 /// Tokens are unique over connections: one of an older connection finds no packet in a newer.
 static NEXT_TOKEN: AtomicU64 = AtomicU64::new(1);
 
 impl Packets {
-    fn keep(&self, mut publish: Publish) -> u64 {
+    fn keep(&self, mut publish: Publish, batch: Option<Batch>) -> u64 {
         publish.payload.clear();
         let token = NEXT_TOKEN.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(token, publish);
+        self.lock().insert(token, (publish, batch));
         token
     }
 
-    fn take(&self, tokens: &[u64]) -> Vec<Publish> {
+    fn take(&self, tokens: &[u64]) -> Vec<Waiting> {
         let mut waiting = self.lock();
         tokens
             .iter()
@@ -500,7 +597,7 @@ impl Packets {
             .collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Publish>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

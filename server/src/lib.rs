@@ -16,6 +16,7 @@ pub mod deliver;
 pub mod explain;
 pub mod figures;
 pub mod fleet;
+pub mod home;
 pub mod identity;
 pub mod import;
 pub mod ingest;

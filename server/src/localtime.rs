@@ -55,6 +55,17 @@ pub fn local_day(timezone: &str, now_ms: u64) -> LocalDay {
     }
 }
 
+/// The day of a moment by the wall clock of a time zone, `2026-11-21`.
+pub fn date(timezone: &str, at_ms: u64) -> String {
+    let at = i64::try_from(at_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    at.unwrap_or_default()
+        .to_zoned(zone(timezone))
+        .date()
+        .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

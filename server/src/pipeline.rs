@@ -11,6 +11,7 @@
 
 mod core;
 mod facts;
+mod stepper;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,10 +30,11 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::core::{After, Core, Tally};
-pub use self::{core::Txn, facts::facts_now};
+pub use self::{core::Txn, facts::facts_now, stepper::Stepper};
 use crate::{
     clock,
     fleet::Fleet,
+    home::sealed::Sealer,
     identity::{Identity, Resolved},
     live::Live,
     store::{self, StoreError},
@@ -46,6 +48,8 @@ const GROUP_WORKS_MAX: usize = 512;
 const GROUP_SIGHTINGS_MAX: usize = 4_000;
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(250);
+/// A machine in a store seals what nobody waits for this often.
+const SEAL_EVERY_MS: u64 = 1_000;
 /// Waits before a transient failure (disk full, lock) is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
@@ -167,6 +171,8 @@ pub struct Outlets {
     pub outbox: Arc<Notify>,
     /// Whose gateways must be told something.
     pub fleet: Arc<Fleet>,
+    /// Wakes the line to the central server, at a store's home.
+    pub journal: Arc<Notify>,
     /// Acknowledgements to be sent.
     pub committed: mpsc::UnboundedSender<Committed>,
     /// Counters.
@@ -180,8 +186,15 @@ pub struct Pipeline {
     hold_ticks: Arc<AtomicBool>,
 }
 
+impl Work {
+    fn is_job(&self) -> bool {
+        matches!(self, Self::Job(_))
+    }
+}
+
 enum Work {
-    Batch(Box<BatchWork>),
+    /// And who waits for its commit, beside the gateway.
+    Batch(Box<BatchWork>, Option<oneshot::Sender<()>>),
     Job(Box<dyn Job>),
     Tick,
     Stop,
@@ -203,21 +216,15 @@ impl Pipeline {
         path: &Path,
         outlets: Outlets,
         snapshot_ms: u64,
+        sealer: Option<Sealer>,
     ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
-        let db = store::open_writer(path)?;
-        store::log::take_over(&db)?;
         let (works, inlet) = mpsc::channel(QUEUE_MAX);
-        let hold_ticks = Arc::new(AtomicBool::new(true));
-        let mut core = Core::new(clock::now_ms(), snapshot_ms);
-        core.warm(&db)?;
-        let writer = Writer {
-            db,
-            core,
-            outlets,
-            inlet,
-            hold_ticks: hold_ticks.clone(),
-            to_wipe: false,
-        };
+        let now_ms = Box::new(clock::now_ms);
+        let mut writer = Writer::open(path, outlets, snapshot_ms, inlet, now_ms)?;
+        if let Some(sealer) = sealer {
+            writer.seal_to(sealer)?;
+        }
+        let hold_ticks = writer.hold_ticks.clone();
         let thread = thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run())
@@ -239,11 +246,22 @@ impl Pipeline {
 
     /// Hands over a batch; waits while the queue is full.
     pub async fn batch(&self, work: BatchWork) -> Result<(), StoreError> {
-        let work = Work::Batch(Box::new(work));
+        let work = Work::Batch(Box::new(work), None);
         self.works
             .send(work)
             .await
             .map_err(|_| StoreError::Stopping)
+    }
+
+    /// Hands over a batch, and returns once it is on the disk or set aside.
+    pub async fn batch_done(&self, work: BatchWork) -> Result<(), StoreError> {
+        let (done, is_done) = oneshot::channel();
+        let work = Work::Batch(Box::new(work), Some(done));
+        self.works
+            .send(work)
+            .await
+            .map_err(|_| StoreError::Stopping)?;
+        is_done.await.map_err(|_| StoreError::Stopping)
     }
 
     /// Runs a write and waits for its commit. It may run more than once; its last run counts.
@@ -349,17 +367,86 @@ where
     }
 }
 
+/// What time it is.
+type NowMs = Box<dyn Fn() -> u64 + Send>;
+
 struct Writer {
     db: Connection,
     core: Core,
     outlets: Outlets,
     inlet: mpsc::Receiver<Work>,
     hold_ticks: Arc<AtomicBool>,
+    /// Looked at once for each transaction.
+    now_ms: NowMs,
     /// What was erased may still stand in the write-ahead log.
     to_wipe: bool,
+    /// At a store's home: the copy on the disk.
+    seal: Option<Seal>,
+}
+
+struct Seal {
+    sealer: Sealer,
+    sealed_ms: u64,
+    /// A failure was told; once, until it works again.
+    told: bool,
+}
+
+impl Seal {
+    /// Takes in what was committed, before anybody is told of it. What gateways say a moment later
+    /// again may wait: each write wears the card.
+    fn seal(&mut self, db: &Connection, now_ms: u64, can_wait: bool) {
+        if can_wait && now_ms < self.sealed_ms + SEAL_EVERY_MS {
+            return;
+        }
+        match self.sealer.seal(db) {
+            Ok(()) => (self.sealed_ms, self.told) = (now_ms, false),
+            // The desk goes on: a card that is full must not keep anybody waiting.
+            Err(error) if !self.told => {
+                self.told = true;
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "what happens now would not survive a restart");
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 impl Writer {
+    /// Opens the database and becomes its writer; ticks are held.
+    fn open(
+        path: &Path,
+        outlets: Outlets,
+        snapshot_ms: u64,
+        inlet: mpsc::Receiver<Work>,
+        now_ms: NowMs,
+    ) -> Result<Self, StoreError> {
+        let db = store::open_writer(path)?;
+        store::log::take_over(&db)?;
+        let mut core = Core::new(now_ms(), snapshot_ms);
+        core.warm(&db)?;
+        Ok(Self {
+            db,
+            core,
+            outlets,
+            inlet,
+            hold_ticks: Arc::new(AtomicBool::new(true)),
+            now_ms,
+            to_wipe: false,
+            seal: None,
+        })
+    }
+
+    /// Keeps a sealed copy from here on, as a machine in a store does.
+    fn seal_to(&mut self, sealer: Sealer) -> Result<(), StoreError> {
+        sealer.prepare(&self.db)?;
+        self.seal = Some(Seal {
+            sealer,
+            sealed_ms: 0,
+            told: false,
+        });
+        Ok(())
+    }
+
     fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_WORKS_MAX);
         loop {
@@ -382,7 +469,7 @@ impl Writer {
         loop {
             match work {
                 Work::Stop => return true,
-                Work::Batch(ref batch) => sightings += batch.heard.len(),
+                Work::Batch(ref batch, _) => sightings += batch.heard.len(),
                 _ => {}
             }
             group.push(work);
@@ -447,13 +534,15 @@ impl Writer {
     /// Runs the works in one transaction and, once it is on the disk, tells the outlets.
     fn attempt(&mut self, works: &mut [Work]) -> Result<(), Failure> {
         let hold = self.hold_ticks.load(Ordering::Relaxed);
+        let has_job = works.iter().any(Work::is_job);
+        let now_ms = (self.now_ms)();
         let (db, core) = (&self.db, &mut self.core);
         let done = catch_unwind(AssertUnwindSafe(|| -> Result<After, StoreError> {
             db.execute_batch("BEGIN IMMEDIATE")?;
-            let mut txn = Txn::new(db, core, clock::now_ms());
+            let mut txn = Txn::new(db, core, now_ms);
             for work in works {
                 match work {
-                    Work::Batch(batch) => txn.apply_batch(batch)?,
+                    Work::Batch(batch, _) => txn.apply_batch(batch)?,
                     Work::Job(job) => job.run(&mut txn)?,
                     Work::Tick if hold => txn.begin()?,
                     Work::Tick => txn.tick()?,
@@ -470,7 +559,11 @@ impl Writer {
                 if self.to_wipe {
                     self.wipe_log();
                 }
-                self.tell(after);
+                if let Some(seal) = &mut self.seal {
+                    let can_wait = after.cards.is_empty() && !has_job;
+                    seal.seal(&self.db, now_ms, can_wait);
+                }
+                self.tell(after, now_ms);
                 return Ok(());
             }
             Ok(Err(error)) => Failure::Store(error),
@@ -495,10 +588,10 @@ impl Writer {
         });
     }
 
-    fn tell(&self, after: After) {
+    fn tell(&self, after: After, now_ms: u64) {
         let outlets = &self.outlets;
         self.count(&after.tally);
-        outlets.identity.add(&after.radios, clock::now_ms());
+        outlets.identity.add(&after.radios, now_ms);
         for customer in after.forgotten {
             outlets.identity.forget(customer);
         }
@@ -517,6 +610,9 @@ impl Writer {
         }
         if after.deliveries {
             outlets.outbox.notify_one();
+        }
+        if after.journal {
+            outlets.journal.notify_one();
         }
     }
 
@@ -538,7 +634,7 @@ impl Writer {
     /// A work that fails for good: a batch is set aside, a job is told.
     fn give_up(&mut self, work: Work, failure: &Failure) {
         match work {
-            Work::Batch(batch) => {
+            Work::Batch(batch, done) => {
                 tracing::error!(
                     store = %batch.store, gateway = %batch.gateway, boot = %batch.boot,
                     seq = batch.seq, error = %failure, "batch set aside"
@@ -551,6 +647,7 @@ impl Writer {
                 // Writing one row; if that fails too, the gateway still has the batch.
                 if self.attempt(&mut [Work::Job(aside)]).is_ok() {
                     Counts::add(&self.outlets.counts.set_aside_total, 1);
+                    tell_done(done);
                 }
             }
             Work::Job(job) => {
@@ -584,7 +681,16 @@ enum Failure {
 }
 
 fn answer(work: Work) {
-    if let Work::Job(job) = work {
-        job.answer();
+    match work {
+        Work::Job(job) => job.answer(),
+        Work::Batch(_, done) => tell_done(done),
+        Work::Tick | Work::Stop => {}
+    }
+}
+
+fn tell_done(done: Option<oneshot::Sender<()>>) {
+    if let Some(done) = done {
+        // An error says that whoever asked has gone.
+        let _ = done.send(());
     }
 }

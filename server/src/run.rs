@@ -17,7 +17,7 @@ use crate::{
     api::{self, App},
     broker::{self, Address, Credentials, Embedded, INGEST_CLIENT},
     clock,
-    config::{Config, Http, Tls},
+    config::{Config, Home, Http, Tls},
     deliver::{
         Deliver,
         outgoing::Outgoing,
@@ -25,6 +25,11 @@ use crate::{
         webhook::Webhooks,
     },
     fleet::Fleet,
+    home::{
+        line::{Central, Health, Line, LineError},
+        relay::Relay,
+        sealed::{self, MasterKey, Sealer},
+    },
     identity::Identity,
     ingest::Ingest,
     live::Live,
@@ -76,11 +81,17 @@ pub async fn run(
     let providers = Providers::new(&config.push, &config.outgoing, &config.data_dir)?;
     let providers = Arc::new(providers);
 
+    let sealer = config
+        .home
+        .as_ref()
+        .map(|home| sealer(home, &config.data_dir, &path));
+    let sealer = sealer.transpose()?;
+
     let live = Arc::new(Live::default());
     let counts = Arc::new(Counts::default());
     let (fleet, keeper) = Fleet::new(counts.clone());
     let fleet = Arc::new(fleet);
-    let outbox = Arc::new(Notify::new());
+    let (outbox, journal) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (committed_in, committed) = mpsc::unbounded_channel();
     let db = store::open_writer(&path)?;
     let identity = Arc::new(Identity::load(
@@ -95,15 +106,24 @@ pub async fn run(
         identity: identity.clone(),
         outbox: outbox.clone(),
         fleet: fleet.clone(),
+        journal: journal.clone(),
         committed: committed_in,
         counts: counts.clone(),
     };
-    let (pipeline, writer) = Pipeline::start(&path, outlets, config.snapshot_s * 1_000)?;
+    let snapshot_ms = config.snapshot_s * 1_000;
+    let (pipeline, writer) = Pipeline::start(&path, outlets, snapshot_ms, sealer)?;
     let readers = Readers::new(&path);
     let (embedded, address) = start_broker(&config, files.as_ref(), &credentials).await?;
 
     let (stop, stopping) = watch::channel(false);
     let (connected, mut is_connected) = watch::channel(false);
+    let (health, how_is_line) = watch::channel(Health::default());
+    let central = config.home.as_ref().map(central).transpose()?;
+    let (relay, ends) = central
+        .clone()
+        .map(|central| Relay::new(central, how_is_line.clone()))
+        .unzip();
+    let relay = relay.map(|relay| tokio::spawn(relay.run(stopping.clone())));
     let ingest = Ingest {
         address: address.clone(),
         identity: identity.clone(),
@@ -112,6 +132,7 @@ pub async fn run(
         committed,
         fleet: fleet.clone(),
         counts: counts.clone(),
+        home: ends,
     };
     let ingest = tokio::spawn(ingest.run(stopping.clone(), connected));
     let keeper = keeper.run(pipeline.clone(), stopping.clone());
@@ -145,6 +166,16 @@ pub async fn run(
         }
     };
     let deliver = tokio::spawn(deliver.run(stopping.clone()));
+    let line = central.map(|central| Line {
+        central,
+        pipeline: pipeline.clone(),
+        readers: readers.clone(),
+        identity: identity.clone(),
+        credentials: credentials.clone(),
+        journal,
+        health,
+    });
+    let mut line = tokio::spawn(keep_line(line, stopping.clone()));
 
     let gateways_at = embedded
         .as_ref()
@@ -163,10 +194,12 @@ pub async fn run(
         mqtt_host: gateways_at.map_or(address.host.clone(), |at| gateway_host(&config.http, at)),
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
         secure_cookies: config.http.tls != Tls::Off,
+        feeds: Default::default(),
         logins: Default::default(),
         trials: Default::default(),
         refusals: Default::default(),
         hashing: Semaphore::new(HASHING_MAX),
+        line: config.home.as_ref().map(|_| how_is_line),
         shutdown: stopping,
     });
     let handle = Handle::new();
@@ -203,12 +236,21 @@ pub async fn run(
     ready(&addresses);
 
     // An error says that nobody can ask us to stop any more: then it is time too.
-    let _ = shutdown.wait_for(|stop| *stop).await;
+    let out = tokio::select! {
+        _ = shutdown.wait_for(|stop| *stop) => None,
+        out = &mut line => out.ok().and_then(Result::err),
+    };
     tracing::info!("stopping");
     // All of these end when told; what they could not finish is on disk.
     let _ = stop.send(true);
     handle.graceful_shutdown(Some(GOODBYE));
     let _ = tokio::join!(ingest, keeper, deliver, push, web);
+    if let Some(relay) = relay {
+        let _ = relay.await;
+    }
+    if out.is_none() {
+        let _ = line.await;
+    }
     if let Some(webhooks) = webhooks {
         let _ = webhooks.await;
     }
@@ -217,7 +259,55 @@ pub async fn run(
     }
     pipeline.stop().await;
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
-    Ok(())
+    match out {
+        Some(out) => Err(out).context("this machine has the desk of its store no more"),
+        None => Ok(()),
+    }
+}
+
+/// Where the database of a machine in a store comes from, and where it is sealed to.
+fn sealer(home: &Home, data_dir: &Path, database: &Path) -> anyhow::Result<Sealer> {
+    let in_memory = sealed::is_in_memory(data_dir)
+        .with_context(|| format!("look where {} is", data_dir.display()))?;
+    anyhow::ensure!(
+        in_memory,
+        "data_dir {} is on a disk: with [home] it holds names and orders in clear, so put it in \
+         memory, as /run/welkom; home.sealed_file keeps them over a restart",
+        data_dir.display()
+    );
+    let sealer = Sealer::new(
+        MasterKey::load(&home.key_file)?,
+        database,
+        &home.sealed_file,
+    );
+    if sealer.restore()? {
+        tracing::info!(file = %home.sealed_file.display(), "the desk is back as it was sealed");
+    }
+    Ok(sealer)
+}
+
+fn central(home: &Home) -> anyhow::Result<Central> {
+    let read =
+        |path: &Path| fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
+    let token = read(&home.token_file)?.trim().to_owned();
+    let ca = home.ca_file.as_deref().map(read).transpose()?;
+    let base = home.central.parse().context("home.central")?;
+    Central::new(base, token, ca.as_deref().map(str::as_bytes))
+        .context("make a client for the central server")
+}
+
+/// Without a line there is nothing to keep: then this waits for the end.
+async fn keep_line(
+    line: Option<Line>,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<(), LineError> {
+    match line {
+        Some(line) => line.run(shutdown).await,
+        None => {
+            let _ = shutdown.wait_for(|stop| *stop).await;
+            Ok(())
+        }
+    }
 }
 
 /// What gateways are told to connect to: "every address" is none, so the first name that the

@@ -16,6 +16,8 @@ pub mod figures;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod help;
+pub mod home;
+pub mod homes;
 pub mod intents;
 pub mod log;
 pub mod loyalty;
@@ -34,6 +36,7 @@ pub mod sources;
 pub mod staff_push;
 pub mod uplift;
 pub mod visits;
+pub mod waits;
 pub mod walk;
 
 use std::{
@@ -75,6 +78,9 @@ pub enum StoreError {
     /// Another server has become the writer of this store.
     #[error("another server writes for store {0} now")]
     Fenced(String),
+    /// Another machine has become the home of this store.
+    #[error("another machine has the desk of store {0} now")]
+    NotHome(String),
     /// The store is shutting down.
     #[error("the server is stopping")]
     Stopping,
@@ -222,7 +228,7 @@ fn uint(value: i64) -> u64 {
 }
 
 /// An enum as the text under which serde knows it.
-fn word<T: serde::Serialize>(value: T) -> String {
+pub(crate) fn word<T: serde::Serialize>(value: T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         _ => String::new(),

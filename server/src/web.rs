@@ -27,7 +27,7 @@ pub mod qr;
 pub mod routes;
 pub mod search;
 mod shopper;
-pub(crate) mod staff;
+pub mod staff;
 pub mod till;
 pub mod trial;
 pub mod trials;

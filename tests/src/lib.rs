@@ -14,6 +14,7 @@ pub mod floor;
 pub mod hand;
 pub mod hand_gateway;
 pub mod harness;
+pub mod home;
 pub mod mosquitto;
 pub mod person;
 pub mod rig;

@@ -43,7 +43,7 @@ pub struct View {
     pub lent: usize,
     /// Since when the oldest of them is.
     pub lent_oldest: Option<Monotonic>,
-    /// When the server last acknowledged anything that was waiting.
+    /// When the server last acknowledged anything that was waiting, or said that it holds it.
     pub acknowledged_at: Monotonic,
     /// Batches that wait, lent or not.
     pub waiting: usize,
@@ -52,6 +52,7 @@ pub struct View {
 enum Request {
     Append(Stream, Vec<Sighting>),
     Acknowledge(BootId, Ranges),
+    Hold(BootId, Ranges),
     SetClock(ClockAnchor),
     Recall(oneshot::Sender<()>),
     Lend(oneshot::Sender<Vec<Batch>>),
@@ -100,12 +101,17 @@ impl SpoolHandle {
         self.send(Request::Acknowledge(boot, ranges)).await
     }
 
+    /// A machine in the store has used these; they are kept for the central server.
+    pub async fn hold(&self, boot: BootId, ranges: Ranges) -> Result<(), Gone> {
+        self.send(Request::Hold(boot, ranges)).await
+    }
+
     /// What ties this machine boot to the server's time.
     pub async fn set_clock(&self, anchor: ClockAnchor) -> Result<(), Gone> {
         self.send(Request::SetClock(anchor)).await
     }
 
-    /// A new connection: everything that waits is to be lent again.
+    /// A new connection, or a line that is back: everything that waits is to be lent again.
     pub async fn recall(&self) -> Result<(), Gone> {
         self.ask(Request::Recall).await
     }
@@ -190,6 +196,13 @@ impl Keeper {
                 let before = self.spool.waiting_batches();
                 self.spool.acknowledge(now, boot, &ranges);
                 if self.spool.waiting_batches() < before {
+                    self.acknowledged_at = now;
+                }
+            }
+            Request::Hold(boot, ranges) => {
+                let (before, _) = self.spool.lent();
+                self.spool.hold(boot, &ranges);
+                if self.spool.lent().0 < before {
                     self.acknowledged_at = now;
                 }
             }

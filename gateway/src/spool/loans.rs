@@ -91,6 +91,14 @@ impl Loans {
         self.lent.remove(&key);
     }
 
+    /// Used in the store, and kept: they are no loans any more, and not lent again before the next
+    /// recall, since what was lent lies before the place where the backlog goes on.
+    pub(super) fn held(&mut self, first: Key, last: Key) {
+        if first <= last {
+            self.lent.retain(|key, _| !(first..=last).contains(key));
+        }
+    }
+
     pub(super) fn may_lend(&self, waiting: &BTreeMap<Key, BatchAt>) -> bool {
         let backlog = || waiting.range(self.backlog_from..).next().is_some();
         match self.lent.len() {

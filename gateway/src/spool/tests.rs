@@ -133,6 +133,23 @@ fn a_batch_is_lent_once_it_is_synced_first_sights_before_detail() {
 }
 
 #[test]
+fn what_is_held_in_the_store_is_kept_and_not_lent_again_before_it_is_wanted() {
+    let mut t = Timeline::new();
+    (0..3).for_each(|_| _ = t.append(Stream::First, 1));
+    let boot = t.spool().boot();
+    assert_eq!(t.at(2_000).lend_seqs(), [1, 2, 3]);
+    t.spool().hold(boot, &Ranges::from(vec![(1, 2)]));
+    assert_eq!(t.spool().lent().0, 1, "3 waits for its answer");
+    assert_eq!(t.spool().waiting_batches(), 3, "held is not deleted");
+    t.append(Stream::First, 1);
+    assert_eq!(t.at(3_000).lend_seqs(), [4]);
+    t.spool().recall();
+    assert_eq!(t.lend_seqs(), [1, 2, 3, 4], "wanted again");
+    t.acknowledge(boot, &[(1, 4)]);
+    assert_eq!(t.spool().waiting_batches(), 0);
+}
+
+#[test]
 fn only_acknowledgement_deletes() {
     let mut t = Timeline::new();
     let boot = t.spool().boot();

@@ -200,7 +200,15 @@ impl<'a> Session<'a> {
                     let anchor = self.uplink.clock.learn(sent, received, ack.server_ms);
                     self.uplink.spool.set_clock(anchor).await?;
                 }
-                Ok(self.uplink.spool.acknowledge(ack.boot, ack.applied).await?)
+                let spool = &self.uplink.spool;
+                spool.acknowledge(ack.boot, ack.applied).await?;
+                if !ack.held.is_empty() {
+                    spool.hold(ack.boot, ack.held).await?;
+                }
+                if ack.again {
+                    spool.recall().await?;
+                }
+                Ok(())
             }
             Seen::Told(config) => {
                 debug!(

@@ -16,11 +16,12 @@ use crate::{
     ids::Ids,
     input::{self, Order, OrderState},
     journey::{self, Call, Effect, Journey, Signal},
-    outcome::{Card, Cause, Delivery, Outcome},
+    outcome::{Card, Cause, Delivery, Outcome, Over},
 };
 
 mod calls;
 mod coming;
+mod elsewhere;
 mod orders;
 mod taps;
 
@@ -61,6 +62,9 @@ pub(crate) struct Arrivals {
     /// In the order of leaving.
     departed: VecDeque<Episode>,
     closed: BTreeSet<CardId>,
+    /// Another engine has the desk; see [`elsewhere`].
+    #[serde(default)]
+    elsewhere: bool,
     #[serde(default)]
     calls: Calls,
 }
@@ -73,12 +77,18 @@ struct Episode {
     orders: Vec<OrderId>,
     journey: Journey,
     arrived_ms: u64,
+    /// When she came; none: she has not yet.
+    #[serde(default)]
+    came_ms: Option<u64>,
     #[serde(default)]
     eta_ms: Option<u64>,
     #[serde(default)]
     undo_until_ms: Option<u64>,
     since_ms: u64,
     taken: Option<(StaffId, u64)>,
+    /// When a colleague first took it, whoever holds it by now.
+    #[serde(default)]
+    first_taken_ms: Option<u64>,
     wrong_codes: u32,
     paused_until_ms: u64,
     not_here: bool,
@@ -166,7 +176,7 @@ impl Arrivals {
 
     /// Her phone says that she is coming.
     pub(crate) fn say_coming(&mut self, desk: Desk<'_>, customer: CustomerId, how: input::Coming) {
-        if self.waits(customer) || !self.orders.has_open(customer) {
+        if self.elsewhere || self.waits(customer) || !self.orders.has_open(customer) {
             return;
         }
         if self.coming.say(desk.now_ms, customer, how) {
@@ -179,6 +189,9 @@ impl Arrivals {
     /// Brings her card in line with what she may be given and with where she is: a new one, more on
     /// it, fewer on it.
     pub(crate) fn sync(&mut self, desk: Desk<'_>, customer: CustomerId, here: Option<Here>) {
+        if self.elsewhere {
+            return;
+        }
         let orders = self.orders.at_desk(desk.now_ms, customer);
         if orders.is_empty() {
             return self.close(desk, customer, Signal::Cancelled);
@@ -223,7 +236,7 @@ impl Arrivals {
         let open = self.open.remove(&customer);
         let known = open.filter(|_| !step.effects.contains(&Effect::Open));
         let mut episode = known.unwrap_or_else(|| {
-            self.supersede(customer);
+            self.supersede(customer, desk.out);
             Episode::new(CardId::at(desk.now_ms, desk.ids.bytes()), customer)
         });
         let was_here = episode.journey.is_here();
@@ -235,6 +248,7 @@ impl Arrivals {
         episode.eta_ms = self.coming.get(customer).and_then(|hint| hint.eta_ms);
         if step.to.is_here() && !was_here {
             episode.arrived_ms = here.entered_ms;
+            episode.came_ms = Some(here.entered_ms);
         } else if episode.journey == Journey::Created {
             episode.arrived_ms = desk.now_ms;
         }
@@ -242,20 +256,21 @@ impl Arrivals {
     }
 
     /// Her earlier card gives way to the next episode.
-    fn supersede(&mut self, customer: CustomerId) {
-        let old: Vec<CardId> = self
-            .departed
-            .iter()
-            .filter(|e| e.customer == customer)
-            .map(|e| e.card)
-            .collect();
-        self.departed.retain(|e| e.customer != customer);
-        old.into_iter().for_each(|card| self.remember_closed(card));
+    fn supersede(&mut self, customer: CustomerId, out: &mut Outcome) {
+        let hers = |episode: &Episode| episode.customer == customer;
+        let (old, kept) = std::mem::take(&mut self.departed)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(hers);
+        self.departed = kept;
+        for episode in old {
+            self.remember_closed(episode.card);
+            out.over.push(episode.over());
+        }
     }
 
     /// Nothing is left at the desk since an order was closed elsewhere, or went to somebody else.
     pub(crate) fn order_closed(&mut self, desk: Desk<'_>, customer: CustomerId, state: OrderState) {
-        if self.orders.at_desk(desk.now_ms, customer).is_empty() {
+        if !self.elsewhere && self.orders.at_desk(desk.now_ms, customer).is_empty() {
             let signal = match state {
                 OrderState::Completed => Signal::DoneElsewhere,
                 _ => Signal::Cancelled,
@@ -275,6 +290,9 @@ impl Arrivals {
         here: Here,
         certain: bool,
     ) {
+        if self.elsewhere {
+            return;
+        }
         let Some(mut episode) = self.open.remove(&customer) else {
             return;
         };
@@ -292,6 +310,9 @@ impl Arrivals {
     /// alarmed.
     pub(crate) fn depart(&mut self, desk: Desk<'_>, customer: CustomerId) {
         self.coming.forget(customer);
+        if self.elsewhere {
+            return;
+        }
         desk.out.cancelled.extend(self.orders.end_help(customer));
         let orders = self.orders.at_desk(desk.now_ms, customer);
         let signal = if orders.is_empty() {
@@ -329,6 +350,9 @@ impl Arrivals {
 
     /// When [`Self::sweep`] next has something to do.
     pub(crate) fn due_at(&self) -> Option<u64> {
+        if self.elsewhere {
+            return None;
+        }
         let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
         let served = self.served.front().and_then(|e| e.undo_until_ms);
         let due = [departed, served, self.coming.due_at(), self.calls.due_at()];
@@ -339,6 +363,9 @@ impl Arrivals {
     /// been here. Gives back who was served when.
     pub(crate) fn sweep(&mut self, mut desk: Desk<'_>) -> Vec<(CustomerId, u64)> {
         let now_ms = desk.now_ms;
+        if self.elsewhere {
+            return Vec::new();
+        }
         let mut final_now = Vec::new();
         while let Some(episode) = self
             .served
@@ -410,6 +437,12 @@ impl Arrivals {
         }
         if step.effects.contains(&Effect::Close) {
             self.remember_closed(episode.card);
+            // Of who takes back her consent nothing is counted, nor of who never came to the desk.
+            let met = episode.came_ms.is_some() || step.signal == Signal::WindowOver;
+            let ended = matches!(step.to, Journey::Served | Journey::DepartedUnserved);
+            if ended && met && step.signal != Signal::ConsentOver {
+                desk.out.over.push(episode.over());
+            }
             self.plan_call(episode.customer);
         } else {
             self.put(episode);
@@ -497,10 +530,12 @@ impl Episode {
             orders: Vec::new(),
             journey: Journey::Created,
             arrived_ms: 0,
+            came_ms: None,
             eta_ms: None,
             undo_until_ms: None,
             since_ms: 0,
             taken: None,
+            first_taken_ms: None,
             wrong_codes: 0,
             paused_until_ms: 0,
             not_here: false,
@@ -509,26 +544,42 @@ impl Episode {
             called: None,
         }
     }
+
+    fn as_card(&self, whereabouts: Vec<(ZoneId, f32)>) -> Card {
+        Card {
+            card: self.card,
+            customer: self.customer,
+            orders: self.orders.clone(),
+            journey: self.journey,
+            arrived_ms: self.arrived_ms,
+            eta_ms: self.eta_ms,
+            undo_until_ms: self.undo_until_ms,
+            since_ms: self.since_ms,
+            taken_by: self.taken.map(|(staff, _)| staff),
+            taken_ms: self.taken.map(|(_, at)| at),
+            whereabouts,
+            wrong_codes: self.wrong_codes,
+            not_here: self.not_here,
+            check: self.check,
+            called: self.called,
+        }
+    }
+
+    /// What figures of waiting are made of.
+    fn over(&self) -> Over {
+        Over {
+            card: self.card,
+            orders: self.orders.clone(),
+            came_ms: self.came_ms,
+            first_taken_ms: self.first_taken_ms,
+            ended_ms: self.since_ms,
+            served: self.journey == Journey::Served,
+        }
+    }
 }
 
 /// Puts the card as it stands into the outcome, once.
 fn show(episode: &Episode, whereabouts: Vec<(ZoneId, f32)>, out: &mut Outcome) {
     out.cards.retain(|card| card.card != episode.card);
-    out.cards.push(Card {
-        card: episode.card,
-        customer: episode.customer,
-        orders: episode.orders.clone(),
-        journey: episode.journey,
-        arrived_ms: episode.arrived_ms,
-        eta_ms: episode.eta_ms,
-        undo_until_ms: episode.undo_until_ms,
-        since_ms: episode.since_ms,
-        taken_by: episode.taken.map(|(staff, _)| staff),
-        taken_ms: episode.taken.map(|(_, at)| at),
-        whereabouts,
-        wrong_codes: episode.wrong_codes,
-        not_here: episode.not_here,
-        check: episode.check,
-        called: episode.called,
-    });
+    out.cards.push(episode.as_card(whereabouts));
 }

@@ -91,7 +91,7 @@ impl StoreEngine {
         let mut out = Outcome::default();
         match input {
             Input::Tick => self.tick(&mut out),
-            Input::Layout(layout) => self.lay_out(layout),
+            Input::Layout(layout) => self.lay_out(layout, &mut out),
             Input::Deaf { anchors } => self.turn_deaf(anchors),
             Input::Sightings { sightings } => self.hear(sightings, &mut out),
             Input::InTwoStores { customer } => self.doubt(*customer, &mut out),
@@ -107,6 +107,7 @@ impl StoreEngine {
                 self.say_coming(*customer, *consent, *how, &mut out);
             }
             Input::Tap(tap) => self.tap(tap, &mut out),
+            Input::Desk(news) => self.take_over(news, &mut out),
             Input::Match {
                 customer,
                 visit,
@@ -223,7 +224,7 @@ impl StoreEngine {
         }
     }
 
-    fn lay_out(&mut self, layout: &Layout) {
+    fn lay_out(&mut self, layout: &Layout, out: &mut Outcome) {
         let floor = self.floor.laid_out(layout.clone());
         let old = std::mem::replace(&mut self.floor, floor);
         for person in self.people.values_mut() {
@@ -232,6 +233,7 @@ impl StoreEngine {
                 visit.move_to(&self.floor, &old);
             }
         }
+        self.place_desk(layout.rules.desk_elsewhere, out);
     }
 
     /// Silence at these anchors says nothing from here on; at all others it counts from here on, if

@@ -13,7 +13,10 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{campaign::Campaign, outcome::Moment};
+use crate::{
+    campaign::Campaign,
+    outcome::{Called, Card, Moment, Over},
+};
 
 /// One entry of a store's input log; the log adds store, sequence number and time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +68,8 @@ pub enum Input {
     },
     /// A colleague's tap on a card.
     Tap(Tap),
+    /// What happened at the desk, told by the engine that has it or had it.
+    Desk(DeskNews),
     /// The answer to [`crate::outcome::Question::Match`].
     Match {
         /// Whom it is about.
@@ -224,6 +229,9 @@ pub struct Rules {
     /// Of those who pass outside, so many in a thousand may be taken for arrivals.
     #[serde(default = "false_arrivals_permille")]
     pub false_arrivals_permille: u16,
+    /// A machine in the store has the desk: cards are opened and moved there, and told from there.
+    #[serde(default)]
+    pub desk_elsewhere: bool,
 }
 
 fn say_permille() -> u16 {
@@ -242,6 +250,7 @@ impl Default for Rules {
             open_minutes: None,
             say_permille: say_permille(),
             false_arrivals_permille: false_arrivals_permille(),
+            desk_elsewhere: false,
         }
     }
 }
@@ -339,6 +348,49 @@ impl OrderState {
     /// Whether something is still to happen.
     pub fn is_open(self) -> bool {
         !matches!(self, Self::Cancelled | Self::Completed)
+    }
+}
+
+/// What happened at the desk of a store: cards as they stand now, and what became of orders.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskNews {
+    /// Cards that changed, each as it now stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cards: Vec<Card>,
+    /// Handed over, and that may still be taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<OrderId>,
+    /// Taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<OrderId>,
+    /// Handed over, for good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub completed: Vec<OrderId>,
+    /// Episodes that are over, for figures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<Over>,
+    /// Cards that called louder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Called>,
+}
+
+impl DeskNews {
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            cards,
+            held,
+            released,
+            completed,
+            over,
+            calls,
+        } = self;
+        let orders = [held, released, completed];
+        cards.is_empty()
+            && over.is_empty()
+            && calls.is_empty()
+            && orders.iter().all(|orders| orders.is_empty())
     }
 }
 

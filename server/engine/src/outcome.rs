@@ -36,6 +36,9 @@ pub struct Outcome {
     pub cancelled: Vec<OrderId>,
     /// Orders that were handed over, for good.
     pub completed: Vec<OrderId>,
+    /// Episodes at the desk that are over for good: no tap changes them.
+    #[serde(default)]
+    pub over: Vec<Over>,
     /// Cards that call louder than before, in order.
     #[serde(default)]
     pub calls: Vec<Called>,
@@ -45,6 +48,23 @@ pub struct Outcome {
     pub tap: Option<TapAnswer>,
     /// Observations that were not used, by reason.
     pub refused: Refused,
+}
+
+/// An episode at the desk, once it is over: from when she came until she had it, or had left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Over {
+    /// Which.
+    pub card: CardId,
+    /// What she came for.
+    pub orders: Vec<OrderId>,
+    /// When she came; none: she was handed it without having been noticed.
+    pub came_ms: Option<u64>,
+    /// When a colleague first took the card; none: nobody did.
+    pub first_taken_ms: Option<u64>,
+    /// When it was handed over, or when she had left without it.
+    pub ended_ms: u64,
+    /// Whether she was handed it.
+    pub served: bool,
 }
 
 /// Observations that the engine did not use.
@@ -279,6 +299,8 @@ pub enum TapAnswer {
     AgeUnseen,
     /// The card is closed.
     Closed,
+    /// Another engine has the desk of this store.
+    Elsewhere,
     /// No such card here.
     Unknown,
 }

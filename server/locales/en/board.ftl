@@ -20,6 +20,7 @@ strip-waiting = { $late ->
 strip-median = half wait less
 strip-within = within 2 minutes
 strip-handed = handed over today
+strip-left = left without help
 
 name-ms = Ms { $name }
 name-mr = Mr { $name }
@@ -78,6 +79,7 @@ window = between { $from } and { $until }
 lines-ready = { $ready } of { $all } lines ready
 tap-earlier = { $name } was earlier.
 tap-closed = This customer has been helped already, or has left.
+tap-elsewhere = This board now runs on the computer in the shop. Tap on the board there.
 tap-unknown = This card is no longer here.
 
 notice-reconnecting = The line just dropped. We are reconnecting; carry on working.
@@ -85,6 +87,8 @@ notice-stale = No connection since { $time }.
 notice-stale-more = What you see may be out of date.
 notice-kept-one = One tap is kept and will be sent once the line is back.
 notice-kept-other = { $count } taps are kept and will be sent once the line is back.
+notice-cut-off = No internet since { $time }. The board goes on as usual; what is ordered meanwhile shows once the line is back.
+notice-elsewhere = This board runs on the computer in the shop. Here you look on; tap on the board there.
 notice-signed-out = Your shift has ended here. Sign in again to go on.
 as-of = as of { $time }
 say-undone = Undone

@@ -1,6 +1,6 @@
 # Figures: what a store's visits come to. Headings say what was found.
 figures-title = Figures
-figures-intro = Drawn from visits of those who said yes. Groups under ten are left out.
+figures-intro = Visits are of those who said yes; groups under ten are left out.
 figures-period = Period
 figures-weeks = { $count } weeks
 figures-csv = CSV
@@ -66,3 +66,27 @@ figures-col-new = new
 figures-col-after-1 = 1 month later
 figures-col-after-2 = 2 months later
 figures-col-after-3 = 3 months later
+
+waits-heading = Waiting at the desk
+waits-sum-served = served
+waits-sum-half = half wait less
+waits-sum-most = nine in ten wait less
+waits-sum-within = served within 2 minutes
+waits-sum-left = left without help
+waits-hours-longest = It takes longest between { $from }:00 and { $to }:00
+waits-hours = Waiting by hour
+waits-more = From coming in to handing over; bar: half wait less. Counted exactly, without names.
+waits-rating = { $marks } customers gave { $mean } out of 5 on average.
+waits-hour = { $hour }:00
+waits-days-longest = It takes longest on { $day }
+waits-days = Waiting by day of the week
+waits-days-more = Whole weeks, and this week so far.
+waits-none = none
+waits-col-hour = Hour
+waits-col-day = Day
+waits-col-served = served
+waits-col-half = half wait less
+waits-col-most = 9 in 10 less
+waits-col-taken = taken, half within
+waits-col-within = within 2 min
+waits-col-left = left without

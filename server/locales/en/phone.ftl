@@ -20,6 +20,10 @@ orders-none = Nothing to collect
 orders-none-more = Order something for this shop and your code appears here.
 orders-say-code = Say this code
 orders-qr = QR code with code { $code }
+rate-question = How were you helped?
+rate-mark = { $mark } out of 5
+rate-more = 1 is bad, 5 is good. Your mark counts without your name.
+rate-thanks = Thank you, your mark counts.
 orders-keep = We keep it until { $moment }
 orders-other = { $count ->
     [one] { $count } more order

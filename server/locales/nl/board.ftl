@@ -20,6 +20,7 @@ strip-waiting = { $late ->
 strip-median = de helft wacht korter
 strip-within = binnen 2 minuten
 strip-handed = vandaag overhandigd
+strip-left = vertrokken zonder hulp
 
 name-ms = Mevrouw { $name }
 name-mr = De heer { $name }
@@ -78,6 +79,7 @@ window = tussen { $from } en { $until }
 lines-ready = { $ready } van { $all } regels klaar
 tap-earlier = { $name } was eerder.
 tap-closed = Deze klant is al geholpen of weer weg.
+tap-elsewhere = Dit bord loopt nu op de computer in de winkel. Tik op het bord daar.
 tap-unknown = Deze kaart is er niet meer.
 
 notice-reconnecting = De lijn viel net weg. We verbinden opnieuw; je kunt gewoon doorwerken.
@@ -85,6 +87,8 @@ notice-stale = Geen verbinding sinds { $time }.
 notice-stale-more = Wat je hier ziet kan verouderd zijn.
 notice-kept-one = Eén tik is bewaard en gaat mee zodra de lijn er weer is.
 notice-kept-other = { $count } tikken zijn bewaard en gaan mee zodra de lijn er weer is.
+notice-cut-off = Geen internet sinds { $time }. Het bord werkt gewoon door; wat er intussen besteld wordt zie je als de lijn er weer is.
+notice-elsewhere = Dit bord loopt op de computer in de winkel. Hier kijk je mee; tik op het bord daar.
 notice-signed-out = Je dienst is hier afgesloten. Log opnieuw in om verder te gaan.
 as-of = van { $time }
 say-undone = Ongedaan gemaakt

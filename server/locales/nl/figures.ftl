@@ -1,6 +1,6 @@
 # Figures: what a store's visits come to. Headings say what was found.
 figures-title = Cijfers
-figures-intro = Afgeleid van bezoeken van wie ja zei. Groepen onder de tien laten we weg.
+figures-intro = Bezoeken zijn van wie ja zei; groepen onder de tien laten we weg.
 figures-period = Periode
 figures-weeks = { $count } weken
 figures-csv = CSV
@@ -66,3 +66,27 @@ figures-col-new = nieuw
 figures-col-after-1 = 1 maand later
 figures-col-after-2 = 2 maanden later
 figures-col-after-3 = 3 maanden later
+
+waits-heading = Wachten aan de balie
+waits-sum-served = geholpen
+waits-sum-half = de helft wacht korter
+waits-sum-most = negen van de tien wachten korter
+waits-sum-within = geholpen binnen 2 minuten
+waits-sum-left = vertrokken zonder hulp
+waits-hours-longest = Tussen { $from } en { $to } uur duurt het het langst
+waits-hours = Wachten per uur
+waits-more = Van binnenkomst tot overhandigen; balk: de helft wacht korter. Precies geteld, zonder namen.
+waits-rating = { $marks } klanten gaven gemiddeld een { $mean } van 5.
+waits-hour = { $hour } uur
+waits-days-longest = Op { $day } duurt het het langst
+waits-days = Wachten per dag van de week
+waits-days-more = Hele weken, en deze week tot nu toe.
+waits-none = geen
+waits-col-hour = Uur
+waits-col-day = Dag
+waits-col-served = geholpen
+waits-col-half = helft korter
+waits-col-most = 9 van 10 korter
+waits-col-taken = aangenomen, helft binnen
+waits-col-within = binnen 2 min.
+waits-col-left = zonder hulp weg

@@ -20,6 +20,10 @@ orders-none = Niets om op te halen
 orders-none-more = Bestel je iets voor deze winkel, dan staat hier je code.
 orders-say-code = Noem deze code
 orders-qr = QR-code met code { $code }
+rate-question = Hoe werd je geholpen?
+rate-mark = { $mark } van 5
+rate-more = 1 is slecht, 5 is goed. Je cijfer telt mee zonder je naam.
+rate-thanks = Dank je, je cijfer telt mee.
 orders-keep = We bewaren het tot { $moment }
 orders-other = { $count ->
     [one] Nog { $count } bestelling

@@ -27,7 +27,7 @@ pub const SESSION_COOKIE: &str = "welkom_session";
 /// Where scripts put the session's token against forgery.
 pub const CSRF_HEADER: &str = "x-csrf-token";
 
-fn bearer(parts: &Parts) -> Result<&str, Problem> {
+pub(super) fn bearer(parts: &Parts) -> Result<&str, Problem> {
     parts
         .headers
         .get(header::AUTHORIZATION)

@@ -8,5 +8,6 @@ pub mod help;
 pub mod loyalty;
 pub mod messages;
 pub mod push;
+pub mod rating;
 pub mod sightings;
 mod signed;

@@ -1,7 +1,8 @@
 //! A store's figures, for the shop: as JSON, and as a sheet.
 //!
 //! In: a store, a number of weeks. Out: what its visits come to.
-//! Invariant: no number of people leaves here but as a [`Cell`].
+//! Invariant: no number of visitors leaves here but as a [`Cell`]; what stands about waiting at the
+//! desk is exact.
 
 use axum::{
     Json,
@@ -18,6 +19,7 @@ use super::{
     App,
     access::ShopKey,
     problem::{At, Problem, Query},
+    waits,
 };
 use crate::{
     clock,
@@ -225,11 +227,12 @@ pub(super) async fn figures_csv(
 pub(crate) async fn as_sheet(app: &App, store: StoreId, weeks: u16) -> Result<Response, Problem> {
     let now_ms = clock::now_ms();
     let name = format!("attachment; filename=\"welkom-{store}-{weeks}.csv\"");
-    let read = app
-        .readers
-        .read(move |db| counted(db, &store, now_ms, weeks));
-    let (_, figures) = read.await?;
-    let sheet = sheet::csv(&figures).map_err(|error| {
+    let read = app.readers.read(move |db| {
+        let (_, figures) = counted(db, &store, now_ms, weeks)?;
+        Ok((figures, waits::counted(db, &store, now_ms, weeks)?))
+    });
+    let (figures, (_, waited)) = read.await?;
+    let sheet = sheet::csv(&figures, &waited).map_err(|error| {
         tracing::error!(%error, "figures could not be written as a sheet");
         Problem::internal()
     })?;

@@ -74,6 +74,7 @@ impl Rig {
         let identity = Arc::new(Identity::load(&[], clock::now_ms()));
         let fleet = Arc::new(Fleet::new(counts.clone()).0);
         let outlets = Outlets {
+            journal: Arc::default(),
             live: live.clone(),
             identity: identity.clone(),
             outbox: Arc::new(Notify::new()),
@@ -81,7 +82,7 @@ impl Rig {
             committed: mpsc::unbounded_channel().0,
             counts: counts.clone(),
         };
-        let (pipeline, _) = Pipeline::start(&path, outlets, 60_000).unwrap();
+        let (pipeline, _) = Pipeline::start(&path, outlets, 60_000, None).unwrap();
         let (stop, shutdown) = watch::channel(false);
         let app = App::new(Parts {
             pipeline: pipeline.clone(),
@@ -95,12 +96,14 @@ impl Rig {
             mqtt_host: "localhost".into(),
             mqtt_port: 1883,
             secure_cookies: false,
+            feeds: Default::default(),
             logins: Default::default(),
             trials: Default::default(),
             refusals: Default::default(),
             providers: Default::default(),
             private_addresses: false,
             hashing: Semaphore::new(1),
+            line: None,
             shutdown,
         });
         let rig = Self {

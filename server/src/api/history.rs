@@ -198,21 +198,6 @@ pub(super) async fn events(
     }))
 }
 
-async fn follow_cards(
-    app: App,
-    store: StoreId,
-    after: Option<u64>,
-    writer: Writer,
-) -> Result<(), Gone> {
-    card_changes(&app, &store, after, &writer, AsJson).await
-}
-
-/// How a reader of a store's stream wants a card.
-pub(crate) trait ShowCard: Send + Sync {
-    /// The events; the last one may be about the board as a whole.
-    fn show(&self, n: u64, row: CardRow) -> impl Future<Output = Vec<Event>> + Send;
-}
-
 /// The card's keys, and when it changed beside them.
 #[derive(Serialize)]
 struct ChangedCard {
@@ -221,27 +206,22 @@ struct ChangedCard {
     changed_ms: u64,
 }
 
-struct AsJson;
-
-impl ShowCard for AsJson {
-    async fn show(&self, n: u64, row: CardRow) -> Vec<Event> {
-        let changed = ChangedCard {
-            card: CardView::from(row),
-            changed_ms: clock::now_ms(),
-        };
-        let data = serde_json::to_string(&changed).unwrap_or_default();
-        vec![Event::default().event("card").id(n.to_string()).data(data)]
-    }
+fn changed(n: u64, row: CardRow) -> Event {
+    let changed = ChangedCard {
+        card: CardView::from(row),
+        changed_ms: clock::now_ms(),
+    };
+    let data = serde_json::to_string(&changed).unwrap_or_default();
+    Event::default().event("card").id(n.to_string()).data(data)
 }
 
 /// Follows a store's cards until the reader or the server goes. What was missed is read from the
 /// store, so nothing depends on a signal that got lost.
-pub(crate) async fn card_changes(
-    app: &App,
-    store: &StoreId,
+async fn follow_cards(
+    app: App,
+    store: StoreId,
     after: Option<u64>,
-    writer: &Writer,
-    show: impl ShowCard,
+    writer: Writer,
 ) -> Result<(), Gone> {
     let mut live = app.live.follow_cards();
     let mut shutdown = app.shutdown.clone();
@@ -274,9 +254,7 @@ pub(crate) async fn card_changes(
                 Ok(Some(cards)) => {
                     for (n, card) in cards {
                         seen = n;
-                        for event in show.show(n, card).await {
-                            writer.send(event).await?;
-                        }
+                        writer.send(changed(n, card)).await?;
                     }
                 }
                 Ok(None) => {
@@ -291,7 +269,7 @@ pub(crate) async fn card_changes(
         }
         tokio::select! {
             change = live.recv() => match change {
-                Ok(change) => behind = change.store == *store && change.n > seen,
+                Ok(change) => behind = change.store == store && change.n > seen,
                 Err(RecvError::Lagged(_)) => behind = true,
                 Err(RecvError::Closed) => return Ok(()),
             },

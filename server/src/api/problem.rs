@@ -178,6 +178,12 @@ impl From<StoreError> for Problem {
                 "The server is stopping",
                 "try again in some seconds",
             ),
+            StoreError::NotHome(store) => Self::new(
+                StatusCode::CONFLICT,
+                "fenced",
+                "Another machine has the desk",
+                format!("the desk of store {store} is not this machine's any more"),
+            ),
             other => {
                 tracing::error!(error = %other, "request failed");
                 Self::internal()

@@ -53,6 +53,7 @@ pub(super) struct Shop {
 fn start(dir: &Path) -> (Pipeline, Arc<Live>, thread::JoinHandle<()>) {
     let live = Arc::new(Live::default());
     let outlets = Outlets {
+        journal: Arc::default(),
         live: live.clone(),
         identity: Arc::new(Identity::load(&[], clock::now_ms())),
         outbox: Arc::new(Notify::new()),
@@ -60,7 +61,7 @@ fn start(dir: &Path) -> (Pipeline, Arc<Live>, thread::JoinHandle<()>) {
         committed: mpsc::unbounded_channel().0,
         counts: Arc::new(Counts::default()),
     };
-    let (pipeline, writer) = Pipeline::start(&dir.join("db"), outlets, 60_000).unwrap();
+    let (pipeline, writer) = Pipeline::start(&dir.join("db"), outlets, 60_000, None).unwrap();
     (pipeline, live, writer)
 }
 

@@ -1,10 +1,14 @@
 //! Figures as a sheet: what machines and spreadsheets read.
 //!
-//! In: [`Figures`]. Out: rows of one number each, as CSV (RFC 4180); an empty value is one that is
+//! In: [`Figures`], [`WaitFigures`]. Out: rows of one number each, as CSV (RFC 4180); an empty value is one that is
 //! not told.
-//! Invariant: every number comes from a [`Cell`], a [`Part`]'s percent or a rounded median.
+//! Invariant: every number about visits comes from a [`Cell`], a [`Part`]'s percent or a rounded
+//! median; those about waiting are exact, and nobody stands in them.
 
-use super::{Cell, Figures, Part};
+use super::{
+    Cell, Figures, Part,
+    waits::{WaitFigures, Waits},
+};
 
 /// `1`, `2`, `3-4`, `5+`: visits in four weeks.
 pub const OFTEN: [&str; 4] = ["1", "2", "3-4", "5+"];
@@ -12,7 +16,7 @@ pub const OFTEN: [&str; 4] = ["1", "2", "3-4", "5+"];
 const HEAD: [&str; 5] = ["figure", "of", "measure", "value", "unit"];
 
 /// Writes the sheet.
-pub fn csv(figures: &Figures) -> Result<String, csv::Error> {
+pub fn csv(figures: &Figures, waits: &WaitFigures) -> Result<String, csv::Error> {
     let mut sheet = Sheet(csv::Writer::from_writer(Vec::new()));
     sheet.0.write_record(HEAD)?;
     for week in &figures.weeks {
@@ -48,6 +52,12 @@ pub fn csv(figures: &Figures) -> Result<String, csv::Error> {
         sheet.cell("zones", of, "visits", zone.visits, "visits")?;
         sheet.row("zones", of, "stay_median", zone.median_s, "seconds")?;
     }
+    if !waits.is_empty() {
+        sheet.waits("", &waits.all)?;
+    }
+    for (_, of, waits) in waits.groups() {
+        sheet.waits(&of, waits)?;
+    }
     let bytes = sheet
         .0
         .into_inner()
@@ -68,6 +78,31 @@ impl Sheet {
     ) -> Result<(), csv::Error> {
         let value = value.map_or_else(String::new, |value| value.to_string());
         self.0.write_record([figure, of, measure, &value, unit])
+    }
+
+    /// Hours, weekdays, days and kinds are told apart by how they are written.
+    fn waits(&mut self, of: &str, waits: &Waits) -> Result<(), csv::Error> {
+        let mean = waits.rating_mean.map(|mean| format!("{mean:.2}"));
+        let tell = |n: u64| n.to_string();
+        for (measure, value, unit) in [
+            ("served", Some(tell(waits.served)), "customers"),
+            (
+                "departed_unserved",
+                Some(tell(waits.departed_unserved)),
+                "customers",
+            ),
+            ("wait_p50", waits.wait_ms_p50.map(tell), "ms"),
+            ("wait_p90", waits.wait_ms_p90.map(tell), "ms"),
+            ("take_p50", waits.take_ms_p50.map(tell), "ms"),
+            ("take_p90", waits.take_ms_p90.map(tell), "ms"),
+            ("within_120_s", waits.within_percent.map(tell), "percent"),
+            ("ratings", Some(tell(waits.ratings)), "customers"),
+            ("rating_mean", mean, "of 5"),
+        ] {
+            let value = value.unwrap_or_default();
+            self.0.write_record(["waits", of, measure, &value, unit])?;
+        }
+        Ok(())
     }
 
     fn cell(

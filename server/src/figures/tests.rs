@@ -188,7 +188,7 @@ proptest! {
             }
         }
         let told = story.told(weeks);
-        for (unit, number) in numbers(&sheet::csv(&told).unwrap()) {
+        for (unit, number) in numbers(&sheet::csv(&told, &waits::WaitFigures::default()).unwrap()) {
             match unit.as_str() {
                 "percent" => prop_assert!(number <= 100),
                 "seconds" => prop_assert!(number % 5 == 0),

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use engine::{
     Input, Observation, Outcome, StoreEngine, StoreMap,
-    input::Consent,
+    input::{Consent, DeskNews},
     outcome::{Question, VisitChange},
 };
 use protocol::{AnchorId, BootId, CustomerId, GatewayId, Ranges, StoreId};
@@ -53,6 +53,9 @@ pub(super) struct Core {
     /// How far the walk of `retention` is.
     tidied_to: Option<CustomerId>,
     last_ms: u64,
+    /// This machine stands in a store and has its desk: what happens there is written down for the
+    /// central server, and phones are told from there.
+    at_home: bool,
     stores: HashMap<StoreId, StoreCore>,
     people: HashMap<CustomerId, Person>,
     /// Those of `people` that were read during the current job: gone if it is rolled back.
@@ -95,6 +98,8 @@ pub(super) struct After {
     pub(super) tally: Tally,
     /// Something was erased: it must leave the write-ahead log too.
     pub(super) erased: bool,
+    /// Something happened at the desk that the central server must hear of.
+    pub(super) journal: bool,
 }
 
 /// What a transaction adds to the counts of the same names; one that is rolled back adds nothing.
@@ -131,6 +136,7 @@ impl Core {
             tidied_ms: 0,
             tidied_to: None,
             last_ms: 0,
+            at_home: false,
             stores: HashMap::new(),
             people: HashMap::new(),
             people_of_job: Vec::new(),
@@ -159,6 +165,7 @@ impl Core {
     /// Reads at once what would be read person by person in the first seconds of a busy day: with
     /// 20,000 people in the stores that was a stall of a second and more.
     pub(super) fn warm(&mut self, db: &Connection) -> Result<(), StoreError> {
+        self.at_home = store::home::line(db)?.is_some();
         for (id, consent) in people::all_consents(db)?.into_iter().take(PEOPLE_MAX) {
             let open_order_stores = Vec::new();
             self.people.insert(
@@ -285,7 +292,11 @@ impl<'a> Txn<'a> {
             walk::hear(db, store, walker, sightings)?;
         }
         let outcome = core.engine.step(now_ms, input);
-        let cards = store::outcome::write(db, store, now_ms, &outcome)?;
+        let at_home = self.core.at_home;
+        if at_home && !matches!(input, Input::Desk(_)) {
+            self.write_down(&outcome)?;
+        }
+        let cards = store::outcome::write(db, store, now_ms, &outcome, !at_home)?;
         self.after.cards.extend(cards);
         let whose = outcome.cards.iter().map(|card| card.customer);
         self.after.pickups.extend(whose);
@@ -300,8 +311,37 @@ impl<'a> Txn<'a> {
             // Her consent for arrival may end with it.
             let customer = store::orders::order(db, *order)?.customer;
             self.core.people.remove(&customer);
+            // Her page asks how it was.
+            self.after.pickups.insert(customer);
         }
         Ok(outcome)
+    }
+
+    /// What happened at the desk goes into the journal for the central server.
+    fn write_down(&mut self, outcome: &Outcome) -> Result<(), StoreError> {
+        let news = DeskNews {
+            cards: outcome.cards.clone(),
+            held: outcome.held.clone(),
+            released: outcome.released.clone(),
+            completed: outcome.completed.clone(),
+            over: outcome.over.clone(),
+            calls: outcome.calls.clone(),
+        };
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.after.journal = true;
+        store::home::note(self.db, self.now_ms, &news)
+    }
+
+    /// This machine has the desk of its store from now on.
+    pub fn has_desk(&mut self) {
+        self.core.at_home = true;
+    }
+
+    /// All that is on a store's desk.
+    pub fn on_desk(&mut self, store: &StoreId) -> Result<DeskNews, StoreError> {
+        Ok(self.core.store(self.db, store)?.engine.on_desk())
     }
 
     fn answer(&mut self, store: &StoreId, question: Question) -> Result<Input, StoreError> {
@@ -497,12 +537,17 @@ impl<'a> Txn<'a> {
     /// Nobody hears gateways now: each listens again once it has said so.
     pub fn hears_nobody(&mut self) -> Result<(), StoreError> {
         for store in store::shop::store_ids(self.db)? {
-            let core = self.core.store(self.db, &store)?;
-            let mut anchors: Vec<AnchorId> = core.antennas.keys().cloned().collect();
-            anchors.sort_unstable();
-            if core.engine.deaf() != anchors {
-                self.feed(&store, Input::Deaf { anchors })?;
-            }
+            self.hears_nobody_in(&store)?;
+        }
+        Ok(())
+    }
+
+    fn hears_nobody_in(&mut self, store: &StoreId) -> Result<(), StoreError> {
+        let core = self.core.store(self.db, store)?;
+        let mut anchors: Vec<AnchorId> = core.antennas.keys().cloned().collect();
+        anchors.sort_unstable();
+        if core.engine.deaf() != anchors {
+            self.feed(store, Input::Deaf { anchors })?;
         }
         Ok(())
     }
@@ -535,14 +580,26 @@ impl<'a> Txn<'a> {
 
     /// Nothing may be known of her any longer.
     pub fn erase(&mut self, customer: CustomerId) -> Result<(), StoreError> {
+        self.erase_all(&[customer])
+    }
+
+    /// Nothing may be known of these any longer.
+    pub fn erase_all(&mut self, customers: &[CustomerId]) -> Result<(), StoreError> {
+        if customers.is_empty() {
+            return Ok(());
+        }
         for store in store::shop::store_ids(self.db)? {
-            self.forget_walk(&store, customer)?;
-            self.feed(&store, Input::Forget { customer })?;
+            for &customer in customers {
+                self.forget_walk(&store, customer)?;
+                self.feed(&store, Input::Forget { customer })?;
+            }
         }
         self.purge_log()?;
-        people::erase_customer(self.db, customer)?;
-        self.core.people.remove(&customer);
-        self.after.forgotten.push(customer);
+        for &customer in customers {
+            people::erase_customer(self.db, customer)?;
+            self.core.people.remove(&customer);
+            self.after.forgotten.push(customer);
+        }
         Ok(())
     }
 
@@ -578,6 +635,10 @@ impl<'a> Txn<'a> {
         if self.now_ms < self.core.started_ms + HOLD_AFTER_START_MS {
             return Ok(());
         }
+        // A line that is cut is no sign that anybody left: their gateways speak through it.
+        for store in store::homes::silent(self.db, self.now_ms)? {
+            self.hears_nobody_in(&store)?;
+        }
         for store in store::shop::store_ids(self.db)? {
             let now_ms = self.now_ms;
             let snapshot_ms = self.core.snapshot_ms;
@@ -596,7 +657,9 @@ impl<'a> Txn<'a> {
         if self.now_ms >= self.core.tidied_ms + TIDY_MS {
             self.core.tidied_ms = self.now_ms;
             store::intents::tidy(self.db, self.now_ms)?;
+            store::homes::tidy(self.db, self.now_ms)?;
             store::loyalty::tidy(self.db, self.now_ms)?;
+            store::waits::tidy(self.db, self.now_ms)?;
             let (db, now_ms, from) = (self.db, self.now_ms, self.core.tidied_to);
             self.core.tidied_to = retention::step(db, now_ms, from, retention::STEP_MAX)?;
             retention::closed(db, now_ms, retention::STEP_MAX)?;

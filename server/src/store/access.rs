@@ -2,6 +2,7 @@
 
 use protocol::{CustomerId, StaffId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, int, parsed};
 
@@ -69,7 +70,8 @@ pub fn key(
 }
 
 /// A colleague's role; each may what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StaffRole {
     /// Works in one store.
     Staff,
@@ -103,7 +105,7 @@ impl std::str::FromStr for StaffRole {
 }
 
 /// A colleague who may log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffRow {
     /// Who.
     pub staff: StaffId,
@@ -149,7 +151,7 @@ pub fn put_staff(db: &Connection, now_ms: u64, row: &StaffRow) -> Result<(), Sto
     Ok(())
 }
 
-fn staff_row(row: &rusqlite::Row<'_>) -> Result<StaffRow, rusqlite::Error> {
+pub(super) fn staff_row(row: &rusqlite::Row<'_>) -> Result<StaffRow, rusqlite::Error> {
     Ok(StaffRow {
         staff: StaffId(row.get(0)?),
         login: row.get(1)?,

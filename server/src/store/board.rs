@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{StoreError, int, orders, orders::OrderRow, parsed, people, people::CustomerRow, uint};
+use crate::figures::waits;
 
 /// A card with all that a board shows of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +122,8 @@ pub struct Today {
     pub wait_ms_median: Option<u64>,
     /// Share of them within two minutes, in percent.
     pub within_2_min_percent: Option<u32>,
+    /// Left without it since local midnight.
+    pub departed_unserved: u32,
 }
 
 /// Today's figures.
@@ -134,14 +137,18 @@ pub fn today(db: &Connection, store: &StoreId, midnight_ms: u64) -> Result<Today
             Ok(uint(row.get(0)?))
         })?
         .collect::<Result<_, _>>()?;
-    let within = waits.iter().filter(|&&w| w <= 120_000).count();
-    let served = u32::try_from(waits.len()).unwrap_or(u32::MAX);
+    let departed_unserved = db
+        .prepare_cached(
+            "SELECT count(*) FROM cards
+             WHERE store = ?1 AND journey = 'departed_unserved' AND since_ms >= ?2",
+        )?
+        .query_row(params![store.as_str(), int(midnight_ms)], |row| row.get(0))?;
     Ok(Today {
-        served,
-        wait_ms_median: waits.get(waits.len() / 2).copied(),
-        within_2_min_percent: (within * 100)
-            .checked_div(waits.len())
-            .map(|p| u32::try_from(p).unwrap_or(100)),
+        served: u32::try_from(waits.len()).unwrap_or(u32::MAX),
+        wait_ms_median: waits::quantile(&waits, 50),
+        within_2_min_percent: waits::within_percent(&waits)
+            .map(|percent| u32::try_from(percent).unwrap_or(100)),
+        departed_unserved,
     })
 }
 

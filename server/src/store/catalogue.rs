@@ -5,6 +5,7 @@
 
 use protocol::{Sku, StoreId, ZoneId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError, int, parsed,
@@ -26,7 +27,7 @@ pub fn category(text: &str) -> Option<String> {
 }
 
 /// A product that somebody can hold: one variant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductRow {
     /// Its number.
     pub sku: Sku,

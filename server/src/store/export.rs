@@ -277,6 +277,11 @@ pub(crate) struct Card {
     pub(crate) since_ms: u64,
     /// When a colleague took it.
     pub(crate) taken_ms: Option<u64>,
+    /// Her mark for how she was helped, 1 to 5. It is kept without her; what leads to it from here
+    /// goes at the time below.
+    pub(crate) mark: Option<u8>,
+    /// Until when she may give one.
+    pub(crate) mark_until_ms: Option<u64>,
     /// Her orders, where she was believed to stand, what was noted.
     #[schema(value_type = Object)]
     pub(crate) seen: Value,

@@ -123,6 +123,8 @@ pub(crate) fn everything_of(db: &Connection, customer: CustomerId, n: u8) {
         "INSERT INTO zone_stays VALUES ($VISIT, 18, 'door', 19)",
         "INSERT INTO visit_changes VALUES ($VISIT, 1, 18, 'entered', 'door', '{\"note\":\"$HERS\"}')",
         "INSERT INTO cards VALUES ($CARD, 'kade-9', $WHO, 'served', 20, 21, 22, x'77', 23, '{\"taken_by\":\"colleague\",\"note\":\"$HERS\"}')",
+        "INSERT INTO waits VALUES ($N, 'kade-9', '2026-11-21', 14, 6, 'return', 60000, 20000, 'served', 4)",
+        "INSERT INTO wait_links VALUES ($CARD, $N, 40)",
         "INSERT INTO decisions (decision, store, customer, visit, zone, choice, sku, reason, decided_ms, body)
            VALUES ($DECISION, 'kade-9', $WHO, $VISIT, 'door', 'suppress', 'LAMP', 'uncertain', 24, '{\"note\":\"$HERS\"}')",
         "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit, sku, decision, created_ms, relevant_until_ms, state)
@@ -136,6 +138,8 @@ pub(crate) fn everything_of(db: &Connection, customer: CustomerId, n: u8) {
         "INSERT INTO members VALUES ($WHO, 36, 'v-$HERS', 'nl', 'page')",
         "INSERT INTO loyalty_moments VALUES (NULL, $WHO, 'purchase_store', 'receipt/$HERS-$N', 37, 'kade-9', 100, 'EUR', 0)",
         "INSERT INTO rewards VALUES ($REWARD, $WHO, 'coffee', 1, 'C$HERS$N', 38, 39, NULL, NULL, NULL)",
+        "INSERT INTO home_identities VALUES ($RADIO, $WHO, 40, x'01')",
+        "INSERT INTO home_words VALUES (NULL, 'kade-9', $WHO, 41, '{\"says\":\"here\",\"note\":\"$HERS\"}')",
         "INSERT INTO tasks VALUES (NULL, 33, 'web', 'data_request', $WHO, '99-$HERS', NULL)",
         "INSERT INTO webhook_messages VALUES ($MESSAGE, x'99000000000000000000000000000000', $WHO, 'visit.left', '{\"note\":\"$HERS\"}', 34, 'failed', 35, 10, 500, 'no-$HERS')",
     ] {

@@ -3,11 +3,12 @@
 use engine::input::{Order, OrderKind, OrderState};
 use protocol::{CustomerId, OrderId, Sku, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, from_word, int, parsed, uint, word};
 
 /// An order as the shop sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
     /// Its id.
     pub order: OrderId,
@@ -30,11 +31,12 @@ pub struct OrderRow {
     /// What is in it.
     pub lines: Vec<(Sku, u32)>,
     /// What else staff should know.
+    #[serde(default)]
     pub details: Details,
 }
 
 /// What staff should know of an order at the desk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// Some of it may go only to who is old enough.
     pub age_checked: bool,

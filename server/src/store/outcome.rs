@@ -6,7 +6,7 @@
 //! make a second row.
 
 use engine::{
-    input::OrderKind,
+    input::{OrderKind, OrderState},
     outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange},
 };
 use protocol::{CardId, CustomerId, OrderId, StoreId};
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     StoreError, campaigns, int, loyalty, orders, people,
     receivers::{self, Event},
-    staff_push, uint, visits, word,
+    staff_push, uint, visits, waits, word,
 };
 
 /// A card that changed, as live pages hear of it.
@@ -33,12 +33,13 @@ pub struct CardChanged {
 /// Changes kept for boards that come back: about a busy day.
 const CHANGES_KEPT: u64 = 10_000;
 
-/// Writes all rows of an outcome.
+/// Writes all rows of an outcome; `tells`: this server is the one that has a way to her phone.
 pub fn write(
     db: &Connection,
     store: &StoreId,
     now_ms: u64,
     outcome: &Outcome,
+    tells: bool,
 ) -> Result<Vec<CardChanged>, StoreError> {
     for change in &outcome.visits {
         visit(db, store, change)?;
@@ -49,7 +50,7 @@ pub fn write(
     for decision in &outcome.decisions {
         self::decision(db, store, now_ms, decision)?;
     }
-    for delivery in &outcome.deliveries {
+    for delivery in outcome.deliveries.iter().filter(|_| tells) {
         self::delivery(db, store, now_ms, delivery)?;
     }
     orders::hold(db, &outcome.held, Some(now_ms))?;
@@ -61,12 +62,7 @@ pub fn write(
         .execute(params![order.0, int(now_ms)])?;
     }
     for order in &outcome.completed {
-        db.prepare_cached(
-            "UPDATE orders SET state = 'completed', changed_ms = ?2, held_ms = NULL
-             WHERE \"order\" = ?1",
-        )?
-        .execute(params![order.0, int(now_ms)])?;
-        tell_order(db, now_ms, *order)?;
+        complete(db, now_ms, *order)?;
     }
     for called in &outcome.calls {
         let more = json!({
@@ -75,7 +71,7 @@ pub fn write(
         let event = Event::JourneyEscalated;
         receivers::tell(db, now_ms, event, store, called.customer, more)?;
     }
-    let changed = outcome
+    let cards: Vec<CardChanged> = outcome
         .cards
         .iter()
         .map(|card| {
@@ -83,11 +79,14 @@ pub fn write(
             let alerted = outcome.deliveries.iter().any(alerts);
             self::card(db, store, now_ms, card, alerted)
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     for called in &outcome.calls {
         staff_push::tell(db, now_ms, store, called.card, Some(called.call))?;
     }
-    changed
+    for over in &outcome.over {
+        waits::end(db, store, over)?;
+    }
+    Ok(cards)
 }
 
 fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), StoreError> {
@@ -142,14 +141,27 @@ fn visit(db: &Connection, store: &StoreId, change: &VisitChange) -> Result<(), S
     Ok(())
 }
 
-/// Receivers of the shop's own hear what became of an order at the desk.
-fn tell_order(db: &Connection, now_ms: u64, order: OrderId) -> Result<(), StoreError> {
+/// It was handed over, and receivers of the shop's own hear of it. What happened at the desk is a
+/// fact, also where the shop cancelled the order while the desk could not hear of it: then that is
+/// told too.
+fn complete(db: &Connection, now_ms: u64, order: OrderId) -> Result<(), StoreError> {
     let row = orders::order(db, order)?;
+    if row.state == OrderState::Completed {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "UPDATE orders SET state = 'completed', changed_ms = ?2, held_ms = NULL
+         WHERE \"order\" = ?1",
+    )?
+    .execute(params![order.0, int(now_ms)])?;
     let event = match row.kind {
         OrderKind::Return => Event::ReturnAccepted,
         _ => Event::OrderCompleted,
     };
-    let more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
+    let mut more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
+    if row.state == OrderState::Cancelled {
+        more["after_cancellation"] = true.into();
+    }
     receivers::tell(db, now_ms, event, &row.store, row.customer, more)
 }
 

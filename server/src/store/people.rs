@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use engine::input::Consent;
 use protocol::{CustomerId, DeviceId, EidKey, RadioId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, int, uint};
 
 /// A shopper.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerRow {
     /// Her id.
     pub customer: CustomerId,
@@ -301,7 +302,7 @@ pub fn end_radios(db: &Connection, device: DeviceId, valid_to_ms: u64) -> Result
     Ok(())
 }
 
-fn radio_row(row: &rusqlite::Row<'_>) -> Result<RadioRow, rusqlite::Error> {
+pub(super) fn radio_row(row: &rusqlite::Row<'_>) -> Result<RadioRow, rusqlite::Error> {
     Ok(RadioRow {
         radio: RadioId(row.get(0)?),
         device: DeviceId(row.get(1)?),

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use engine::input::{Anchor, Area, Layout, Place, Rules, Surveyed};
 use protocol::{AnchorId, StoreId, ZoneId};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    StoreError, int, parsed,
+    StoreError, homes, int, parsed,
     shop::{AnchorKind, anchors, minutes, store},
     uint,
 };
@@ -20,7 +21,7 @@ use super::{
 const BESIDE_ZONE_CM_MAX: i64 = 100;
 
 /// How sure the engine must be: see the fields of the same names in [`Rules`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certainty {
     /// See [`Rules::say_permille`].
     pub say_permille: u16,
@@ -245,6 +246,7 @@ pub fn layout(db: &Connection, id: &StoreId) -> Result<Layout, StoreError> {
             open_minutes,
             say_permille,
             false_arrivals_permille,
+            desk_elsewhere: homes::has_desk(db, id)?,
         },
     })
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use protocol::{AnchorId, GatewayId, StoreId, Transmitter, ZoneId, message::BEACONS_MAX};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, beacons, int, parsed};
 
 /// A store as the operator describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreRow {
     /// Its id.
     pub store: StoreId,
@@ -27,7 +28,7 @@ pub struct StoreRow {
 }
 
 /// A name in both languages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// Dutch.
     pub nl: String,
@@ -36,7 +37,8 @@ pub struct Names {
 }
 
 /// What kind of radio an anchor is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AnchorKind {
     /// A gateway's antenna.
     Gateway(GatewayId),
@@ -45,7 +47,7 @@ pub enum AnchorKind {
 }
 
 /// An anchor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorRow {
     /// Its id.
     pub anchor: AnchorId,

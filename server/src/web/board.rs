@@ -91,10 +91,48 @@ pub struct BoardPage {
     pub sign_out: Option<String>,
     /// The answer to a tap without scripts, such as [`tap_words`].
     pub said: Option<String>,
+    /// Which machine has the desk.
+    pub desk: Desk,
     /// The figures above the cards.
     pub strip: Strip,
     /// In any order.
     pub cards: Vec<CardView>,
+}
+
+/// Which machine has the desk of the store whose board this is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Desk {
+    /// The central server, which this is.
+    #[default]
+    Central,
+    /// A machine in the store, which this is not: here one looks on.
+    Elsewhere,
+    /// A machine in the store, which this is.
+    Here {
+        /// Since when there is no line to the central server; none: it is up.
+        cut_off_since_ms: Option<u64>,
+    },
+}
+
+/// What staff are told of where the desk is; none: nothing worth a word.
+pub fn desk_words(texts: &Texts, desk: Desk) -> Option<String> {
+    match desk {
+        Desk::Central
+        | Desk::Here {
+            cut_off_since_ms: None,
+        } => None,
+        Desk::Elsewhere => Some(texts.get("notice-elsewhere")),
+        Desk::Here {
+            cut_off_since_ms: Some(since_ms),
+        } => Some(texts.with("notice-cut-off", "time", texts.clock(since_ms))),
+    }
+}
+
+impl BoardPage {
+    /// Whether this server has pages beside the board.
+    pub fn has_all(&self) -> bool {
+        !matches!(self.desk, Desk::Here { .. })
+    }
 }
 
 /// The figures above the cards.
@@ -110,6 +148,8 @@ pub struct Strip {
     pub within_limit: Option<f32>,
     /// Customers served today.
     pub handed_over: u32,
+    /// Customers who left today without it.
+    pub left_unserved: u32,
 }
 
 /// How a customer wishes to be addressed.
@@ -337,6 +377,7 @@ pub fn render_board(page: &BoardPage, now_ms: u64) -> Result<String, RenderError
         page,
         now_ms,
         words: script_words(&page.viewer.texts, &SCRIPT_WORDS),
+        desk: desk_words(&page.viewer.texts, page.desk),
         strip: Markup(render_strip(&page.viewer.texts, &page.strip)?),
         now: section(Section::Now)?,
         taken: section(Section::Taken)?,
@@ -410,6 +451,7 @@ pub fn tap_words(texts: &Texts, answer: &TapAnswer, name: &str) -> Option<String
         )),
         TapAnswer::AgeUnseen => Some(texts.get("age-unseen")),
         TapAnswer::Closed => Some(texts.get("tap-closed")),
+        TapAnswer::Elsewhere => Some(texts.get("tap-elsewhere")),
         TapAnswer::Unknown => Some(texts.get("tap-unknown")),
     }
 }
@@ -421,6 +463,7 @@ struct BoardTemplate<'a> {
     page: &'a BoardPage,
     now_ms: u64,
     words: String,
+    desk: Option<String>,
     strip: Markup,
     now: Markup,
     taken: Markup,

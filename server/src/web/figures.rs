@@ -1,13 +1,15 @@
-//! The figures' page: what a store's visits come to, each figure under what it says.
+//! The figures' page: how long people wait at the desk, and what a store's visits come to, each
+//! figure under what it says.
 //!
 //! In: figures, the names of zones. Out: the page.
 //! Promises: a heading states a finding only where the figure behind it is told in full; a table
 //! behind each drawing says the same.
-//! Invariant: numbers of people come as cells, so that none is exact and none is under ten.
+//! Invariant: numbers of visitors come as cells, so that none is exact and none is under ten.
 //!
 //! A figure more is a [`FigureView`] more: what comes first in the list stands first on the page.
 
 mod plots;
+mod waits;
 
 use askama::Template;
 
@@ -20,8 +22,10 @@ use super::{
 pub use crate::figures::{
     Calendar, Cell, Cohort, Figures, Part, Person, Rows, Stay, Visit, WeekFigure, ZoneFigure,
     figures, since_ms,
+    waits::{Wait, WaitFigures, wait_figures},
 };
 use plots::{Bar, LineNames, Plot, Point};
+use waits::WaitDrawer;
 
 /// The page.
 #[derive(Debug, Clone)]
@@ -32,6 +36,8 @@ pub struct FiguresPage {
     pub weeks: u16,
     /// What was counted.
     pub figures: Figures,
+    /// How long people waited at the desk.
+    pub waits: WaitFigures,
     /// What the store calls its zones.
     pub zones: ZoneNames,
 }
@@ -57,6 +63,9 @@ struct Table {
 struct FiguresTemplate<'a> {
     t: &'a Texts,
     page: &'a FiguresPage,
+    /// Words and a number each, about waiting at the desk.
+    wait_sums: Vec<(String, String)>,
+    wait_figures: Vec<FigureView>,
     /// Words and a number each.
     sums: Vec<(String, String)>,
     figures: Vec<FigureView>,
@@ -81,9 +90,13 @@ pub fn render_figures(page: &FiguresPage) -> Result<String, RenderError> {
         false => draw.figures()?,
     };
     let sums = draw.sums();
+    let waits = &page.waits;
+    let waited = WaitDrawer { t, waits };
     let template = FiguresTemplate {
         t,
         page,
+        wait_sums: waited.sums(),
+        wait_figures: waited.figures()?,
         sums,
         figures,
     };

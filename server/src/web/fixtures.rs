@@ -26,6 +26,7 @@ use super::{
 #[cfg(test)]
 pub(crate) use self::{
     board::{board, card, viewer},
+    figures::page as figures,
     fleet::{beacon, devices, fleet, gateway},
     integrations::integrations,
     kept::kept,

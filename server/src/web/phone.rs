@@ -18,6 +18,7 @@ use super::{
     qr::Qr,
     views::{Icon, Markup, RenderError, render, script_words},
 };
+pub use crate::store::waits::Mark;
 use stamps::{StampsView, render_stamps};
 use walk::{WalkView, render_walk};
 
@@ -99,6 +100,8 @@ pub struct PickupView {
     pub orders: Vec<OrderView>,
     /// Since when the store knows that she is here; none: it does not.
     pub here_since_ms: Option<u64>,
+    /// Whether she is asked how she was helped; none: she was not, or it is hours ago.
+    pub mark: Option<Mark>,
     /// Whether she may call a colleague.
     pub help: HelpView,
 }

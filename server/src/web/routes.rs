@@ -80,6 +80,7 @@ pub fn router() -> Router<App> {
         .route("/ik/hulp", post(shopper::help::call))
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
+        .route("/ik/cijfer", post(shopper::rate))
         .route("/ik/zoek", get(shopper::walk::search))
         .route("/ik/stempelkaart", post(shopper::stamps::change))
         .route("/ik/events", get(shopper::events))

@@ -14,7 +14,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use engine::input::{Consent, OrderKind, OrderState};
-use protocol::CustomerId;
+use protocol::{CardId, CustomerId};
 use rusqlite::Connection;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -52,6 +52,7 @@ use crate::{
         people::{self, CustomerRow},
         push,
         shop::{self, StoreRow},
+        waits::{self, Mark, Rated},
     },
 };
 
@@ -88,6 +89,7 @@ struct Known {
     consent: Consent,
     store: StoreRow,
     here_since_ms: Option<u64>,
+    mark: Option<Mark>,
     orders: Vec<(OrderRow, Vec<String>)>,
     help: HelpView,
     messages: Vec<DeliveryRow>,
@@ -116,6 +118,7 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         help: help::view(db, &store, id, consent.arrival)?,
         consent,
         here_since_ms: board::waits_since(db, &store, id)?,
+        mark: waits::mark(db, id, now_ms)?,
         orders: with_products,
         messages: outbox::sent_since(db, id, now_ms.saturating_sub(MESSAGES_MS))?,
         visits: board::visit_count(db, id)?,
@@ -143,6 +146,7 @@ fn pickup(known: &Known) -> PickupView {
         orders: known.orders.iter().map(view).collect(),
         here_since_ms: known.here_since_ms,
         help: known.help,
+        mark: known.mark,
     }
 }
 
@@ -367,6 +371,37 @@ pub(super) async fn be_quiet(
             })
             .await?;
         Ok(Redirect::to("/ik#keuzes").into_response())
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+pub(super) struct MarkForm {
+    csrf: String,
+    card: CardId,
+    rating: u8,
+}
+
+/// How she was helped, 1 to 5.
+pub(super) async fn rate(
+    State(app): State<App>,
+    asked: Asked,
+    shopper: Result<Shopper, Problem>,
+    Form(form): Form<MarkForm>,
+) -> Response {
+    answer(&asked, async {
+        let shopper = shopper?;
+        check_csrf(&form.csrf, &shopper.csrf)?;
+        if !(1..=5).contains(&form.rating) {
+            return Err(Problem::invalid("rating: 1 to 5").into());
+        }
+        let which = Rated::Card(form.card);
+        app.pipeline
+            .write(move |txn| {
+                waits::rate(txn.db, shopper.customer, &which, form.rating, txn.now_ms)
+            })
+            .await?;
+        Ok(Redirect::to("/ik#bestellingen").into_response())
     })
     .await
 }

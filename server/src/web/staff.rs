@@ -1,5 +1,6 @@
 //! The board: its page, its stream, its taps.
 
+pub mod feed;
 pub(crate) mod phones;
 pub(super) mod till;
 
@@ -18,13 +19,15 @@ use engine::{
 };
 use protocol::{CardId, StaffId, StoreId};
 use serde::Deserialize;
+use tokio::sync::{broadcast::error::RecvError, watch};
 
+use self::feed::{Changed, Round, Scene};
 use super::{
     board::{
-        BoardPage, CardState, CardUpdate, CardView, Salutation, Strip, Viewer, WAIT_LIMIT_S,
-        render_board, render_strip, tap_words,
+        BoardPage, CardState, CardView, Desk, Salutation, Strip, Viewer, WAIT_LIMIT_S, desk_words,
+        render_board, tap_words,
     },
-    i18n::Texts,
+    i18n::{Lang, Texts},
     routes::{Asked, PageError, answer},
     visit::ZoneNames,
 };
@@ -32,15 +35,17 @@ use crate::{
     api::{
         App,
         access::{Staff, check_csrf},
-        history::{ShowCard, card_changes},
         problem::Problem,
         sse,
     },
     clock,
     deliver::web_push::WebPush,
+    home::line::Health,
     localtime,
     store::{
+        StoreError,
         board::{self, CardRow},
+        homes,
         orders::OrderRow,
         shop, staff_push,
     },
@@ -81,7 +86,7 @@ async fn draw(
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let (of, session) = (store.clone(), staff.session);
-    let (row, zones, cards, today, push_on) = app
+    let (row, zones, cards, today, push_on, has_home) = app
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
@@ -93,6 +98,7 @@ async fn draw(
                 cards,
                 board::today(db, &of, midnight_ms)?,
                 staff_push::count(db, &session)? > 0,
+                homes::has_desk(db, &of)?,
             ))
         })
         .await?;
@@ -117,10 +123,22 @@ async fn draw(
         push_on,
         sign_out: Some("/logout".into()),
         said,
+        desk: match &app.line {
+            Some(line) => desk_here(*line.borrow()),
+            None if has_home => Desk::Elsewhere,
+            None => Desk::Central,
+        },
         strip: strip(&cards, today, now_ms),
         cards,
     };
     Ok(render_board(&page, now_ms)?)
+}
+
+/// At a store's own machine: the desk is here.
+fn desk_here(line: Health) -> Desk {
+    Desk::Here {
+        cut_off_since_ms: line.down_since_ms,
+    }
 }
 
 fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
@@ -142,6 +160,7 @@ fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
         within_limit: today.within_2_min_percent.map(|p| p as f32 / 100.0),
         handed_over: today.served,
+        left_unserved: today.departed_unserved,
     }
 }
 
@@ -237,22 +256,14 @@ pub(super) async fn events(
     answer(&asked, async {
         let staff = entered(staff, &store)?;
         let of = store.clone();
-        let (row, zones) = app
-            .readers
-            .read(move |db| Ok((shop::store(db, &of)?, shop::zone_names(db, &of)?)))
-            .await?;
-        let texts = Texts::new(asked.lang(), localtime::zone(&row.timezone));
-        let viewer = Viewer {
-            store: store.clone(),
-            csrf: staff.csrf,
-            texts,
-        };
+        let row = app.readers.read(move |db| shop::store(db, &of)).await?;
         let stream = BoardStream {
             app,
-            viewer,
-            me: staff.row.staff,
-            zones: ZoneNames::new(zones, asked.lang()),
+            store,
             timezone: row.timezone,
+            csrf: staff.csrf,
+            me: staff.row.staff,
+            lang: asked.lang(),
         };
         let after = sse::last_event_id(&headers);
         Ok(sse::stream(move |writer| stream.follow(after, writer)))
@@ -262,60 +273,119 @@ pub(super) async fn events(
 
 struct BoardStream {
     app: App,
-    viewer: Viewer,
-    me: StaffId,
-    zones: ZoneNames,
+    store: StoreId,
     timezone: String,
+    csrf: String,
+    me: StaffId,
+    lang: Lang,
 }
 
 impl BoardStream {
+    /// Until the board or the server goes. What was missed is read from the store, so nothing
+    /// depends on a round that got lost.
     async fn follow(self, after: Option<u64>, writer: sse::Writer) -> Result<(), sse::Gone> {
-        let (app, store) = (self.app.clone(), self.viewer.store.clone());
-        card_changes(&app, &store, after, &writer, self).await
-    }
-
-    fn card_data(&self, row: &CardRow) -> Option<String> {
-        let now_ms = clock::now_ms();
-        let update = match row.card.journey {
-            Journey::Withdrawn | Journey::Created => CardUpdate::gone(row.card.card),
-            _ => {
-                let view = card_view(row, self.me, &self.zones, now_ms);
-                CardUpdate::of(&self.viewer, &view, now_ms).ok()?
+        let mut rounds = self.app.feeds.follow(&self.app, &self.store);
+        let mut shutdown = self.app.shutdown.clone();
+        let of = self.store.clone();
+        let newest = self
+            .app
+            .readers
+            .read(move |db| board::newest_change(db, &of));
+        let newest = newest.await.map_err(|_| sse::Gone)?;
+        let mut seen = after.unwrap_or(newest);
+        let mut missed = seen < newest || after.is_some_and(|after| after > newest);
+        let mut heartbeat = tokio::time::interval(sse::HEARTBEAT);
+        let mut line = self.app.line.clone();
+        loop {
+            if std::mem::take(&mut missed) {
+                seen = self.catch_up(seen, &writer).await?;
             }
-        };
-        serde_json::to_string(&update).ok()
+            tokio::select! {
+                round = rounds.recv() => match round {
+                    Ok(round) => seen = self.tell(&round, seen, &writer).await?,
+                    Err(RecvError::Lagged(_)) => missed = true,
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+                health = changed(&mut line) => writer.send(self.desk(health)).await?,
+                _ = heartbeat.tick() => writer.heartbeat().await?,
+                _ = shutdown.changed() => return Ok(()),
+            }
+        }
     }
 
-    async fn strip_data(&self) -> Option<String> {
-        let (of, now_ms) = (self.viewer.store.clone(), clock::now_ms());
-        let midnight_ms = localtime::local_day(&self.timezone, now_ms).midnight_ms;
-        let figures = self.app.readers.read(move |db| {
-            Ok((
-                board::cards_on_board(db, &of, now_ms)?,
-                board::today(db, &of, midnight_ms)?,
-            ))
+    /// An `event: desk`.
+    fn desk(&self, health: Health) -> Event {
+        let texts = Texts::new(self.lang, localtime::zone(&self.timezone));
+        let words = desk_words(&texts, desk_here(health));
+        let data = serde_json::json!({ "words": words });
+        Event::default().event("desk").data(data.to_string())
+    }
+
+    async fn tell(&self, round: &Round, seen: u64, writer: &sse::Writer) -> Result<u64, sse::Gone> {
+        let mut seen = seen;
+        if round.from > seen {
+            seen = self.catch_up(seen, writer).await?;
+        }
+        let mut newest = seen;
+        for card in round.cards.iter().filter(|card| card.n > seen) {
+            newest = newest.max(card.n);
+            self.send(card, writer).await?;
+        }
+        let strip = Event::default().event("strip").data(round.strip(self.lang));
+        writer.send(strip).await?;
+        Ok(newest)
+    }
+
+    async fn send(&self, card: &Changed, writer: &sse::Writer) -> Result<(), sse::Gone> {
+        let data = card.for_whom(self.me, self.lang, &self.csrf);
+        let event = Event::default().event("card").id(card.n.to_string());
+        writer.send(event.data(data)).await
+    }
+
+    /// What changed after `seen`, or a word that it is too much: then the board is drawn anew.
+    async fn catch_up(&self, seen: u64, writer: &sse::Writer) -> Result<u64, sse::Gone> {
+        let of = self.store.clone();
+        let read = self.app.readers.read(move |db| {
+            let newest = board::newest_change(db, &of)?;
+            let Some(changes) = board::changes_after(db, &of, seen)? else {
+                return Ok((newest, None));
+            };
+            let scene = Scene::of(db, &of)?;
+            let drawn = changes
+                .into_iter()
+                .map(|(n, id)| Ok(scene.draw(n, &board::card(db, &of, id)?)));
+            let drawn = drawn.collect::<Result<Vec<_>, StoreError>>()?;
+            Ok((newest, Some(drawn)))
         });
-        let (cards, today) = figures.await.ok()?;
-        let cards: Vec<_> = cards
-            .iter()
-            .map(|card| card_view(card, self.me, &self.zones, now_ms))
-            .collect();
-        let html = render_strip(&self.viewer.texts, &strip(&cards, today, now_ms)).ok()?;
-        Some(serde_json::json!({ "html": html }).to_string())
+        match read.await {
+            Ok((newest, Some(cards))) => {
+                for card in &cards {
+                    self.send(card, writer).await?;
+                }
+                Ok(newest.max(seen))
+            }
+            Ok((newest, None)) => {
+                let reset = Event::default().event("reset").data("{}");
+                writer.send(reset).await?;
+                Ok(newest)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a live page could not be told");
+                Ok(seen)
+            }
+        }
     }
 }
 
-impl ShowCard for BoardStream {
-    async fn show(&self, n: u64, row: CardRow) -> Vec<Event> {
-        let mut events = vec![];
-        if let Some(data) = self.card_data(&row) {
-            events.push(Event::default().event("card").id(n.to_string()).data(data));
-        }
-        if let Some(data) = self.strip_data().await {
-            events.push(Event::default().event("strip").data(data));
-        }
-        events
+/// The line to the central server changed; never, where there is none.
+async fn changed(line: &mut Option<watch::Receiver<Health>>) -> Health {
+    let Some(line) = line else {
+        return std::future::pending().await;
+    };
+    if line.changed().await.is_err() {
+        return std::future::pending().await;
     }
+    *line.borrow_and_update()
 }
 
 #[derive(Deserialize)]

@@ -67,6 +67,8 @@ async fn stand_in_server(port: u16, refused: u64) -> anyhow::Result<()> {
                     echo_mono_ms,
                     boot,
                     applied,
+                    held: Ranges::new(),
+                    again: false,
                 };
                 let topic = Topic::new(&topic.store, &topic.gateway, Channel::Ack).to_string();
                 client.try_publish(topic, QoS::AtLeastOnce, false, to_json(&ack))?;

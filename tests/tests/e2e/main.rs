@@ -15,6 +15,7 @@ mod fleet;
 mod floor;
 mod happy;
 mod history;
+mod home;
 mod kills;
 mod load_line;
 mod loyalty;
@@ -43,6 +44,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(floor::tests());
     tests.extend(happy::tests());
     tests.extend(history::tests());
+    tests.extend(home::tests());
     tests.extend(kills::tests());
     tests.extend(load_line::tests());
     tests.extend(loyalty::tests());

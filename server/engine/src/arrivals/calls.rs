@@ -51,14 +51,14 @@ impl Arrivals {
 
     /// Whose cards call louder by now.
     pub(crate) fn calls_due(&self, now_ms: u64) -> Vec<CustomerId> {
-        let due = self.calls.due.iter();
+        let due = self.calls.due.iter().filter(|_| !self.elsewhere);
         due.take_while(|(due_ms, _)| *due_ms <= now_ms)
             .map(|(_, customer)| *customer)
             .collect()
     }
 
     /// Her card calls as loudly as it is time for.
-    pub(crate) fn call(&mut self, desk: Desk<'_>, customer: CustomerId, here: Option<Here>) {
+    pub(crate) fn call(&mut self, desk: &mut Desk<'_>, customer: CustomerId, here: Option<Here>) {
         let whereabouts = here.map(|here| here.whereabouts).unwrap_or_default();
         let Some(episode) = self.open.get_mut(&customer) else {
             return;

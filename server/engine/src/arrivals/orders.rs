@@ -177,6 +177,18 @@ impl Orders {
         over
     }
 
+    /// Whose this open order is.
+    pub(crate) fn owner(&self, order: OrderId) -> Option<CustomerId> {
+        self.owners.get(&order).copied()
+    }
+
+    /// It was completed elsewhere. Gives back whose it was, if it was open here.
+    pub(crate) fn close(&mut self, order: OrderId) -> Option<CustomerId> {
+        let owner = self.drop(order);
+        self.remember_done(order);
+        owner
+    }
+
     /// Drops all of hers.
     pub(crate) fn forget(&mut self, customer: CustomerId) {
         for order in self.of.remove(&customer).unwrap_or_default().keys() {

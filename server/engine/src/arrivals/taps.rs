@@ -34,6 +34,9 @@ impl Arrivals {
 
     /// Does what the tap asks. `here`: she is in the store, as far as is known.
     pub(crate) fn tap(&mut self, mut desk: Desk<'_>, tap: &Tap, here: Option<Here>) -> TapAnswer {
+        if self.elsewhere {
+            return TapAnswer::Elsewhere;
+        }
         let (card, staff, now_ms) = (tap.card, tap.staff, desk.now_ms);
         let is_here = here.is_some();
         let whereabouts = here.map(|here| here.whereabouts).unwrap_or_default();
@@ -168,6 +171,7 @@ impl Episode {
             Some(_) => TapAnswer::Done,
             None => {
                 self.taken = Some((staff, now_ms));
+                self.first_taken_ms.get_or_insert(now_ms);
                 self.not_here = false;
                 TapAnswer::Done
             }

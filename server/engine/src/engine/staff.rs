@@ -8,7 +8,8 @@ use protocol::CustomerId;
 
 use super::StoreEngine;
 use crate::{
-    input::{Coming, Consent, Order, OrderState, Tap, TapAction},
+    arrivals::Here,
+    input::{Coming, Consent, DeskNews, Order, OrderState, Tap, TapAction},
     outcome::{Because, Outcome, TapAnswer, VisitChange, Why},
 };
 
@@ -28,7 +29,12 @@ impl StoreEngine {
             let (arrivals, desk) = self.desk(out);
             arrivals.order_closed(desk, order.customer, order.state);
         }
-        self.sync_card(order.customer, out);
+        // Who was in the store before anything lay ready for her waits from now on.
+        let entered_ms = self.now_ms;
+        let here = self.here(order.customer);
+        let here = here.map(|here| Here { entered_ms, ..here });
+        let (arrivals, desk) = self.desk(out);
+        arrivals.sync(desk, order.customer, here);
         self.end_if_purposeless(order.customer, out);
     }
 
@@ -63,12 +69,38 @@ impl StoreEngine {
         out.tap = Some(answer);
     }
 
+    /// What happened at a desk that another engine has, or had until now.
+    pub(super) fn take_over(&mut self, news: &DeskNews, out: &mut Outcome) {
+        let (arrivals, desk) = self.desk(out);
+        for customer in arrivals.take_over(desk, news) {
+            self.end_if_purposeless(customer, out);
+        }
+    }
+
+    /// The desk is this engine's, or another's, from now on. Who is here when it comes back is on
+    /// the board at once.
+    pub(super) fn place_desk(&mut self, elsewhere: bool, out: &mut Outcome) {
+        let comes_back = self.arrivals.is_elsewhere() && !elsewhere;
+        self.arrivals.set_elsewhere(elsewhere);
+        if comes_back {
+            let here: Vec<CustomerId> = self.people.keys().copied().collect();
+            for customer in here {
+                self.sync_card(customer, out);
+            }
+        }
+    }
+
+    /// All that is on the desk now: for the engine that gets it.
+    pub fn on_desk(&self) -> DeskNews {
+        self.arrivals.on_desk()
+    }
+
     /// What time alone does to cards and hand-overs.
     pub(super) fn sweep_arrivals(&mut self, out: &mut Outcome) {
         for customer in self.arrivals.calls_due(self.now_ms) {
             let here = self.here(customer);
-            let (arrivals, desk) = self.desk(out);
-            arrivals.call(desk, customer, here);
+            let (arrivals, mut desk) = self.desk(out);
+            arrivals.call(&mut desk, customer, here);
         }
         let (arrivals, desk) = self.desk(out);
         for (customer, served_ms) in arrivals.sweep(desk) {

@@ -47,7 +47,7 @@ fn kind(number: u128) -> OrderKind {
 
 /// Some of what she collects is for adults.
 fn is_for_adults(number: u128) -> bool {
-    number % 4 == 0
+    number.is_multiple_of(4)
 }
 
 /// How many histories; 10,000 at night.

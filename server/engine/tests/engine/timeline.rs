@@ -111,6 +111,7 @@ impl Timeline {
         news.released.extend(outcome.released);
         news.cancelled.extend(outcome.cancelled);
         news.completed.extend(outcome.completed);
+        news.over.extend(outcome.over);
         news.calls.extend(outcome.calls);
         news.questions.extend(outcome.questions);
         news.tap = outcome.tap.or(news.tap.take());

@@ -23,8 +23,9 @@ use crate::{
         access::Phone,
         problem::{Problem, Raw},
     },
+    home::Says,
     pipeline::Txn,
-    store::{StoreError, shop},
+    store::{StoreError, homes, shop},
 };
 
 /// That she is coming.
@@ -82,6 +83,9 @@ pub(crate) fn say_coming(
             how,
         };
         txn.feed(store, input)?;
+        if homes::has_desk(txn.db, store)? {
+            homes::say(txn.db, txn.now_ms, store, customer, &Says::Coming(how))?;
+        }
     }
     Ok(consent.arrival)
 }

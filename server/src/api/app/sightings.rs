@@ -20,9 +20,10 @@ use crate::{
         access::Phone,
         problem::{Problem, Raw},
     },
+    home::Says,
     pipeline::{Counts, Txn},
     store::{
-        StoreError, loyalty, people,
+        StoreError, homes, loyalty, people,
         shop::{self, AnchorKind},
     },
 };
@@ -96,6 +97,7 @@ pub(in crate::api) async fn sightings(
                 }
             }
             let accepted = heard.len();
+            say_heard(txn, &body.store, &heard)?;
             if accepted > 0 {
                 txn.hear(&body.store, heard)?;
             }
@@ -205,6 +207,28 @@ pub(crate) fn no_consent() -> Problem {
     )
 }
 
+/// Where a machine in the store has the desk, it hears too what the phone of somebody heard who
+/// agreed that staff may know.
+fn say_heard(txn: &mut Txn<'_>, store: &StoreId, heard: &[Observation]) -> Result<(), StoreError> {
+    if !homes::has_desk(txn.db, store)? {
+        return Ok(());
+    }
+    for seen in heard
+        .iter()
+        .filter(|seen| seen.consent.arrival && !seen.late)
+    {
+        let says = Says::Heard {
+            anchor: seen.anchor.clone(),
+            heard_first_ms: seen.heard_first_ms,
+            heard_last_ms: seen.heard_last_ms,
+            count: seen.count,
+            rssi_dbm: seen.rssi_dbm,
+        };
+        homes::say(txn.db, txn.now_ms, store, seen.customer, &says)?;
+    }
+    Ok(())
+}
+
 /// Feeds a certain sighting at the store's first gateway; false without consent.
 pub(crate) fn say_here(
     txn: &mut Txn<'_>,
@@ -240,6 +264,9 @@ pub(crate) fn say_here(
             sightings: vec![observation],
         },
     )?;
+    if consent.arrival && homes::has_desk(txn.db, store)? {
+        homes::say(txn.db, txn.now_ms, store, customer, &Says::Here)?;
+    }
     let (now_ms, kind) = (txn.now_ms, loyalty::Kind::CheckIn);
     loyalty::came(txn.db, now_ms, customer, kind, store, now_ms)?;
     Ok(true)

@@ -192,7 +192,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
         };
         orders::add_order(txn.db, txn.now_ms, &row)?;
         for turn in &turns {
-            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn)?;
+            store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn, true)?;
         }
         Ok(())
     })
@@ -250,7 +250,7 @@ async fn a_receiver_hears_each_time_that_a_card_calls_louder() {
     };
     let bodies = shop
         .write(move |txn| {
-            store::outcome::write(txn.db, &kade_9(), txn.now_ms, &outcome)?;
+            store::outcome::write(txn.db, &kade_9(), txn.now_ms, &outcome, true)?;
             let due = rows::lease(txn.db, txn.now_ms, 10)?;
             Ok(due.into_iter().map(|due| due.body).collect::<Vec<_>>())
         })

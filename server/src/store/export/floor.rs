@@ -18,8 +18,10 @@ use super::{
 pub(super) fn cards(db: &Connection, customer: CustomerId) -> Result<Vec<Card>, StoreError> {
     list(
         db,
-        "SELECT card, store, journey, arrived_ms, alerted_ms, since_ms, taken_ms, body FROM cards
-         WHERE customer = ?1 ORDER BY arrived_ms, card",
+        "SELECT c.card, c.store, journey, arrived_ms, alerted_ms, since_ms, taken_ms, body, rating,
+           until_ms
+         FROM cards c LEFT JOIN wait_links l ON l.card = c.card LEFT JOIN waits w ON w.wait = l.wait
+         WHERE customer = ?1 ORDER BY arrived_ms, c.card",
         [customer.0],
         |row| {
             let mut seen = json(row.get(7)?);
@@ -34,6 +36,8 @@ pub(super) fn cards(db: &Connection, customer: CustomerId) -> Result<Vec<Card>, 
                 alerted_ms: ms(row, 4)?,
                 since_ms: ms(row, 5)?,
                 taken_ms: maybe_ms(row, 6)?,
+                mark: row.get(8)?,
+                mark_until_ms: maybe_ms(row, 9)?,
                 seen,
             })
         },

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Columns of hers that are in no export, each with its reason. `TABLE.*` is a whole table.
-const LEFT_OUT: [(&str, &str); 19] = [
+const LEFT_OUT: [(&str, &str); 21] = [
     ("devices.token_sha256", "opens the app's calls"),
     ("devices.signing_key", "signs as her phone"),
     ("radios.eid_key", "who has it can follow her phone"),
@@ -47,6 +47,14 @@ const LEFT_OUT: [(&str, &str); 19] = [
     (
         "changes.*",
         "which card changed, for open boards: the last of them, without her id",
+    ),
+    (
+        "home_identities.*",
+        "at a store's own machine alone: who has them can follow her phone for some hours",
+    ),
+    (
+        "home_words.*",
+        "what her phone said in the last ten minutes, on its way to a store's own machine",
     ),
 ];
 

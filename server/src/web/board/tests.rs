@@ -244,9 +244,17 @@ fn figures_that_nobody_made_yet_are_not_shown() {
         median_wait_s: Some(58),
         within_limit: Some(0.92),
         handed_over: 48,
+        left_unserved: 2,
     };
     let some = render_strip(&texts, &some).unwrap();
-    for fact in ["wachten, 1 te lang", "0:58", "92%", ">48<", "attention"] {
+    for fact in [
+        "wachten, 1 te lang",
+        "0:58",
+        "92%",
+        ">48<",
+        "zonder hulp</dt><dd>2<",
+        "attention",
+    ] {
         assert!(some.contains(fact), "{fact}: {some}");
     }
 }

@@ -54,7 +54,12 @@ fn no_table_of_a_page_has_a_number_of_people_that_is_exact_or_under_ten() {
         if !name.starts_with("figures") {
             continue;
         }
-        let cells = html.split("<td class=\"num\">").skip(1);
+        // Waiting is about our service and carries nobody: exact.
+        let visits = match html.split_once("id=\"waits\"") {
+            Some((_, after)) => after.split_once("</section>").unwrap().1,
+            None => &html,
+        };
+        let cells = visits.split("<td class=\"num\">").skip(1);
         for cell in cells.filter_map(|cell| cell.split('<').next()) {
             let plain = cell.replace(',', "");
             if let Ok(number) = plain.parse::<u64>() {
@@ -79,6 +84,59 @@ fn a_store_with_little_to_tell_states_no_findings() {
     let empty = texts_of(html("figures-empty"));
     assert!(empty.contains(&"Not enough data yet"));
     assert!(!html("figures-empty").contains("<figure"));
+}
+
+#[test]
+fn waiting_stands_above_visits_with_what_it_comes_to_in_words_and_in_a_table() {
+    let page = fixtures::figures(Lang::En);
+    let html = render_figures(&page).unwrap();
+    let at = |what: &str| html.find(what).unwrap_or_else(|| panic!("{what}: {html}"));
+    assert!(at("id=\"waits\"") < at("id=\"f-visits\""));
+    let all = &page.waits.all;
+    let half = minutes(all.wait_ms_p50.unwrap() / 1_000);
+    for told in [
+        format!("<dt>served</dt><dd>{}</dd>", all.served),
+        format!("<dt>half wait less</dt><dd>{half}</dd>"),
+        format!(
+            "<dt>left without help</dt><dd>{}</dd>",
+            all.departed_unserved
+        ),
+    ] {
+        at(&told);
+    }
+    let saturday = page.waits.by_weekday.iter().find(|(day, _)| *day == 6);
+    let served = saturday.unwrap().1.served;
+    at(&format!(
+        "<th scope=\"row\">Saturday</th><td class=\"num\">{served}</td>"
+    ));
+    at("out of 5 on average");
+}
+
+#[test]
+fn where_it_takes_longest_is_said_only_if_one_hour_does() {
+    let hour = |hour: u8, wait_s: u64| Wait {
+        day: "2026-11-21".to_owned(),
+        hour,
+        weekday: 6,
+        kinds: Vec::new(),
+        wait_ms: Some(wait_s * 1_000),
+        take_ms: None,
+        served: true,
+        rating: None,
+    };
+    let heading = |rows: &[Wait]| {
+        let page = FiguresPage {
+            waits: wait_figures(rows),
+            ..fixtures::figures(Lang::En)
+        };
+        let html = render_figures(&page).unwrap();
+        let (_, after) = html.split_once("id=\"f-wait-hours\">").unwrap();
+        after.split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(heading(&[hour(9, 60)]), "Waiting by hour");
+    assert_eq!(heading(&[hour(9, 60), hour(10, 60)]), "Waiting by hour");
+    let one = heading(&[hour(9, 60), hour(10, 90)]);
+    assert_eq!(one, "It takes longest between 10:00 and 11:00");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The figures of a store, as a page and as a sheet.
 //!
-//! In: a manager's browser, a number of weeks. Out: what her store's visits come to.
-//! Invariant: what is shown and what is saved are the same rounded numbers.
+//! In: a manager's browser, a number of weeks. Out: how long people waited at her desk, and what her
+//! store's visits come to.
+//! Invariant: what is shown and what is saved are the same numbers.
 
 use axum::{
     extract::Query,
@@ -11,7 +12,10 @@ use axum::{
 
 use super::Desk;
 use crate::{
-    api::figures::{self as api, FiguresQuery},
+    api::{
+        figures::{self as api, FiguresQuery},
+        waits,
+    },
     clock,
     store::shop,
     web::{
@@ -34,13 +38,15 @@ async fn draw(desk: &Desk, query: &FiguresQuery) -> Result<String, PageError> {
     let of = desk.lintel.store.clone();
     let read = desk.app.readers.read(move |db| {
         let names = shop::zone_names(db, &of)?;
-        Ok((names, api::counted(db, &of, now_ms, weeks)?))
+        let (_, figures) = api::counted(db, &of, now_ms, weeks)?;
+        Ok((names, figures, waits::counted(db, &of, now_ms, weeks)?))
     });
-    let (names, (_, figures)) = read.await?;
+    let (names, figures, (_, waits)) = read.await?;
     let page = FiguresPage {
         lintel: desk.lintel.clone(),
         weeks,
         figures,
+        waits,
         zones: ZoneNames::new(names, desk.lintel.texts.lang),
     };
     Ok(render_figures(&page)?)

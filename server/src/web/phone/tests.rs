@@ -6,6 +6,7 @@ fn pickup(orders: Vec<OrderView>, here_since_ms: Option<u64>) -> String {
         orders,
         here_since_ms,
         help: HelpView::No,
+        mark: None,
     };
     render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap()
 }
@@ -23,6 +24,24 @@ fn an_order_that_is_ready_shows_its_code_to_eyes_ears_and_scanners() {
         "{html}"
     );
     assert!(html.contains("We bewaren het tot zaterdag 14:09"), "{html}");
+}
+
+#[test]
+fn who_was_helped_is_asked_for_a_mark_with_one_tap_and_not_again() {
+    let card = protocol::CardId::at(1, [1; 10]);
+    let html = |mark| {
+        let view = PickupView {
+            mark: Some(mark),
+            ..PickupView::default()
+        };
+        render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap()
+    };
+    let asked = html(Mark::Asked(card));
+    assert_eq!(asked.matches("name=\"rating\"").count(), 5, "{asked}");
+    assert!(asked.contains(&card.to_string()) && asked.contains("4 van 5"));
+    let given = html(Mark::Given);
+    assert!(given.contains("Dank je") && !given.contains("name=\"rating\""));
+    assert!(!pickup(Vec::new(), None).contains("rating"));
 }
 
 #[test]

@@ -447,6 +447,7 @@ fn live(path: &Path, args: &Args, some: &[Campaign]) -> anyhow::Result<Times> {
 
 async fn events(path: &Path, args: &Args) -> anyhow::Result<Times> {
     let outlets = Outlets {
+        journal: Arc::default(),
         live: Arc::new(Live::default()),
         identity: Arc::new(Identity::load(&[], now_ms())),
         outbox: Arc::new(Notify::new()),
@@ -454,7 +455,7 @@ async fn events(path: &Path, args: &Args) -> anyhow::Result<Times> {
         committed: mpsc::unbounded_channel().0,
         counts: Arc::new(Counts::default()),
     };
-    let (pipeline, thread) = Pipeline::start(path, outlets, 600_000)?;
+    let (pipeline, thread) = Pipeline::start(path, outlets, 600_000, None)?;
     let store = store_id()?;
     let laid = store.clone();
     pipeline.write(move |txn| txn.layout_changed(&laid)).await?;
