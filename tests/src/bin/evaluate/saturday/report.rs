@@ -115,12 +115,17 @@ fn alerts(report: &mut Report, shop: &Shop, desk: &Desk, people: &[Person]) -> a
             .push(episode.entered_ms);
     }
     let (mut missed, mut twice, mut delays_s) = (0, 0, Vec::new());
+    let mut by_interval: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for (who, came) in &came {
         let alerted = alerted.get(who).map_or(&[][..], Vec::as_slice);
         missed += came.len().saturating_sub(alerted.len());
         twice += alerted.len().saturating_sub(came.len());
         let pairs = came.iter().zip(alerted);
-        delays_s.extend(pairs.map(|(&from, &to)| (to as f64 - from as f64) / 1_000.0));
+        let delays = pairs.map(|(&from, &to)| (to as f64 - from as f64) / 1_000.0);
+        let delays: Vec<f64> = delays.collect();
+        let of_kind = by_interval.entry(people[*who].interval_us / 1_000);
+        of_kind.or_default().extend(&delays);
+        delays_s.extend(delays);
     }
     // Her own word stands for a radio that did not do; the alert that it made is late, and hers.
     let by_word = desk.said_here.iter().filter(|(who, at_ms)| {
@@ -153,6 +158,10 @@ fn alerts(report: &mut Report, shop: &Shop, desk: &Desk, people: &[Person]) -> a
             true => report.at_most(&what, delay_s, asked),
             false => report.told(&what, delay_s),
         }
+    }
+    for (interval_ms, delays_s) in by_interval {
+        let what = format!("  of phones that advertise every {interval_ms} ms, 95 %, s");
+        report.told(&what, quantile(delays_s, 0.95));
     }
     Ok(())
 }
