@@ -6,9 +6,11 @@
 //! out, and nothing else.
 //! Invariant: of a customer who did not agree that staff may know, a home hears nothing.
 
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+
 use engine::{Input, input::DeskNews, outcome::Over};
 use protocol::{
-    CustomerId, StoreId,
+    CustomerId, GatewayId, StoreId,
     eid::{QUANTUM_S, ROTATION_EXPONENT, device_time_s, quantum_start},
 };
 use rusqlite::Connection;
@@ -128,40 +130,35 @@ fn known(db: &Connection, news: &DeskNews) -> Result<DeskNews, StoreError> {
 
 /// How things stand in a store.
 pub fn state(db: &Connection, now_ms: u64, store: &StoreId) -> Result<State, StoreError> {
-    let mut customers: Vec<Customer> = Vec::new();
+    let mut customers: BTreeMap<CustomerId, Customer> = BTreeMap::new();
     let mut orders = Vec::new();
-    let mut skus = std::collections::BTreeSet::new();
+    let mut skus = BTreeSet::new();
     for id in homes::orders(db, store, now_ms.saturating_sub(CLOSED_TOLD_MS))? {
         let row = orders::order(db, id)?;
-        if !customers.iter().any(|c| c.row.customer == row.customer) {
+        if let btree_map::Entry::Vacant(place) = customers.entry(row.customer) {
             let Some(customer) = customer(db, now_ms, row.customer)? else {
                 continue;
             };
-            customers.push(customer);
+            place.insert(customer);
         }
         skus.extend(row.lines.iter().map(|(sku, _)| sku.clone()));
         orders.push(row);
     }
-    customers.sort_by_key(|c| c.row.customer);
-    let is_told = |customer: CustomerId| customers.iter().any(|c| c.row.customer == customer);
     let mut words = homes::words(db, now_ms, store)?;
-    words.retain(|word| is_told(word.customer));
+    words.retain(|word| customers.contains_key(&word.customer));
     Ok(State {
         store: shop::store(db, store)?,
         certainty: plan::certainty(db, store)?,
         zones: zones(db, store)?,
         anchors: anchors(db, store)?,
         surveyed: plan::surveyed(db, store)?,
-        gateways: homes::gateways(db, store)?
-            .into_iter()
-            .map(|(gateway, hash)| (gateway, hex::encode(hash)))
-            .collect(),
+        gateways: gateways(db, store)?,
         staff: staff(db, store)?,
         products: skus
             .iter()
             .map(|sku| catalogue::product(db, sku))
             .collect::<Result<_, _>>()?,
-        customers,
+        customers: customers.into_values().collect(),
         orders,
         words,
     })
@@ -185,7 +182,7 @@ fn customer(
     }))
 }
 
-fn zones(db: &Connection, store: &StoreId) -> Result<Vec<Zone>, StoreError> {
+pub(super) fn zones(db: &Connection, store: &StoreId) -> Result<Vec<Zone>, StoreError> {
     let mut areas = plan::areas(db, store)?;
     let names = shop::zone_names(db, store)?.into_iter();
     let zone = |(zone, names)| Zone {
@@ -196,7 +193,7 @@ fn zones(db: &Connection, store: &StoreId) -> Result<Vec<Zone>, StoreError> {
     Ok(names.map(zone).collect())
 }
 
-fn anchors(
+pub(super) fn anchors(
     db: &Connection,
     store: &StoreId,
 ) -> Result<Vec<(shop::AnchorRow, Option<engine::input::Place>)>, StoreError> {
@@ -208,6 +205,16 @@ fn anchors(
         (row, place)
     };
     Ok(rows.into_iter().map(placed).collect())
+}
+
+pub(super) fn gateways(
+    db: &Connection,
+    store: &StoreId,
+) -> Result<Vec<(GatewayId, String)>, StoreError> {
+    let all = homes::gateways(db, store)?.into_iter();
+    Ok(all
+        .map(|(gateway, hash)| (gateway, hex::encode(hash)))
+        .collect())
 }
 
 /// Operators of the chain too: who may enter every store may enter its board when the line is down.

@@ -29,6 +29,8 @@ pub struct HomeRow {
     pub journal_n: u64,
     /// When it last asked anything.
     pub seen_ms: Option<u64>,
+    /// Another one whenever what it is told has changed.
+    pub stamp: u64,
 }
 
 fn row(row: &rusqlite::Row<'_>) -> Result<HomeRow, rusqlite::Error> {
@@ -37,16 +39,17 @@ fn row(row: &rusqlite::Row<'_>) -> Result<HomeRow, rusqlite::Error> {
         epoch: uint(row.get(1)?),
         journal_n: uint(row.get(2)?),
         seen_ms: row.get::<_, Option<i64>>(3)?.map(uint),
+        stamp: uint(row.get(4)?),
     })
 }
 
-const COLUMNS: &str = "SELECT store, epoch, journal_n, seen_ms FROM homes";
+const COLUMNS: &str = "SELECT store, epoch, journal_n, seen_ms, stamp FROM homes";
 
 /// Lets a home in, or gives it another token: the machine that had the old one is out.
 pub fn put(db: &Connection, store: &StoreId, token_sha256: &[u8; 32]) -> Result<(), StoreError> {
     super::shop::store(db, store)?;
     db.prepare_cached(
-        "INSERT INTO homes VALUES (?1, ?2, 0, 0, NULL)
+        "INSERT INTO homes VALUES (?1, ?2, 0, 0, NULL, 0)
          ON CONFLICT (store) DO UPDATE SET token_sha256 = ?2",
     )?
     .execute(params![store.as_str(), token_sha256])?;
@@ -85,6 +88,16 @@ pub fn of(db: &Connection, store: &StoreId) -> Result<Option<HomeRow>, StoreErro
 /// Whether a machine in the store has its desk.
 pub fn has_desk(db: &Connection, store: &StoreId) -> Result<bool, StoreError> {
     Ok(of(db, store)?.is_some_and(|home| home.epoch > 0))
+}
+
+/// What time alone takes away is told within this time, though nothing else has changed.
+const STAMP_MS: u64 = 600_000;
+
+impl HomeRow {
+    /// Names how things stand: the same as long as the answer would be.
+    pub fn tag(&self, now_ms: u64) -> String {
+        format!("{}-{}-{}", self.epoch, self.stamp, now_ms / STAMP_MS)
+    }
 }
 
 /// Raises the epoch: another machine has the desk from now on, and its journal begins.

@@ -179,6 +179,43 @@ async fn a_home_is_told_of_those_who_agreed_and_have_an_order_here_and_of_no_key
     assert_eq!(rig.ask("GET", &path, &same, "").await.0, 200);
 }
 
+/// Each of these is told; so each must be noticed.
+#[tokio::test]
+async fn whatever_a_home_is_told_of_makes_its_stamp_another_one() {
+    let given = Given::away().await;
+    let rig = &given.rig;
+    let order = ready_order(rig, rig.anna, 1).await;
+    let mut before = given.state().await;
+    let mut stamp = rig.number("SELECT stamp FROM homes");
+    let (anna, hex) = (rig.anna, |id: uuid::Uuid| hex::encode(id));
+    for change in [
+        format!(
+            "UPDATE orders SET bay = 'B13' WHERE \"order\" = x'{}'",
+            hex(order.0)
+        ),
+        format!(
+            "UPDATE customers SET given_name = 'Bo' WHERE customer = x'{}'",
+            hex(anna.0)
+        ),
+        "UPDATE stores SET name = 'Kade negen'".into(),
+        "UPDATE zones SET name_nl = 'Deur' WHERE zone = 'door'".into(),
+        "INSERT INTO anchors (store, anchor, zone, kind, gateway, enter_rssi_dbm)
+           VALUES ('kade-9', 'a', 'door', 'gateway', 'door', -70)"
+            .into(),
+        "UPDATE anchors SET x_cm = 5, y_cm = 6".into(),
+        "INSERT INTO gateways VALUES ('kade-9', 'door', zeroblob(32), 1)".into(),
+        "INSERT INTO surveyed VALUES ('kade-9', 'a', 'door', 1, 1, 1, 1)".into(),
+        format!("DELETE FROM orders WHERE \"order\" = x'{}'", hex(order.0)),
+    ] {
+        let sql = change.clone();
+        rig.write(move |txn| Ok(txn.db.execute_batch(&sql)?)).await;
+        let (now, after) = (rig.number("SELECT stamp FROM homes"), given.state().await);
+        assert_ne!(after, before, "{change}");
+        assert_ne!(now, stamp, "{change}");
+        (stamp, before) = (now, after);
+    }
+}
+
 #[tokio::test]
 async fn given_identities_resolve_for_hours_and_no_longer_and_for_nobody_else() {
     let given = Given::away().await;

@@ -41,8 +41,8 @@ pub(crate) struct Home {
     pub(crate) cards: broadcast::Receiver<CardChanged>,
     epoch: u64,
     store: StoreId,
-    /// How things stand, as it was last said.
-    said: String,
+    /// How things stand, as it was last said, and by which tag.
+    tag: String,
     state: State,
     identities: Vec<Identities>,
     kept: VecDeque<Kept>,
@@ -76,7 +76,6 @@ impl Home {
             carried(&claimed)?,
             central::state(far_reader, ZERO_MS, store)?,
         );
-        let said = serde_json::to_string(&state)?;
         let (live, identity) = (Arc::new(Live::default()), Arc::new(Identity::default()));
         let counts = Arc::new(Counts::default());
         let outlets = Outlets {
@@ -98,7 +97,7 @@ impl Home {
             identity,
             epoch,
             store: store.clone(),
-            said,
+            tag: String::new(),
             state,
             identities: Vec::new(),
             kept: VecDeque::new(),
@@ -145,11 +144,11 @@ impl Home {
             let of = self.store.clone();
             far.write(now_ms, move |txn| homes::seen(txn.db, &of, txn.now_ms))?;
         }
-        let state = central::state(far_reader, now_ms, &self.store)?;
-        let said = serde_json::to_string(&state)?;
-        if said != self.said {
-            let told: State = serde_json::from_str(&said).context("read the state")?;
-            self.said = said;
+        let row = homes::of(far_reader, &self.store)?.context("the store's home")?;
+        let tag = row.tag(now_ms);
+        if tag != self.tag {
+            let told: State = carried(&central::state(far_reader, now_ms, &self.store)?)?;
+            self.tag = tag;
             self.state = told.clone();
             self.stepper
                 .write(now_ms, move |txn| learn::learn(txn, &told))?;
