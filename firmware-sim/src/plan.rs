@@ -203,6 +203,11 @@ impl Plan {
         }
     }
 
+    /// One more gateway's antenna.
+    pub fn add_gateway(&mut self, name: &'static str, zone: &'static str, at: Point) {
+        self.anchors.push(gateway(name, zone, at));
+    }
+
     /// The zone of a place; none in the street.
     pub fn zone_at(&self, at: Point) -> Option<&Zone> {
         self.zones.iter().find(|zone| zone.holds(at))

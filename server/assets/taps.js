@@ -9,6 +9,8 @@ import { nameOf, showState } from "./cards.js";
 import { text } from "./words.js";
 
 const ANSWER_WITHIN_MS = 8_000;
+/** What a card shows before it is answered. */
+const AT_ONCE = ["take", "take-over", "not-here"];
 const AGAIN_AFTER_MS = 3_000;
 /** So long the way back stays where the finger was, before the card shows its next buttons. */
 const UNDO_STAYS_MS = 4_000;
@@ -76,7 +78,7 @@ export class Taps {
     };
     if (form.elements.code && tap.act === "hand-over" && tap.code === "") return refuse(card, text("code-empty"));
     if (tap.act === "undo" && this.#takeBack(card, tap)) return;
-    if (tap.act === "take" || tap.act === "not-here") this.#showAtOnce(card, form, tap);
+    if (AT_ONCE.includes(tap.act)) this.#showAtOnce(card, form, tap);
     this.#kept.push(tap);
     this.send();
     if (this.#failed) this.#say(text("say-kept"));
@@ -90,7 +92,7 @@ export class Taps {
       shape: card.dataset.shape,
       copies: [...card.childNodes].map((node) => node.cloneNode(true)),
     });
-    const mine = tap.act === "take";
+    const mine = tap.act !== "not-here";
     card.classList.remove("card-late", "card-here", "card-new", "card-coming");
     card.classList.add(mine ? "card-taken" : "card-coming");
     card.dataset.shape = "tapped";

@@ -145,6 +145,7 @@ fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
     for (name, description) in [
         ("api_key", "a key of the shop or the operator"),
         ("device", "the token of an enrolled device"),
+        ("home", "the token of a machine in a store"),
     ] {
         let mut http = Http::new(HttpAuthScheme::Bearer);
         http.description = Some(description.to_owned());
@@ -158,6 +159,7 @@ fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
             // A phone has no token yet, and the time is no secret.
             "/v1/app/enrol" | "/v1/app/time" => None,
             path if path.starts_with("/v1/app/") => Some("device"),
+            path if path.starts_with("/v1/home/") => Some("home"),
             "/v1/track" | "/v1/identify" | "/v1/batch" => Some("write_key"),
             // Each message is signed.
             path if path.starts_with("/v1/webhooks/") => None,

@@ -415,6 +415,11 @@ pub struct Tap {
 pub enum TapAction {
     /// "I go."
     Take,
+    /// "I go in her place."
+    TakeOver {
+        /// Who holds the card, as the board said; if it is another one by now, she keeps it.
+        from: StaffId,
+    },
     /// "I do not go after all"; on a card that was just served: "she does not have it after all".
     Undo,
     /// "I looked: she is not here."

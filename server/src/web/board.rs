@@ -13,7 +13,7 @@ use engine::{
     input::OrderKind,
     outcome::{Call, TapAnswer},
 };
-use protocol::{CardId, StoreId};
+use protocol::{CardId, StaffId, StoreId};
 use serde::Serialize;
 
 use super::{
@@ -196,6 +196,8 @@ pub struct CardView {
     pub not_here: bool,
     /// Another store hears her too.
     pub check: bool,
+    /// The colleague who goes.
+    pub taken_by: Option<StaffId>,
     /// How loudly it calls for somebody to go.
     pub called: Option<Call>,
     /// What came of the code that was typed, for a page without scripts.
@@ -534,6 +536,12 @@ impl CardTemplate<'_> {
 
     fn order_count(&self) -> u32 {
         u32::try_from(self.card.order_numbers.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Where a colleague takes it over: from whoever the card says goes.
+    fn take_over(&self) -> String {
+        let from = self.card.taken_by.map(|staff| staff.to_string());
+        format!("{}/take-over?from={}", self.path, from.unwrap_or_default())
     }
 
     /// How loudly it calls while nobody goes: for the sound, as a script reads it.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response, sse::Event},
 };
@@ -225,6 +225,7 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
             .collect(),
         not_here: card.not_here,
         check: card.check,
+        taken_by: card.taken_by,
         called: card.called,
         code: None,
     }
@@ -396,21 +397,29 @@ pub(super) struct TapForm {
     age: Option<String>,
 }
 
+/// Whom a card is taken over from.
+#[derive(Deserialize)]
+pub(super) struct TapQuery {
+    from: Option<StaffId>,
+}
+
 pub(super) async fn tap(
     State(app): State<App>,
     asked: Asked,
     staff: Result<Staff, Problem>,
     Path((store, card, action)): Path<(StoreId, CardId, String)>,
+    Query(query): Query<TapQuery>,
     Form(form): Form<TapForm>,
 ) -> Response {
     answer(&asked, async {
         let staff = entered(staff, &store)?;
         check_csrf(&form.csrf, &staff.csrf)?;
-        let action = match action.as_str() {
-            "take" => TapAction::Take,
-            "undo" => TapAction::Undo,
-            "not-here" => TapAction::NotHere,
-            "hand-over" => TapAction::HandOver {
+        let action = match (action.as_str(), query.from) {
+            ("take", _) => TapAction::Take,
+            ("take-over", Some(from)) => TapAction::TakeOver { from },
+            ("undo", _) => TapAction::Undo,
+            ("not-here", _) => TapAction::NotHere,
+            ("hand-over", _) => TapAction::HandOver {
                 code: form.code.trim().to_owned(),
                 age_seen: form.age.as_deref() == Some("yes"),
             },

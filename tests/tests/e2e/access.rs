@@ -100,7 +100,7 @@ async fn every_route_asks() -> anyhow::Result<()> {
     let doc = doc.json()?;
     anyhow::ensure!(doc["openapi"] == "3.1.0", "{}", doc["openapi"]);
     let schemes = &doc["components"]["securitySchemes"];
-    for scheme in ["api_key", "device"] {
+    for scheme in ["api_key", "device", "home"] {
         anyhow::ensure!(schemes[scheme]["scheme"] == "bearer", "{schemes}");
     }
     let routes = routes(&doc)?;
@@ -129,6 +129,8 @@ async fn every_route_asks() -> anyhow::Result<()> {
         }
         let wanted = if path.starts_with("/v1/app/") {
             "device"
+        } else if path.starts_with("/v1/home/") {
+            "home"
         } else if EVENTS.contains(&path.as_str()) {
             "write_key"
         } else {

@@ -50,6 +50,11 @@ impl Arrivals {
             TapAction::HandOver { code, age_seen } => {
                 self.hand_over(desk, card, (code, *age_seen), whereabouts)
             }
+            TapAction::TakeOver { from } => {
+                let from = *from;
+                let act = |e: &mut Episode| e.take_over(staff, from, now_ms);
+                self.change(card, whereabouts, &mut desk, act)
+            }
             TapAction::Take => self.change(card, whereabouts, &mut desk, |e| e.take(staff, now_ms)),
             TapAction::Undo if self.served.iter().any(|e| e.card == card) => {
                 self.take_back(desk, card, is_here, whereabouts)
@@ -182,6 +187,14 @@ impl Episode {
                 TapAnswer::Done
             }
         }
+    }
+
+    /// From the colleague who held it when this was asked, or from nobody by now.
+    fn take_over(&mut self, staff: StaffId, from: StaffId, now_ms: u64) -> TapAnswer {
+        if self.taken.is_some_and(|(holder, _)| holder == from) {
+            self.taken = None;
+        }
+        self.take(staff, now_ms)
     }
 
     /// The holder, or anybody if nobody holds it, lets go of the card.

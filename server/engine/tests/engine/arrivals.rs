@@ -123,6 +123,22 @@ fn the_first_to_take_a_card_has_it() {
 }
 
 #[test]
+fn a_card_is_taken_over_from_who_holds_it_and_from_nobody_else() {
+    let mut t = anna_arrived();
+    t.tap("piet", TapAction::Take);
+    let from = |who| TapAction::TakeOver { from: staff(who) };
+    assert_eq!(t.tap("joke", from("piet")), TapAnswer::Done);
+    assert_eq!(t.card().taken_by, Some(staff("joke")));
+    let joke = TapAnswer::TakenBy {
+        staff: staff("joke"),
+    };
+    assert_eq!(t.tap("karin", from("piet")), joke, "the board was behind");
+    t.tap("joke", TapAction::Undo);
+    assert_eq!(t.tap("karin", from("joke")), TapAnswer::Done);
+    assert_eq!(t.card().taken_by, Some(staff("karin")));
+}
+
+#[test]
 fn who_looked_in_vain_lets_go_of_the_card() {
     let mut t = anna_arrived();
     t.tap("piet", TapAction::Take);

@@ -108,7 +108,7 @@ fn actions_are_plain_forms_that_a_state_allows() {
     for (card, allowed) in [
         (&waiting, ["take", "not-here"].as_slice()),
         (&mine, &["undo", "not-here", "hand-over"]),
-        (&theirs, &["take"]),
+        (&theirs, &[]),
         (&lost, &["take", "undo"]),
     ] {
         for act in acts {
@@ -116,7 +116,17 @@ fn actions_are_plain_forms_that_a_state_allows() {
             assert_eq!(offered, allowed.contains(&act), "{:?}: {act}", card.state);
         }
     }
-    assert!(html(&theirs).contains("Neem over van Daan"));
+    let daan = StaffId::at(1, [4; 10]);
+    let theirs = CardView {
+        taken_by: Some(daan),
+        ..theirs
+    };
+    let html = html(&theirs);
+    assert!(html.contains("Neem over van Daan"));
+    assert!(
+        html.contains(&format!("/take-over?from={daan}\"")),
+        "{html}"
+    );
 }
 
 #[test]

@@ -66,8 +66,7 @@ struct Phone {
 }
 
 impl Air {
-    pub(crate) fn new(seed: Seed, strangers: u32) -> Self {
-        let plan = Plan::kade_9();
+    pub(crate) fn new(seed: Seed, plan: Plan, strangers: u32) -> Self {
         let gateways = plan.gateways().map(|(anchor, gateway)| Gateway {
             gateway: gateway.clone(),
             at: anchor.at,

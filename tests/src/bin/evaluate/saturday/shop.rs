@@ -50,9 +50,10 @@ use tokio::sync::{
 };
 
 use super::{
-    ZERO_MS, air,
+    Args, ZERO_MS, air,
     home::{Home, Kept},
     people::Person,
+    plan,
 };
 
 /// As in the server's own settings.
@@ -104,16 +105,16 @@ impl Shop {
     /// A store with its plan, everybody's consent, phone and order, and the colleagues.
     pub(crate) fn open(
         path: &Path,
+        args: &Args,
         people: &[Person],
         identities: &[air::Identity],
-        staff: usize,
         cut_ms: Option<Range<u64>>,
     ) -> anyhow::Result<Self> {
         let store: StoreId = "kade-9".parse()?;
         let db = store::open_writer(path)?;
         db.execute_batch("BEGIN")?;
-        furnish(&db, &store)?;
-        for n in 0..staff {
+        furnish(&db, &store, &plan(args.antennas))?;
+        for n in 0..args.staff {
             let row = access::StaffRow {
                 staff: colleague(n),
                 login: format!("collega-{n}"),
@@ -423,7 +424,7 @@ fn desk(db: &Connection) -> anyhow::Result<BTreeSet<String>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn furnish(db: &Connection, store: &StoreId) -> anyhow::Result<()> {
+fn furnish(db: &Connection, store: &StoreId, plan: &Plan) -> anyhow::Result<()> {
     let row = StoreRow {
         store: store.clone(),
         name: "Kade 9".into(),
@@ -434,7 +435,6 @@ fn furnish(db: &Connection, store: &StoreId) -> anyhow::Result<()> {
         messages_per_day_max: 2,
     };
     shop::put_store(db, &row, 1)?;
-    let plan = Plan::kade_9();
     for zone in &plan.zones {
         let names = Names {
             nl: zone.name.0.into(),
