@@ -11,7 +11,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::input::{MatchFacts, Observation};
+use crate::input::{DeskNews, MatchFacts, Observation};
 pub use crate::journey::{Call, Journey};
 
 /// All that one input led to.
@@ -65,6 +65,21 @@ pub struct Over {
     pub ended_ms: u64,
     /// Whether she was handed it.
     pub served: bool,
+}
+
+impl Outcome {
+    /// What happened at the desk, as another engine is told of it.
+    pub fn at_desk(&self) -> DeskNews {
+        DeskNews {
+            cards: self.cards.clone(),
+            held: self.held.clone(),
+            released: self.released.clone(),
+            completed: self.completed.clone(),
+            cancelled: self.cancelled.clone(),
+            over: self.over.clone(),
+            calls: self.calls.clone(),
+        }
+    }
 }
 
 /// Observations that the engine did not use.

@@ -319,15 +319,7 @@ impl<'a> Txn<'a> {
 
     /// What happened at the desk goes into the journal for the central server.
     fn write_down(&mut self, outcome: &Outcome) -> Result<(), StoreError> {
-        let news = DeskNews {
-            cards: outcome.cards.clone(),
-            held: outcome.held.clone(),
-            released: outcome.released.clone(),
-            completed: outcome.completed.clone(),
-            cancelled: outcome.cancelled.clone(),
-            over: outcome.over.clone(),
-            calls: outcome.calls.clone(),
-        };
+        let news = outcome.at_desk();
         if news.is_empty() {
             return Ok(());
         }

@@ -7,7 +7,13 @@
 use protocol::{AnchorId, CustomerId, GatewayId, OrderId, RadioId, StaffId, StoreId, ZoneId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, int, orders::OrderRow, parsed, people::CustomerRow, uint, word};
+use super::{
+    StoreError, int,
+    orders::{self, OrderRow},
+    parsed,
+    people::CustomerRow,
+    uint,
+};
 use crate::home::{Entry, Identities};
 use engine::input::DeskNews;
 
@@ -150,30 +156,7 @@ pub fn put_customer(db: &Connection, now_ms: u64, row: &CustomerRow) -> Result<(
 
 /// Takes an order over as it is told.
 pub fn put_order(db: &Connection, now_ms: u64, row: &OrderRow) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "INSERT INTO orders (\"order\", external_id, store, customer, state, bay, code, created_ms,
-           changed_ms, kind, due_ms, age_checked, from_ms, lines_ready, as_of_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-         ON CONFLICT (\"order\") DO UPDATE SET external_id = ?2, store = ?3, customer = ?4,
-           state = ?5, bay = ?6, code = ?7, changed_ms = ?8, kind = ?9, due_ms = ?10,
-           age_checked = ?11, from_ms = ?12, lines_ready = ?13, as_of_ms = ?14",
-    )?
-    .execute(params![
-        row.order.0,
-        row.external_id,
-        row.store.as_str(),
-        row.customer.0,
-        word(row.state),
-        row.bay,
-        row.code,
-        int(now_ms),
-        word(row.kind),
-        row.due_ms.map(int),
-        row.details.age_checked,
-        row.details.from_ms.map(int),
-        row.details.lines_ready,
-        int(row.details.as_of_ms),
-    ])?;
+    orders::put(db, now_ms, row)?;
     db.prepare_cached("DELETE FROM order_lines WHERE \"order\" = ?1")?
         .execute([row.order.0])?;
     for (sku, quantity) in &row.lines {

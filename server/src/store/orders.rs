@@ -83,10 +83,27 @@ pub fn add_order(
     }
     super::shop::store(db, &row.store)?;
     super::people::customer(db, row.customer)?;
+    put(db, now_ms, row)?;
+    for (sku, quantity) in &row.lines {
+        super::catalogue::product(db, sku)?;
+        db.prepare_cached(
+            "INSERT INTO order_lines VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET quantity = quantity + ?3",
+        )?
+        .execute(params![row.order.0, sku.as_str(), quantity])?;
+    }
+    Ok((row.order, true))
+}
+
+/// Writes an order without its lines, new or changed.
+pub(super) fn put(db: &Connection, now_ms: u64, row: &OrderRow) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO orders (\"order\", external_id, store, customer, state, bay, code, created_ms,
            changed_ms, kind, due_ms, age_checked, from_ms, lines_ready, as_of_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+         ON CONFLICT (\"order\") DO UPDATE SET external_id = ?2, store = ?3, customer = ?4,
+           state = ?5, bay = ?6, code = ?7, changed_ms = ?8, kind = ?9, due_ms = ?10,
+           age_checked = ?11, from_ms = ?12, lines_ready = ?13, as_of_ms = ?14",
     )?
     .execute(params![
         row.order.0,
@@ -104,15 +121,7 @@ pub fn add_order(
         row.details.lines_ready,
         int(row.details.as_of_ms),
     ])?;
-    for (sku, quantity) in &row.lines {
-        super::catalogue::product(db, sku)?;
-        db.prepare_cached(
-            "INSERT INTO order_lines VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET quantity = quantity + ?3",
-        )?
-        .execute(params![row.order.0, sku.as_str(), quantity])?;
-    }
-    Ok((row.order, true))
+    Ok(())
 }
 
 /// Whether the shop's number is taken.

@@ -1,7 +1,7 @@
 //! Two engines of one store: one has the desk, the other is told what happens there.
 
 use engine::{
-    Input, Outcome, StoreEngine,
+    Input, StoreEngine,
     input::{DeskNews, OrderState, Rules, TapAction},
     journey::Journey,
     outcome::{Card, Cause, TapAnswer},
@@ -10,19 +10,6 @@ use proptest::prelude::*;
 use protocol::CardId;
 
 use crate::timeline::{ARRIVAL, Timeline, ZERO_MS, customer, layout, order};
-
-/// What happened at the desk, as it is told.
-fn news(outcome: &Outcome) -> DeskNews {
-    DeskNews {
-        cards: outcome.cards.clone(),
-        held: outcome.held.clone(),
-        released: outcome.released.clone(),
-        completed: outcome.completed.clone(),
-        cancelled: outcome.cancelled.clone(),
-        over: outcome.over.clone(),
-        calls: outcome.calls.clone(),
-    }
-}
 
 fn place_desk(t: &mut Timeline, elsewhere: bool) {
     let rules = Rules {
@@ -77,7 +64,7 @@ fn an_arrival_that_is_told_alerts_once_however_often_it_is_told() {
         each.order("anna", 1, OrderState::Ready);
     }
     desk.at(0).sight("anna", "door", -60);
-    let told = Input::Desk(news(&desk.news));
+    let told = Input::Desk(desk.news.at_desk());
     t.at(1_000).input(&told).input(&told);
     assert_eq!(alerts(&t), 1);
     assert_eq!(plain(&t.engine), plain(&desk.engine));
@@ -90,7 +77,7 @@ fn an_arrival_of_two_hours_ago_is_on_the_card_and_no_news_to_her() {
         each.order("anna", 1, OrderState::Ready);
     }
     desk.at(0).sight("anna", "door", -60);
-    t.at(7_200_000).input(&Input::Desk(news(&desk.news)));
+    t.at(7_200_000).input(&Input::Desk(desk.news.at_desk()));
     assert_eq!((t.news.cards.len(), alerts(&t)), (1, 0));
 }
 
@@ -104,7 +91,7 @@ fn what_was_handed_over_elsewhere_is_completed_here_and_her_visit_for_it_ends() 
     }
     assert_eq!(desk.tap("piet", hand_over(1)), TapAnswer::Done);
     desk.at(31_000);
-    t.at(32_000).input(&Input::Desk(news(&desk.news)));
+    t.at(32_000).input(&Input::Desk(desk.news.at_desk()));
     assert_eq!(t.news.completed, [order(1)]);
     assert_eq!((t.engine.orders_open(), t.engine.present()), (0, 0));
     t.order("anna", 1, OrderState::Ready);
@@ -118,7 +105,7 @@ fn a_withdrawal_takes_her_card_away_at_once_though_the_desk_is_elsewhere() {
         each.order("anna", 1, OrderState::Ready);
     }
     desk.at(0).sight("anna", "door", -60);
-    t.at(1_000).input(&Input::Desk(news(&desk.news)));
+    t.at(1_000).input(&Input::Desk(desk.news.at_desk()));
     t.consent("anna", crate::timeline::NOTHING);
     assert_eq!(t.card().journey, Journey::Withdrawn);
     assert_eq!(plain(&t.engine), []);
@@ -240,7 +227,7 @@ proptest! {
                 cards[who.unwrap()] = Some(card.card);
             }
             completed.extend(told.completed.clone());
-            let more = news(&told);
+            let more = told.at_desk();
             waiting.cards.extend(more.cards);
             waiting.held.extend(more.held);
             waiting.released.extend(more.released);
