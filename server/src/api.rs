@@ -100,6 +100,8 @@ pub struct Parts {
     pub mqtt_port: u16,
     /// Cookies travel over https only.
     pub secure_cookies: bool,
+    /// How people reach this server, if the settings say so.
+    pub public_url: Option<String>,
     /// What open boards are told.
     pub feeds: crate::web::staff::feed::Feeds,
     /// Failed log-ins.
@@ -245,6 +247,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(app::coming::coming))
         .routes(routes!(app::rating::rating))
         .routes(routes!(app::help::help))
+        .routes(routes!(app::share::share_order, app::share::unshare_order))
         .routes(routes!(
             app::loyalty::get_loyalty,
             app::loyalty::put_loyalty,

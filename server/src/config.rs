@@ -74,6 +74,9 @@ pub struct Http {
     /// Names and addresses that a self-made certificate is for, beside localhost.
     #[serde(default)]
     pub names: Vec<String>,
+    /// How people reach this server: `https://welkom.kade9.nl`, for links and codes on paper.
+    /// Without it: as whoever asks for them reached it.
+    pub public_url: Option<String>,
 }
 
 /// Where a certificate comes from.
@@ -255,6 +258,7 @@ impl Config {
             tls,
             cert,
             key,
+            public_url,
             ..
         } = &self.http;
         if *tls == Tls::Off && !listen.ip().is_loopback() {
@@ -266,6 +270,10 @@ impl Config {
                 "http.tls",
                 "given, so http.cert and http.key must be set".into(),
             ));
+        }
+        let public_url = public_url.as_deref();
+        if let Some(what) = public_url.and_then(|url| not_a_provider(url).or(not_an_origin(url))) {
+            return Err(("http.public_url", what));
         }
         self.push.check()?;
         if let Some(what) = self
@@ -331,6 +339,12 @@ impl Push {
         }
         Ok(())
     }
+}
+
+/// Paths of ours are put behind it.
+fn not_an_origin(url: &str) -> Option<String> {
+    url.ends_with('/')
+        .then(|| format!("{url} ends with a slash: leave it out"))
 }
 
 /// Messages and credentials go there: encrypted, or to this very machine.

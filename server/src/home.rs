@@ -26,7 +26,7 @@ pub mod sealed;
 
 use engine::input::{Area, Coming, DeskNews, Place, Surveyed};
 use protocol::{
-    AnchorId, BootId, CustomerId, GatewayId, RadioId, Ranges, StoreId, ZoneId,
+    AnchorId, BootId, CustomerId, GatewayId, OrderId, RadioId, Ranges, StoreId, ZoneId,
     message::{Batch, Status},
 };
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,11 @@ pub enum Says {
     Coming(Coming),
     /// "Ik ben er."
     Here,
+    /// Somebody else is here for what she shared.
+    Collects {
+        /// Which order.
+        order: OrderId,
+    },
     /// It heard a fixed beacon of this store.
     Heard {
         /// Which.

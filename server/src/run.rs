@@ -194,6 +194,7 @@ pub async fn run(
         mqtt_host: gateways_at.map_or(address.host.clone(), |at| gateway_host(&config.http, at)),
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
         secure_cookies: config.http.tls != Tls::Off,
+        public_url: config.http.public_url.clone(),
         feeds: Default::default(),
         logins: Default::default(),
         trials: Default::default(),

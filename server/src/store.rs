@@ -30,6 +30,7 @@ pub mod push;
 pub mod receipts;
 pub mod receivers;
 pub mod retention;
+pub mod shares;
 pub mod shelves;
 pub mod shop;
 pub mod sources;

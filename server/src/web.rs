@@ -8,6 +8,9 @@
 pub mod assets;
 pub mod board;
 pub mod campaigns;
+pub mod collect;
+mod collector;
+pub mod doorway;
 pub mod figures;
 pub mod fleet;
 pub mod i18n;

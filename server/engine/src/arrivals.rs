@@ -22,12 +22,15 @@ use crate::{
 mod calls;
 mod coming;
 mod elsewhere;
+mod errands;
 mod orders;
 mod taps;
 
 use calls::Calls;
 use coming::Coming;
 pub use coming::{COMING_GRACE_MS, COMING_MAX_MS};
+pub use errands::ERRAND_MS;
+use errands::Errands;
 pub use orders::{DONE_MAX, ORDERS_MAX};
 use orders::{Learned, Orders};
 pub use taps::{CODE_PAUSE_MS, CODE_TRIES};
@@ -54,6 +57,8 @@ pub(crate) struct Arrivals {
     orders: Orders,
     #[serde(default)]
     coming: Coming,
+    #[serde(default)]
+    errands: Errands,
     /// One a customer, by construction.
     open: BTreeMap<CustomerId, Episode>,
     /// Handed over, and that may still be taken back; in the order of handing over.
@@ -103,6 +108,9 @@ struct Episode {
     waits_from_ms: u64,
     #[serde(default)]
     called: Option<Call>,
+    /// Somebody else stands there for it, with what she shared.
+    #[serde(default)]
+    somebody_else: bool,
 }
 
 /// A customer who is in the store and agreed that staff may know.
@@ -203,31 +211,52 @@ impl Arrivals {
         if self.elsewhere {
             return;
         }
-        let orders = self.orders.at_desk(desk.now_ms, customer);
+        let orders = self.for_card(desk.now_ms, customer, here.is_some());
         if orders.is_empty() {
             return self.close(desk, customer, Signal::Cancelled);
         }
         let hint = self.coming.get(customer);
+        let somebody_else = !self.errand(desk.now_ms, customer).is_empty();
         let signal = match (&here, hint) {
             (Some(here), _) if here.said_so => Some(Signal::SaysHere),
             (Some(_), _) => Some(Signal::Heard),
+            (None, _) if somebody_else => Some(Signal::SaysHere),
             (None, Some(hint)) => Some(hint.signal()),
             (None, None) => None,
         };
-        let here = here.unwrap_or_default();
+        let here = here.unwrap_or(Here {
+            entered_ms: desk.now_ms,
+            ..Here::default()
+        });
         if signal.is_some_and(|signal| journey::next(self.journey(customer), signal).is_some()) {
-            return self.come(desk, customer, here, signal);
+            return self.come(desk, customer, (here, orders, somebody_else), signal);
         }
         let Some(episode) = self.open.get_mut(&customer) else {
             return;
         };
         let eta_ms = hint.and_then(|hint| hint.eta_ms);
-        if episode.orders != orders || episode.eta_ms != eta_ms {
+        if episode.orders != orders
+            || episode.eta_ms != eta_ms
+            || episode.somebody_else != somebody_else
+        {
             episode.orders = orders;
+            episode.somebody_else = somebody_else;
             episode.eta_ms = eta_ms;
             episode.check = here.check;
             show(episode, here.whereabouts, desk.out);
         }
+    }
+
+    /// What belongs on her card: all that she may be given; of that no more than what was shared,
+    /// if somebody else stands there and she does not.
+    fn for_card(&self, now_ms: u64, customer: CustomerId, is_here: bool) -> Vec<OrderId> {
+        let errand = self.errand(now_ms, customer);
+        let open = self.open.get(&customer);
+        let for_errand = open.is_some_and(|e| e.journey.is_here() && e.somebody_else);
+        if !is_here && (for_errand || !errand.is_empty()) {
+            return errand;
+        }
+        self.orders.at_desk(now_ms, customer)
     }
 
     /// How far she is with what is open for her.
@@ -239,7 +268,13 @@ impl Arrivals {
     }
 
     /// A step that brings her nearer: on her card, or on a new one.
-    fn come(&mut self, desk: Desk<'_>, customer: CustomerId, here: Here, signal: Option<Signal>) {
+    fn come(
+        &mut self,
+        desk: Desk<'_>,
+        customer: CustomerId,
+        (here, orders, somebody_else): (Here, Vec<OrderId>, bool),
+        signal: Option<Signal>,
+    ) {
         let Some(step) = signal.and_then(|signal| journey::next(self.journey(customer), signal))
         else {
             return;
@@ -251,7 +286,8 @@ impl Arrivals {
             Episode::new(CardId::at(desk.now_ms, desk.ids.bytes()), customer)
         });
         let was_here = episode.journey.is_here();
-        episode.orders = self.orders.at_desk(desk.now_ms, customer);
+        episode.orders = orders;
+        episode.somebody_else = somebody_else;
         episode.check = here.check;
         if step.to.is_here() {
             self.coming.forget(customer);
@@ -325,6 +361,9 @@ impl Arrivals {
             return;
         }
         desk.out.cancelled.extend(self.orders.end_help(customer));
+        if !self.errand(desk.now_ms, customer).is_empty() {
+            return self.sync(desk, customer, None); // he is still here
+        }
         let orders = self.orders.at_desk(desk.now_ms, customer);
         let signal = if orders.is_empty() {
             Signal::Cancelled
@@ -340,6 +379,7 @@ impl Arrivals {
     /// Staff may no longer know of her: her cards go.
     pub(crate) fn withdraw(&mut self, mut desk: Desk<'_>, customer: CustomerId) {
         self.coming.forget(customer);
+        self.errands.forget(customer);
         desk.out.cancelled.extend(self.orders.end_help(customer));
         self.close(desk.again(), customer, Signal::ConsentOver);
         for list in [&mut self.served, &mut self.departed].map(std::mem::take) {
@@ -366,7 +406,13 @@ impl Arrivals {
         }
         let departed = self.departed.front().map(|e| e.since_ms + DEPARTED_KEPT_MS);
         let served = self.served.front().and_then(|e| e.undo_until_ms);
-        let due = [departed, served, self.coming.due_at(), self.calls.due_at()];
+        let due = [
+            departed,
+            served,
+            self.coming.due_at(),
+            self.calls.due_at(),
+            self.errands.due_at(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -558,6 +604,7 @@ impl Episode {
             check: false,
             waits_from_ms: 0,
             called: None,
+            somebody_else: false,
         }
     }
 
@@ -578,6 +625,7 @@ impl Episode {
             not_here: self.not_here,
             check: self.check,
             called: self.called,
+            somebody_else: self.somebody_else,
         }
     }
 

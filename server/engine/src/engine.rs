@@ -106,6 +106,13 @@ impl StoreEngine {
             } => {
                 self.say_coming(*customer, *consent, *how, &mut out);
             }
+            Input::Collects {
+                customer,
+                consent,
+                order,
+            } => {
+                self.say_collects(*customer, *consent, *order, &mut out);
+            }
             Input::Tap(tap) => self.tap(tap, &mut out),
             Input::Desk(news) => self.take_over(news, &mut out),
             Input::Match {

@@ -61,6 +61,15 @@ pub enum Input {
         /// How near she is.
         how: Coming,
     },
+    /// Somebody to whom she sent a link to an order of hers says that he is here for it.
+    Collects {
+        /// Whose order it is.
+        customer: CustomerId,
+        /// What she agreed to when he said it.
+        consent: Consent,
+        /// Which order.
+        order: OrderId,
+    },
     /// The campaigns that are published, all of them; replaces what was known.
     Campaigns {
         /// At most [`crate::campaign::CAMPAIGNS_MAX`].
@@ -291,6 +300,10 @@ pub struct Order {
     /// Some of it may go only to who is old enough: a colleague has to have looked.
     #[serde(default)]
     pub age_checked: bool,
+    /// What somebody else says at the desk to collect this order and no other; none: she shared it
+    /// with nobody.
+    #[serde(default)]
+    pub share_code: Option<String>,
 }
 
 /// What she comes for.

@@ -274,6 +274,9 @@ pub struct Card {
     /// How loudly it has called so far; who goes to her ends it, and nothing makes it less.
     #[serde(default)]
     pub called: Option<Call>,
+    /// Somebody else collects what she shared with him: he said so, or his code was used.
+    #[serde(default)]
+    pub somebody_else: bool,
 }
 
 /// Nobody went, so the card calls louder.

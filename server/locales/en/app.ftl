@@ -12,6 +12,7 @@ kept-push = Devices that we can send a notification
 kept-path = Exactly where you walked
 kept-path-not = we do not keep
 say-here-no-consent = No choice allows that yet. Turn on “Arrival for my order” below.
+say-here-elsewhere = There is nothing ready for you here. Order { $number } is at { $store }.
 say-here-nothing = There is nothing ready for you here yet. It shows here as soon as there is.
 app-ready-title = { $kind ->
     [reservation] Your reservation is ready
@@ -20,6 +21,19 @@ app-ready-title = { $kind ->
 }
 app-ready-body = { $number } is ready at { $store }. Come when it suits you.
 app-ready-why = The shop has set this aside for you.
-app-arrival-title = We see you
-app-arrival-body = Somebody is coming to you with your order.
-app-arrival-why = You have an order ready and wanted the shop to know that you are here.
+app-arrival-title = { $what ->
+    [somebody_else] Somebody is here for your order
+    [help] Somebody is coming
+   *[other] We see you
+}
+app-arrival-body = { $what ->
+    [somebody_else] Whoever you sent the link to is in the shop for { $number }.
+    [order] Somebody is coming to you with your order.
+   *[other] Somebody is coming to you.
+}
+app-arrival-why = { $what ->
+    [somebody_else] You sent somebody a link to collect this order.
+    [help] You asked for help.
+    [return] You are bringing something back and wanted the shop to know that you are here.
+   *[other] You have an order ready and wanted the shop to know that you are here.
+}

@@ -55,6 +55,8 @@ where-or = or { $zone } { $percent }%
 where-unknown = Place unknown
 called-everybody = Everybody: who can go now?
 called-manager = Manager called
+somebody-else = Somebody else collects: ask for the code
+somebody-else-had = collected by somebody else
 check-two-stores = Heard in another store too: look twice who it is
 
 act-take = Take

@@ -17,6 +17,12 @@ orders-coming = { $count ->
    *[other] Your orders are not ready yet
 }
 orders-none = Nothing to collect
+orders-elsewhere = Nothing to collect here
+orders-lies-at = Order { $number } is ready at { $store }, not here.
+orders-returns = { $count ->
+    [one] Your return
+   *[other] Your returns
+}
 orders-none-more = Order something for this shop and your code appears here.
 orders-say-code = Say this code
 orders-qr = QR code with code { $code }
@@ -29,6 +35,10 @@ orders-other = { $count ->
     [one] { $count } more order
    *[other] { $count } more orders
 }
+return-say-code = Show this code
+return-number = Return { $number }
+return-until = You can bring it back until { $day }
+return-taken = Return { $number } has been accepted.
 order-placed = not ready yet
 order-ready = ready
 order-delayed = later than promised
@@ -39,6 +49,8 @@ help-button = I need help
 help-asked = You asked for help. Somebody is coming to you.
 help-back = Not needed after all
 here-since = Seen at { $time }. Somebody is coming to you with your order.
+
+here-since-return = Seen at { $time }. Somebody is coming to you.
 
 message-stock = { $stock ->
     [one] { $stock } left in stock.

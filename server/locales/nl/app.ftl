@@ -12,6 +12,7 @@ kept-push = Toestellen die we een melding kunnen sturen
 kept-path = Waar je precies liep
 kept-path-not = bewaren we niet
 say-here-no-consent = Daarvoor staat nog geen keuze aan. Zet hieronder “Aankomst voor mijn bestelling” aan.
+say-here-elsewhere = Hier ligt niets voor je klaar. Bestelling { $number } ligt bij { $store }.
 say-here-nothing = Er ligt hier nu niets voor je klaar. We laten het je hier zien zodra dat zo is.
 app-ready-title = { $kind ->
     [reservation] Je reservering ligt klaar
@@ -20,6 +21,19 @@ app-ready-title = { $kind ->
 }
 app-ready-body = { $number } ligt klaar bij { $store }. Kom wanneer het je past.
 app-ready-why = De winkel heeft dit voor je klaargelegd.
-app-arrival-title = We zien je
-app-arrival-body = Er komt iemand met je bestelling naar je toe.
-app-arrival-why = Je hebt een bestelling klaarliggen en wilde dat de winkel weet dat je er bent.
+app-arrival-title = { $what ->
+    [somebody_else] Er is iemand voor je bestelling
+    [help] Er komt iemand
+   *[other] We zien je
+}
+app-arrival-body = { $what ->
+    [somebody_else] Wie je de link stuurde, is in de winkel voor { $number }.
+    [order] Er komt iemand met je bestelling naar je toe.
+   *[other] Er komt iemand naar je toe.
+}
+app-arrival-why = { $what ->
+    [somebody_else] Je stuurde iemand een link om deze bestelling op te halen.
+    [help] Je vroeg om hulp.
+    [return] Je brengt iets terug en wilde dat de winkel weet dat je er bent.
+   *[other] Je hebt een bestelling klaarliggen en wilde dat de winkel weet dat je er bent.
+}

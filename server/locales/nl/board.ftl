@@ -55,6 +55,8 @@ where-or = of { $zone } { $percent }%
 where-unknown = Plek onbekend
 called-everybody = Iedereen: wie kan er nu heen?
 called-manager = Manager geroepen
+somebody-else = Iemand anders haalt op: vraag naar de code
+somebody-else-had = opgehaald door iemand anders
 check-two-stores = Ook in een andere winkel gehoord: kijk goed wie het is
 
 act-take = Neem aan

@@ -17,6 +17,12 @@ orders-coming = { $count ->
    *[other] Je bestellingen zijn nog niet klaar
 }
 orders-none = Niets om op te halen
+orders-elsewhere = Hier niets om op te halen
+orders-lies-at = Bestelling { $number } ligt klaar bij { $store }, niet hier.
+orders-returns = { $count ->
+    [one] Je retour
+   *[other] Je retouren
+}
 orders-none-more = Bestel je iets voor deze winkel, dan staat hier je code.
 orders-say-code = Noem deze code
 orders-qr = QR-code met code { $code }
@@ -29,6 +35,10 @@ orders-other = { $count ->
     [one] Nog { $count } bestelling
    *[other] Nog { $count } bestellingen
 }
+return-say-code = Laat deze code zien
+return-number = Retour { $number }
+return-until = Terugbrengen kan tot en met { $day }
+return-taken = Retour { $number } is aangenomen.
 order-placed = nog niet klaar
 order-ready = ligt klaar
 order-delayed = later dan beloofd
@@ -39,6 +49,8 @@ help-button = Ik heb hulp nodig
 help-asked = Je vroeg om hulp. Er komt iemand naar je toe.
 help-back = Toch niet nodig
 here-since = Gezien om { $time }. Er komt iemand met je bestelling naar je toe.
+
+here-since-return = Gezien om { $time }. Er komt iemand naar je toe.
 
 message-stock = { $stock ->
     [one] Nog { $stock } op voorraad.

@@ -9,5 +9,6 @@ pub mod loyalty;
 pub mod messages;
 pub mod push;
 pub mod rating;
+pub mod share;
 pub mod sightings;
 mod signed;

@@ -96,6 +96,7 @@ impl Rig {
             mqtt_host: "localhost".into(),
             mqtt_port: 1883,
             secure_cookies: false,
+            public_url: None,
             feeds: Default::default(),
             logins: Default::default(),
             trials: Default::default(),

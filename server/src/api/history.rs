@@ -48,6 +48,8 @@ pub struct CardView {
     taken_by: Option<String>,
     /// The shop's own numbers.
     orders: Vec<String>,
+    /// Somebody else collects what she shared.
+    somebody_else: bool,
 }
 
 impl From<CardRow> for CardView {
@@ -62,6 +64,7 @@ impl From<CardRow> for CardView {
             since_ms: row.card.since_ms,
             taken_by: row.taken_by_name,
             orders: row.orders.into_iter().map(|o| o.external_id).collect(),
+            somebody_else: row.card.somebody_else,
         }
     }
 }

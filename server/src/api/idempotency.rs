@@ -19,7 +19,7 @@ use crate::store::access::{EarlierAnswer, earlier_answer, remember_answer};
 
 /// Answers of these routes hold a secret that is shown once; they are not remembered, so that it
 /// stands on no disk in clear. Asking twice makes a second one, and no harm.
-const SECRETS: [&str; 3] = ["/gateways", "/enrolments", "/page-links"];
+const SECRETS: [&str; 4] = ["/gateways", "/enrolments", "/page-links", "/share"];
 
 /// Longer keys are refused: 64 characters hold two UUIDs.
 const KEY_LEN_MAX: usize = 64;

@@ -128,6 +128,7 @@ pub(super) async fn post_order(
                 due_ms: body.due_ms.or_else(|| usual_due_ms(body.kind, txn.now_ms)),
                 bay: body.bay.clone(),
                 code: body.code.clone(),
+                share_code: None,
                 lines: body
                     .lines
                     .iter()
@@ -156,7 +157,7 @@ pub(super) async fn post_order(
 }
 
 /// Goods may be brought back for this long unless the shop says otherwise.
-const RETURN_MS: u64 = 100 * 86_400_000;
+pub(crate) const RETURN_MS: u64 = 100 * 86_400_000;
 
 fn usual_due_ms(kind: OrderKind, now_ms: u64) -> Option<u64> {
     (kind == OrderKind::Return).then_some(now_ms + RETURN_MS)

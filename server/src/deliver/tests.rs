@@ -158,6 +158,7 @@ impl Shop {
                 due_ms: None,
                 bay: None,
                 code: "4821".into(),
+                share_code: None,
                 lines: vec![("LAMP".parse().unwrap(), 1)],
                 details: orders::Details::default(),
             };

@@ -19,7 +19,7 @@ use super::{
     Claimed, Customer, IDENTITIES_AHEAD_MS, Identities, Says, State, WORD_MS, Word, central,
 };
 use crate::{
-    api::app::{coming::say_coming, sightings::say_here},
+    api::app::{coming::say_coming, share::say_collects, sightings::say_here},
     pipeline::Txn,
     store::{
         StoreError, access, catalogue,
@@ -48,7 +48,8 @@ pub fn take_desk(txn: &mut Txn<'_>, claimed: &Claimed, state: &State) -> Result<
         .desk
         .cards
         .iter()
-        .filter(|card| card.journey.is_here())
+        // Who stands there for somebody is no radio of hers.
+        .filter(|card| card.journey.is_here() && !card.somebody_else)
         .map(|card| card.customer)
         .collect();
     txn.feed(&claimed.store, Input::Desk(told_here(state, &claimed.desk)))?;
@@ -265,6 +266,7 @@ fn hear_word(txn: &mut Txn<'_>, store: &StoreId, word: &Word) -> Result<(), Stor
     match &word.says {
         Says::Coming(how) => say_coming(txn, customer, store, *how).map(|_| ()),
         Says::Here => say_here(txn, customer, radio, store).map(|_| ()),
+        Says::Collects { order } => say_collects(txn, customer, store, *order).map(|_| ()),
         Says::Heard {
             anchor,
             heard_first_ms,

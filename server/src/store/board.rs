@@ -113,6 +113,26 @@ pub fn waits_since(
         .map(uint))
 }
 
+/// Her card, while she or somebody for her is in the store.
+pub fn open_card(
+    db: &Connection,
+    store: &StoreId,
+    customer: CustomerId,
+) -> Result<Option<Card>, StoreError> {
+    let found: Option<String> = db
+        .prepare_cached(
+            "SELECT body FROM cards
+             WHERE store = ?1 AND customer = ?2 AND journey IN ('arrived', 'waiting')",
+        )?
+        .query_row(params![store.as_str(), customer.0], |row| row.get(0))
+        .optional()?;
+    let read = |body: String| serde_json::from_str(&body);
+    found
+        .map(read)
+        .transpose()
+        .map_err(|e| StoreError::Damaged(e.to_string()))
+}
+
 /// The strip above the board.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Today {

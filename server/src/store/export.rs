@@ -244,6 +244,8 @@ pub(crate) struct Order {
     pub(crate) bay: Option<String>,
     /// What she says at the desk.
     pub(crate) code: String,
+    /// What somebody else says there, with whom she shared it.
+    pub(crate) share_code: Option<String>,
     pub(crate) created_ms: u64,
     pub(crate) changed_ms: u64,
     pub(crate) lines: Vec<OrderLine>,

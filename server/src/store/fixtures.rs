@@ -116,7 +116,7 @@ pub(crate) fn everything_of(db: &Connection, customer: CustomerId, n: u8) {
         "INSERT INTO interests VALUES ($WHO, 'lampen-$HERS', 13)",
         "INSERT INTO receipts VALUES ('shop/$HERS-$N', $WHO, 'kade-9', 14, 100, 'EUR', 'bought', 15)",
         "INSERT INTO receipt_lines VALUES ('shop/$HERS-$N', 'LAMP-$HERS', 0, 2, 50)",
-        "INSERT INTO orders VALUES ($ORDER, '1042-$HERS-$N', 'kade-9', $WHO, 'completed', 'B-$HERS', '7419', 16, 17, 'return', 18, NULL, 0, 19, 1, 20)",
+        "INSERT INTO orders VALUES ($ORDER, '1042-$HERS-$N', 'kade-9', $WHO, 'completed', 'B-$HERS', '7419', 16, 17, 'return', 18, NULL, 0, 19, 1, 20, '5500', $SECRET)",
         "INSERT INTO order_lines VALUES ($ORDER, 'LAMP', 3)",
         "INSERT INTO source_orders VALUES ('web', '82-$HERS-$N', $ORDER)",
         "INSERT INTO visits VALUES ($VISIT, 'kade-9', $WHO, 18, 19, 'messages', 0)",

@@ -56,6 +56,7 @@ pub fn call(order: OrderId, store: &StoreId, customer: CustomerId) -> OrderRow {
         due_ms: None,
         bay: None,
         code: String::new(),
+        share_code: None,
         lines: Vec::new(),
         details: orders::Details::default(),
     }

@@ -28,6 +28,9 @@ pub struct OrderRow {
     pub bay: Option<String>,
     /// What she says at the desk.
     pub code: String,
+    /// What somebody else says at the desk for it; none: she shared it with nobody.
+    #[serde(default)]
+    pub share_code: Option<String>,
     /// What is in it.
     pub lines: Vec<(Sku, u32)>,
     /// What else staff should know.
@@ -59,6 +62,7 @@ impl OrderRow {
             as_of_ms: self.details.as_of_ms,
             due_ms: self.due_ms,
             age_checked: self.details.age_checked,
+            share_code: self.share_code.clone(),
         }
     }
 
@@ -99,11 +103,12 @@ pub fn add_order(
 pub(super) fn put(db: &Connection, now_ms: u64, row: &OrderRow) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO orders (\"order\", external_id, store, customer, state, bay, code, created_ms,
-           changed_ms, kind, due_ms, age_checked, from_ms, lines_ready, as_of_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+           changed_ms, kind, due_ms, age_checked, from_ms, lines_ready, as_of_ms, share_code)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (\"order\") DO UPDATE SET external_id = ?2, store = ?3, customer = ?4,
            state = ?5, bay = ?6, code = ?7, changed_ms = ?8, kind = ?9, due_ms = ?10,
-           age_checked = ?11, from_ms = ?12, lines_ready = ?13, as_of_ms = ?14",
+           age_checked = ?11, from_ms = ?12, lines_ready = ?13, as_of_ms = ?14,
+           share_code = ?15",
     )?
     .execute(params![
         row.order.0,
@@ -120,6 +125,7 @@ pub(super) fn put(db: &Connection, now_ms: u64, row: &OrderRow) -> Result<(), St
         row.details.from_ms.map(int),
         row.details.lines_ready,
         int(row.details.as_of_ms),
+        row.share_code,
     ])?;
     Ok(())
 }
@@ -161,6 +167,7 @@ pub fn set_state(
         )));
     }
     row.state = state;
+    row.share_code = row.share_code.filter(|_| state.is_open());
     row.bay = news.bay.map(str::to_owned).or(row.bay);
     row.details.lines_ready = news.lines_ready.or(row.details.lines_ready);
     row.details.as_of_ms = news.as_of_ms.unwrap_or(row.details.as_of_ms);
@@ -185,7 +192,7 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
     let found = db
         .prepare_cached(
             "SELECT external_id, store, customer, state, bay, code, kind, due_ms, age_checked,
-               from_ms, lines_ready, as_of_ms FROM orders
+               from_ms, lines_ready, as_of_ms, share_code FROM orders
              WHERE \"order\" = ?1",
         )?
         .query_row([id.0], |row| {
@@ -204,10 +211,11 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
                     lines_ready: row.get(10)?,
                     as_of_ms: uint(row.get(11)?),
                 },
+                row.get(12)?,
             ))
         })
         .optional()?;
-    let (external_id, store, customer, state, bay, code, kind, due_ms, details) =
+    let (external_id, store, customer, state, bay, code, kind, due_ms, details, share_code) =
         found.ok_or(StoreError::NotFound("order"))?;
     let mut statement =
         db.prepare_cached("SELECT sku, quantity FROM order_lines WHERE \"order\" = ?1")?;
@@ -226,6 +234,7 @@ pub fn order(db: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
         due_ms,
         bay,
         code,
+        share_code,
         lines,
         details,
     })
@@ -265,6 +274,25 @@ pub fn open_orders(
         })?
         .collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| order(db, id)).collect()
+}
+
+/// Returns of hers that were taken in here since then, as the shop numbers them.
+pub fn returned_since(
+    db: &Connection,
+    customer: CustomerId,
+    store: &StoreId,
+    since_ms: u64,
+) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT external_id FROM orders WHERE customer = ?1 AND store = ?2 AND kind = 'return'
+         AND ((state = 'completed' AND changed_ms >= ?3)
+           OR (state NOT IN ('cancelled', 'completed') AND held_ms IS NOT NULL))
+         ORDER BY \"order\"",
+    )?;
+    let rows = statement.query_map(params![customer.0, store.as_str(), int(since_ms)], |row| {
+        row.get(0)
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The stores where she has an open order, also one that she was just handed: until that is final

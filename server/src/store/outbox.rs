@@ -6,7 +6,9 @@
 //! the same id, by which the phone knows it.
 //! Invariant: consent, relevance and presence are judged in the transaction that marks.
 
-use protocol::{CampaignId, CustomerId, DecisionId, DeliveryId, OrderId, RewardId, StoreId};
+use protocol::{
+    CampaignId, CardId, CustomerId, DecisionId, DeliveryId, OrderId, RewardId, StoreId,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
@@ -46,6 +48,8 @@ pub struct DeliveryRow {
     pub order: Option<OrderId>,
     /// The reward of an offer.
     pub reward: Option<RewardId>,
+    /// The card of who is here.
+    pub card: Option<CardId>,
     /// Its place in the recipient's stream, once it was marked.
     pub n: u64,
     /// When it was decided.
@@ -56,7 +60,7 @@ pub struct DeliveryRow {
 
 const COLUMNS: &str = "delivery, store, customer, class = 'marketing', sku, decision,
                        coalesce(n, 0), created_ms, relevant_until_ms, campaign, version,
-                       \"order\", reward";
+                       \"order\", reward, card";
 
 fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error> {
     Ok(DeliveryRow {
@@ -75,6 +79,7 @@ fn delivery_row(row: &rusqlite::Row<'_>) -> Result<DeliveryRow, rusqlite::Error>
             .zip(row.get(10)?),
         order: row.get::<_, Option<uuid::Uuid>>(11)?.map(OrderId),
         reward: row.get::<_, Option<uuid::Uuid>>(12)?.map(RewardId),
+        card: row.get::<_, Option<uuid::Uuid>>(13)?.map(CardId),
     })
 }
 

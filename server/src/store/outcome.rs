@@ -186,6 +186,7 @@ fn tell_journey(
     }
     let more = json!({
         "card": card.card, "since_ms": card.since_ms, "whereabouts": card.whereabouts,
+        "somebody_else": card.somebody_else,
     });
     receivers::tell(db, now_ms, event, store, card.customer, more)
 }

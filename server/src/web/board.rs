@@ -196,6 +196,8 @@ pub struct CardView {
     pub not_here: bool,
     /// Another store hears her too.
     pub check: bool,
+    /// Somebody else collects what she shared.
+    pub somebody_else: bool,
     /// The colleague who goes.
     pub taken_by: Option<StaffId>,
     /// How loudly it calls for somebody to go.

@@ -4,6 +4,7 @@
 
 mod board;
 mod campaigns;
+mod collect;
 mod figures;
 mod fleet;
 mod integrations;
@@ -26,6 +27,7 @@ use super::{
 #[cfg(test)]
 pub(crate) use self::{
     board::{board, card, viewer},
+    collect::{collect, share},
     figures::page as figures,
     fleet::{beacon, devices, fleet, gateway},
     integrations::integrations,
@@ -58,6 +60,7 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
         board::pages,
         till::pages,
         campaigns::pages,
+        collect::pages,
         figures::pages,
         phone::pages,
         fleet::pages,

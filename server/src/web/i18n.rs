@@ -13,7 +13,7 @@ use unic_langid::LanguageIdentifier;
 
 use crate::store::shop::Names;
 
-const SOURCES_NL: [&str; 12] = [
+const SOURCES_NL: [&str; 13] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
@@ -26,8 +26,9 @@ const SOURCES_NL: [&str; 12] = [
     include_str!("../../locales/nl/figures.ftl"),
     include_str!("../../locales/nl/kept.ftl"),
     include_str!("../../locales/nl/integrations.ftl"),
+    include_str!("../../locales/nl/collect.ftl"),
 ];
-const SOURCES_EN: [&str; 12] = [
+const SOURCES_EN: [&str; 13] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
@@ -40,6 +41,7 @@ const SOURCES_EN: [&str; 12] = [
     include_str!("../../locales/en/figures.ftl"),
     include_str!("../../locales/en/kept.ftl"),
     include_str!("../../locales/en/integrations.ftl"),
+    include_str!("../../locales/en/collect.ftl"),
 ];
 
 static NL: LazyLock<FluentBundle<FluentResource>> = LazyLock::new(|| bundle(Lang::Nl));

@@ -32,12 +32,13 @@ use crate::{
 /// A shift and the way home.
 const SESSION_MS: u64 = 12 * 3_600_000;
 /// The manager's pages: what `to` of the log-in's address may say.
-const MANAGES: [&str; 6] = [
+const MANAGES: [&str; 7] = [
     "campaigns",
     "figures",
     "fleet",
     "integrations",
     "map",
+    "poster",
     "walk",
 ];
 /// The token of the log-in form itself.

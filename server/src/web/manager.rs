@@ -8,6 +8,7 @@ pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod integrations;
 pub(super) mod map;
+pub(super) mod poster;
 pub(super) mod visit;
 pub(super) mod walk;
 
@@ -15,7 +16,7 @@ use std::{pin::Pin, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, Path, Query},
-    http::{StatusCode, header, request::Parts, uri::Authority},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response, sse::Event},
 };
 use protocol::{StoreId, message::BEACONS_MAX};
@@ -25,7 +26,7 @@ use tokio::time::MissedTickBehavior;
 use super::{
     i18n::Texts,
     lintel::Lintel,
-    routes::{Asked, PageError},
+    routes::{Asked, PageError, base},
 };
 use crate::{
     api::{App, access::Staff, problem::Problem, sse},
@@ -73,21 +74,12 @@ impl FromRequestParts<App> for Desk {
                 asked,
                 lintel,
                 admin,
-                base: base(parts, app),
+                base: base(app, &parts.headers, parts.uri.authority()),
                 came: came(parts, app).await,
             }),
             Err(error) => Err(PageError::from(error).into_page(&asked)),
         }
     }
-}
-
-fn base(parts: &Parts, app: &App) -> String {
-    let scheme = if app.secure_cookies { "https" } else { "http" };
-    let host = parts.headers.get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok());
-    // HTTP/2 says it in the address.
-    let host = host.or(parts.uri.authority().map(Authority::as_str));
-    format!("{scheme}://{}", host.unwrap_or_default())
 }
 
 async fn came(parts: &mut Parts, app: &App) -> Option<String> {

@@ -3,6 +3,8 @@
 //! In: a row of the outbox. Out: what she reads, with the reasons that were kept with it.
 //! Invariant: the reasons come from the decision, not from what is true by now.
 
+use std::collections::BTreeSet;
+
 use engine::{
     campaign::Campaign,
     input::{Candidate, MatchFacts, OrderKind},
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     localtime,
     store::{
-        StoreError, campaigns, catalogue,
+        StoreError, board, campaigns, catalogue,
         loyalty::rewards,
         orders, outbox,
         outbox::DeliveryRow,
@@ -65,12 +67,12 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
     let mut told = Told {
         delivery: row.delivery,
         class: if row.marketing { MARKETING } else { "service" },
-        title: texts.get("app-arrival-title"),
-        body: texts.get("app-arrival-body"),
+        title: String::new(),
+        body: String::new(),
         sku: row.sku.clone(),
         zone: None,
         expires_ms: row.relevant_until_ms,
-        why: vec![texts.get("app-arrival-why")],
+        why: Vec::new(),
     };
     if let Some(order) = row.order {
         let order = orders::order(db, order)?;
@@ -91,8 +93,51 @@ pub fn tell(db: &Connection, row: &DeliveryRow) -> Result<Told, StoreError> {
     } else if row.marketing {
         // What it rested on is gone with her consent, and nothing else may stand in its place.
         return Err(StoreError::NotFound("words for this message"));
+    } else {
+        let (what, title, body) = arrival(db, row, &texts)?;
+        (told.title, told.body) = (title, body);
+        told.why = vec![texts.with("app-arrival-why", "what", what)];
     }
     Ok(told)
+}
+
+/// That staff know of her: what for, as the words tell it apart, title and body.
+fn arrival(
+    db: &Connection,
+    row: &DeliveryRow,
+    texts: &Texts,
+) -> Result<(&'static str, String, String), StoreError> {
+    let card = row.card.map(|card| board::card(db, &row.store, card));
+    let card = card.transpose()?;
+    let kinds: BTreeSet<OrderKind> = card
+        .iter()
+        .flat_map(|c| &c.orders)
+        .map(|o| o.kind)
+        .collect();
+    let collected = |kind: &OrderKind| !matches!(kind, OrderKind::Help | OrderKind::Return);
+    let what = match &card {
+        Some(card) if card.card.somebody_else => "somebody_else",
+        _ if kinds.iter().any(collected) => "order",
+        _ if kinds.contains(&OrderKind::Return) => "return",
+        // She called; or what she came for is gone from the card, and somebody comes all the same.
+        _ => "help",
+    };
+    let title = texts.with("app-arrival-title", "what", what);
+    let body = match what {
+        "somebody_else" => {
+            let orders = card.iter().flat_map(|card| &card.orders);
+            let numbers: Vec<&str> = orders.map(|order| order.external_id.as_str()).collect();
+            texts.with2(
+                "app-arrival-body",
+                "what",
+                what,
+                "number",
+                numbers.join(", "),
+            )
+        }
+        _ => texts.with2("app-arrival-body", "what", what, "number", ""),
+    };
+    Ok((what, title, body))
 }
 
 /// What a campaign would say to her, by a choice that was not kept; none if it is silent.

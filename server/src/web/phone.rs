@@ -9,11 +9,12 @@ pub mod stamps;
 pub mod walk;
 
 use askama::Template;
-use engine::input::{Consent, IntentKind, OrderState};
+use engine::input::{Consent, IntentKind, OrderKind, OrderState};
 use protocol::{DeliveryId, OrderId};
 use serde::Serialize;
 
 use super::{
+    collect::spelled,
     i18n::{Lang, Money, Texts},
     qr::Qr,
     views::{Icon, Markup, RenderError, render, script_words},
@@ -98,8 +99,14 @@ pub struct Quiet {
 pub struct PickupView {
     /// Oldest first.
     pub orders: Vec<OrderView>,
+    /// What lies ready for her in other stores, oldest first.
+    pub elsewhere: Vec<ElsewhereView>,
+    /// Returns that were taken in here today, as the shop numbers them.
+    pub returned: Vec<String>,
     /// Since when the store knows that she is here; none: it does not.
     pub here_since_ms: Option<u64>,
+    /// Since when somebody else stands there for what she shared; none: nobody.
+    pub collector_since_ms: Option<u64>,
     /// Whether she is asked how she was helped; none: she was not, or it is hours ago.
     pub mark: Option<Mark>,
     /// Whether she may call a colleague.
@@ -125,16 +132,47 @@ pub struct OrderView {
     pub order: OrderId,
     /// As the shop writes it.
     pub number: String,
+    /// What it is for.
+    pub kind: OrderKind,
     /// How far it is.
     pub state: OrderState,
-    /// What she says at the desk, once it is ready.
+    /// What she says at the desk, once it is ready; of a return at once.
     pub code: Option<String>,
     /// Pieces.
     pub item_count: u32,
     /// Names of the products; may be empty.
     pub products: Vec<String>,
-    /// Until when the shop keeps it; none: no limit.
+    /// Until when the shop keeps it, or takes it back; none: no limit.
     pub keep_until_ms: Option<u64>,
+    /// Whether somebody else may collect it.
+    pub share: ShareView,
+}
+
+impl OrderView {
+    fn is_return(&self) -> bool {
+        self.kind == OrderKind::Return && self.state.is_open()
+    }
+}
+
+/// Whether somebody else may collect an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ShareView {
+    /// It is nothing that can be shared, or not yet.
+    #[default]
+    No,
+    /// With one tap.
+    May,
+    /// With this code.
+    Given(String),
+}
+
+/// An order that lies ready in another store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElsewhereView {
+    /// As the shop writes it.
+    pub number: String,
+    /// Where it lies.
+    pub store_name: String,
 }
 
 /// One message, with its reason.
@@ -287,21 +325,26 @@ pub fn render_pickup(
     pickup: &PickupView,
     now_ms: u64,
 ) -> Result<String, RenderError> {
-    let (ready, other): (Vec<_>, Vec<_>) = pickup
-        .orders
-        .iter()
+    let (returns, orders): (Vec<_>, Vec<_>) =
+        pickup.orders.iter().partition(|order| order.is_return());
+    let (ready, other): (Vec<_>, Vec<_>) = orders
+        .into_iter()
         .partition(|order| order.state == OrderState::Ready && order.code.is_some());
     let ready: Vec<Pass<'_>> = ready.into_iter().map(Pass::of).collect();
-    let heading = match (ready.len(), other.len()) {
-        (0, 0) => texts.get("orders-none"),
-        (0, waiting) => texts.count("orders-coming", count(waiting)),
-        (ready, _) => texts.count("orders-ready", count(ready)),
+    let returns: Vec<Pass<'_>> = returns.into_iter().map(Pass::of).collect();
+    let heading = match (ready.len(), returns.len(), other.len()) {
+        (0, 0, 0) if !pickup.elsewhere.is_empty() => texts.get("orders-elsewhere"),
+        (0, 0, 0) => texts.get("orders-none"),
+        (0, 0, waiting) => texts.count("orders-coming", count(waiting)),
+        (0, returns, _) => texts.count("orders-returns", count(returns)),
+        (ready, ..) => texts.count("orders-ready", count(ready)),
     };
     let template = OrdersTemplate {
         t: texts,
         csrf,
         pickup,
         ready,
+        returns,
         other,
         heading,
         now_ms,
@@ -346,6 +389,7 @@ struct OrdersTemplate<'a> {
     csrf: &'a str,
     pickup: &'a PickupView,
     ready: Vec<Pass<'a>>,
+    returns: Vec<Pass<'a>>,
     other: Vec<&'a OrderView>,
     heading: String,
     now_ms: u64,
@@ -373,8 +417,37 @@ impl OrdersTemplate<'_> {
 
     /// That she is seen is said of her order; a call for help says it itself.
     fn seen_since(&self) -> Option<u64> {
-        let for_help = self.pickup.help == HelpView::Asked && self.ready.is_empty();
+        let for_help = self.pickup.help == HelpView::Asked && !self.has_pass();
         self.pickup.here_since_ms.filter(|_| !for_help)
+    }
+
+    /// Whether she has something to come to the desk with.
+    fn has_pass(&self) -> bool {
+        !(self.ready.is_empty() && self.returns.is_empty())
+    }
+
+    /// Whether there is anything to say of her orders at all.
+    fn is_empty(&self) -> bool {
+        let PickupView {
+            orders,
+            elsewhere,
+            returned,
+            ..
+        } = self.pickup;
+        orders.is_empty() && elsewhere.is_empty() && returned.is_empty()
+    }
+
+    fn seen_words(&self, since_ms: &u64) -> String {
+        let (t, time) = (self.t, self.t.clock(*since_ms));
+        match self.ready.is_empty() {
+            true => t.with("here-since-return", "time", time),
+            false => t.with("here-since", "time", time),
+        }
+    }
+
+    /// The last day on which it is taken back.
+    fn last_day(&self, until_ms: &u64) -> String {
+        self.t.date(until_ms.saturating_sub(1))
     }
 
     fn other_count(&self) -> u32 {
@@ -405,14 +478,9 @@ impl<'a> Pass<'a> {
         Self {
             order,
             code,
-            spelled: Self::spelled(code),
+            spelled: spelled(code),
             qr: Qr::of(code),
         }
-    }
-
-    fn spelled(code: &str) -> String {
-        let letters: Vec<String> = code.chars().map(String::from).collect();
-        letters.join(" ")
     }
 }
 

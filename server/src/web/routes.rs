@@ -7,7 +7,7 @@
 use axum::{
     Router,
     extract::{FromRequestParts, Path},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts, uri::Authority},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -18,7 +18,7 @@ use axum_extra::extract::{
 use serde::Deserialize;
 
 use super::{
-    assets,
+    assets, collector,
     i18n::{Lang, Texts},
     login, manager, notify,
     porch::{ErrorPage, render_error},
@@ -52,6 +52,7 @@ pub fn router() -> Router<App> {
         .route("/manage/{store}/fleet/events", get(manager::fleet::events))
         .route("/manage/{store}/figures", get(manager::figures::figures))
         .route("/manage/{store}/figures.csv", get(manager::figures::sheet))
+        .route("/manage/{store}/poster", get(manager::poster::poster))
         .route("/manage/{store}/map", get(manager::map::map))
         .route("/manage/{store}/map/events", get(manager::map::events))
         .route("/manage/{store}/visits/{visit}", get(manager::visit::visit))
@@ -81,6 +82,13 @@ pub fn router() -> Router<App> {
         .route("/ik/keuzes", post(shopper::choose))
         .route("/ik/stil", post(shopper::be_quiet))
         .route("/ik/cijfer", post(shopper::rate))
+        .route("/ik/ophalen", post(shopper::share::change))
+        .route("/ophalen/{token}", get(collector::page))
+        .route("/ophalen/{token}/hier", post(collector::here))
+        .route(
+            "/h/{store}",
+            get(shopper::doorway::page).post(shopper::doorway::here),
+        )
         .route("/ik/zoek", get(shopper::walk::search))
         .route("/ik/stempelkaart", post(shopper::stamps::change))
         .route("/ik/events", get(shopper::events))
@@ -209,6 +217,19 @@ pub(super) fn cookie(app: &App, name: &'static str, value: String) -> Cookie<'st
     cookie.set_same_site(SameSite::Lax);
     cookie.set_secure(app.secure_cookies);
     cookie
+}
+
+/// How people reach this server: as the settings say, else as this browser did.
+pub(super) fn base(app: &App, headers: &HeaderMap, authority: Option<&Authority>) -> String {
+    if let Some(url) = &app.public_url {
+        return url.clone();
+    }
+    let scheme = if app.secure_cookies { "https" } else { "http" };
+    let host = headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    // HTTP/2 says it in the address.
+    let host = host.or(authority.map(Authority::as_str));
+    format!("{scheme}://{}", host.unwrap_or_default())
 }
 
 /// Why there is no page.

@@ -1,8 +1,10 @@
 //! The shopper's own page: its link, its stream, its forms; in a room below, all that we keep of her.
 
+pub(super) mod doorway;
 pub(super) mod help;
 pub(super) mod kept;
-
+mod pickup;
+pub(super) mod share;
 pub(super) mod stamps;
 pub(super) mod walk;
 
@@ -13,8 +15,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response, sse::Event},
 };
 use axum_extra::extract::CookieJar;
-use engine::input::{Consent, OrderKind, OrderState};
-use protocol::{CardId, CustomerId};
+use engine::input::Consent;
+use protocol::{CardId, CustomerId, StoreId};
 use rusqlite::Connection;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -23,7 +25,7 @@ use super::{
     i18n::{Lang, Texts},
     messages,
     phone::{
-        CONSENT_TEXT_VERSION, HelpView, OrderView, PhonePage, PickupView, Quiet, TileUpdate,
+        CONSENT_TEXT_VERSION, ElsewhereView, PhonePage, PickupView, Quiet, TileUpdate,
         render_message, render_phone, render_pickup,
     },
     routes::{Asked, PageError, answer, cookie},
@@ -46,13 +48,12 @@ use crate::{
     pipeline::Txn,
     secret,
     store::{
-        StoreError, access, board, campaigns, catalogue, intents, orders,
-        orders::OrderRow,
+        StoreError, access, board, campaigns, intents,
         outbox::{self, DeliveryRow},
         people::{self, CustomerRow},
         push,
         shop::{self, StoreRow},
-        waits::{self, Mark, Rated},
+        waits::{self, Rated},
     },
 };
 
@@ -88,10 +89,7 @@ struct Known {
     customer: CustomerRow,
     consent: Consent,
     store: StoreRow,
-    here_since_ms: Option<u64>,
-    mark: Option<Mark>,
-    orders: Vec<(OrderRow, Vec<String>)>,
-    help: HelpView,
+    pickup: PickupView,
     messages: Vec<DeliveryRow>,
     visits: u32,
     intents: usize,
@@ -102,24 +100,11 @@ struct Known {
 fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Known, StoreError> {
     let store = board::store_for(db, id)?.ok_or(StoreError::NotFound("store"))?;
     let mutes = campaigns::mutes(db, id, now_ms)?;
-    let mut with_products = Vec::new();
-    let open = orders::open_orders(db, id, Some(&store))?;
-    for order in open.into_iter().filter(|o| o.kind != OrderKind::Help) {
-        let mut products = Vec::new();
-        for (sku, _) in &order.lines {
-            let name = catalogue::product(db, sku)?.name;
-            products.push(if lang == Lang::Nl { name.nl } else { name.en });
-        }
-        with_products.push((order, products));
-    }
     let consent = people::switches(&people::consent_since(db, id)?);
     Ok(Known {
         customer: people::customer(db, id)?,
-        help: help::view(db, &store, id, consent.arrival)?,
+        pickup: pickup::view(db, now_ms, (&store, id), lang, consent.arrival)?,
         consent,
-        here_since_ms: board::waits_since(db, &store, id)?,
-        mark: waits::mark(db, id, now_ms)?,
-        orders: with_products,
         messages: outbox::sent_since(db, id, now_ms.saturating_sub(MESSAGES_MS))?,
         visits: board::visit_count(db, id)?,
         intents: intents::products(db, id)?,
@@ -130,24 +115,6 @@ fn know(db: &Connection, id: CustomerId, lang: Lang, now_ms: u64) -> Result<Know
         },
         store: shop::store(db, &store)?,
     })
-}
-
-fn pickup(known: &Known) -> PickupView {
-    let view = |(order, products): &(OrderRow, Vec<String>)| OrderView {
-        order: order.order,
-        number: order.external_id.clone(),
-        state: order.state,
-        code: (order.state == OrderState::Ready).then(|| order.code.clone()),
-        item_count: order.item_count(),
-        products: products.clone(),
-        keep_until_ms: None,
-    };
-    PickupView {
-        orders: known.orders.iter().map(view).collect(),
-        here_since_ms: known.here_since_ms,
-        mark: known.mark,
-        help: known.help,
-    }
 }
 
 pub(super) async fn page(
@@ -192,7 +159,7 @@ async fn draw(
         Ok(PhonePage {
             csrf,
             other_lang_href: asked.other_lang_href(lang),
-            pickup: pickup(&known),
+            pickup: known.pickup.clone(),
             open_until_ms: open_until_ms(&known.store, now_ms),
             messages,
             stamps: stamps::view(db, now_ms, id, &texts)?,
@@ -215,7 +182,7 @@ async fn draw(
     Ok(render_phone(&page.await?, now_ms)?)
 }
 
-fn open_until_ms(store: &StoreRow, now_ms: u64) -> Option<u64> {
+pub(super) fn open_until_ms(store: &StoreRow, now_ms: u64) -> Option<u64> {
     let localtime::LocalDay {
         midnight_ms,
         minute,
@@ -265,7 +232,9 @@ pub(super) async fn here(
             .pipeline
             .write(move |txn| {
                 let lang = language(&chosen, &people::customer(txn.db, customer)?);
-                Ok((come_in(txn, customer)?, lang))
+                let store = board::store_for(txn.db, customer)?;
+                let store = store.ok_or(StoreError::NotFound("store"))?;
+                Ok((come_in(txn, customer, &store)?, lang))
             })
             .await?;
         if asked.script {
@@ -273,15 +242,13 @@ pub(super) async fn here(
             let answer = match came {
                 Came::Expected => StatusCode::NO_CONTENT.into_response(),
                 Came::NoConsent => no_consent().with_detail(came.words(&texts)).into_response(),
-                Came::NothingReady => Problem::conflict(came.words(&texts)).into_response(),
+                Came::NothingReady | Came::Elsewhere(_) => {
+                    Problem::conflict(came.words(&texts)).into_response()
+                }
             };
             return Ok(answer);
         }
-        let status = match came {
-            Came::Expected => StatusCode::OK,
-            Came::NoConsent => StatusCode::FORBIDDEN,
-            Came::NothingReady => StatusCode::CONFLICT,
-        };
+        let status = came.status();
         let html = draw(&app, &asked, &shopper, Some(came)).await?;
         Ok(asked.page(&app, status, html))
     })
@@ -289,7 +256,7 @@ pub(super) async fn here(
 }
 
 /// What came of "Ik ben er".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Came {
     /// Staff have her card.
     Expected,
@@ -297,31 +264,45 @@ enum Came {
     NoConsent,
     /// Nothing of hers lies ready here.
     NothingReady,
+    /// It lies in another store.
+    Elsewhere(ElsewhereView),
 }
 
 impl Came {
-    fn words(self, texts: &Texts) -> String {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Expected => StatusCode::OK,
+            Self::NoConsent => StatusCode::FORBIDDEN,
+            Self::NothingReady | Self::Elsewhere(_) => StatusCode::CONFLICT,
+        }
+    }
+
+    fn words(&self, texts: &Texts) -> String {
         match self {
             Self::Expected => texts.get("say-here"),
             Self::NoConsent => texts.get("say-here-no-consent"),
             Self::NothingReady => texts.get("say-here-nothing"),
+            Self::Elsewhere(order) => {
+                let (number, store) = (order.number.as_str(), order.store_name.as_str());
+                texts.with2("say-here-elsewhere", "number", number, "store", store)
+            }
         }
     }
 }
 
 /// Feeds the sighting. Only a card on the board lets us say that somebody comes.
-fn come_in(txn: &mut Txn<'_>, customer: CustomerId) -> Result<Came, StoreError> {
-    let store = board::store_for(txn.db, customer)?.ok_or(StoreError::NotFound("store"))?;
+fn come_in(txn: &mut Txn<'_>, customer: CustomerId, store: &StoreId) -> Result<Came, StoreError> {
     // The page is no radio of hers; the sighting stands under her own id.
-    let seen = say_here(txn, customer, protocol::RadioId(customer.0), &store)?;
-    if seen && board::waits_since(txn.db, &store, customer)?.is_some() {
+    let seen = say_here(txn, customer, protocol::RadioId(customer.0), store)?;
+    if seen && board::waits_since(txn.db, store, customer)?.is_some() {
         return Ok(Came::Expected);
     }
-    let (consent, _) = txn.consent_of(customer, &store)?;
-    Ok(if consent.arrival {
-        Came::NothingReady
-    } else {
-        Came::NoConsent
+    let (consent, _) = txn.consent_of(customer, store)?;
+    let elsewhere = pickup::elsewhere(txn.db, store, customer)?;
+    Ok(match elsewhere.into_iter().next() {
+        _ if !consent.arrival => Came::NoConsent,
+        Some(order) => Came::Elsewhere(order),
+        None => Came::NothingReady,
     })
 }
 
@@ -529,7 +510,7 @@ fn pickup_tile(
     let lang = language(asked, &people::customer(db, customer)?);
     let known = know(db, customer, lang, now_ms)?;
     let texts = Texts::new(lang, localtime::zone(&known.store.timezone));
-    Ok(render_pickup(&texts, csrf, &pickup(&known), now_ms)?)
+    Ok(render_pickup(&texts, csrf, &known.pickup, now_ms)?)
 }
 
 #[derive(Clone)]

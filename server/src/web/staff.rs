@@ -225,6 +225,7 @@ fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> Card
             .collect(),
         not_here: card.not_here,
         check: card.check,
+        somebody_else: card.somebody_else,
         taken_by: card.taken_by,
         called: card.called,
         code: None,

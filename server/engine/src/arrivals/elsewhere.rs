@@ -83,6 +83,10 @@ impl Arrivals {
             return;
         }
         let before = self.take_out(card.card);
+        self.errands.forget(card.customer);
+        if card.somebody_else && card.journey.is_here() {
+            self.errands.begin(desk.now_ms, card.customer, &card.orders);
+        }
         let is_new = before.is_none_or(|episode| episode.journey.is_coming());
         let is_open = card.journey.is_here() || card.journey.is_coming();
         if is_open {
@@ -160,6 +164,7 @@ impl From<&Card> for Episode {
             not_here: card.not_here,
             check: card.check,
             called: card.called,
+            somebody_else: card.somebody_else,
             waits_from_ms: card.arrived_ms,
             ..Self::new(card.card, card.customer)
         }

@@ -47,6 +47,9 @@ struct Known {
     due_ms: Option<u64>,
     #[serde(default)]
     age_checked: bool,
+    /// What somebody else says for it.
+    #[serde(default)]
+    share_code: Option<String>,
     /// Handed over, and that may still be taken back.
     #[serde(default)]
     held: bool,
@@ -65,6 +68,16 @@ pub(crate) enum Learned {
         /// It lies ready since just now.
         ready: bool,
     },
+}
+
+/// What a code opens.
+pub(crate) enum Opened {
+    /// It is no code of these.
+    Nothing,
+    /// Everything on the card.
+    All,
+    /// What was shared with somebody else, under this code.
+    Shared(Vec<OrderId>),
 }
 
 impl Orders {
@@ -106,6 +119,7 @@ impl Orders {
             as_of_ms: order.as_of_ms,
             due_ms: order.due_ms,
             age_checked: order.age_checked,
+            share_code: order.share_code.clone(),
             held,
         };
         let own = self.of.entry(order.customer).or_default();
@@ -214,10 +228,11 @@ impl Orders {
         self.owners.len()
     }
 
-    /// Whether this opens these orders of hers: the code of one of them, unless none has to have
-    /// one. All are compared, to the end.
-    pub(crate) fn opens(&self, customer: CustomerId, orders: &[OrderId], typed: &str) -> bool {
+    /// What this opens of these orders of hers: all of them by the code of one, or if none has to
+    /// have a code; those alone that were shared, by their share code. All are compared, to the end.
+    pub(crate) fn opens(&self, customer: CustomerId, orders: &[OrderId], typed: &str) -> Opened {
         let typed = plain(typed);
+        let shared = self.opens_shared(customer, orders, &typed);
         let own = self.of.get(&customer).into_iter().flatten();
         let own = own.filter(|(id, _)| orders.contains(id));
         let (right, free) = own.fold((false, true), |(right, free), (_, known)| {
@@ -226,7 +241,30 @@ impl Orders {
                 free & !known.kind.needs_code(),
             )
         });
-        (right && !typed.is_empty()) || (free && !self.at_none(customer, orders))
+        if (right && !typed.is_empty()) || (free && !self.at_none(customer, orders)) {
+            Opened::All
+        } else if shared.is_empty() {
+            Opened::Nothing
+        } else {
+            Opened::Shared(shared)
+        }
+    }
+
+    fn opens_shared(&self, customer: CustomerId, orders: &[OrderId], typed: &[u8]) -> Vec<OrderId> {
+        let own = self.of.get(&customer).into_iter().flatten();
+        let own = own.filter(|(id, _)| orders.contains(id));
+        let opened = own.filter(|(_, known)| {
+            let code = known.share_code.as_deref().map(plain).unwrap_or_default();
+            same(&code, typed) & !code.is_empty()
+        });
+        opened.map(|(&order, _)| order).collect()
+    }
+
+    /// Whether somebody else may have this order of hers, by a link or a code.
+    pub(crate) fn is_shared(&self, customer: CustomerId, order: OrderId) -> bool {
+        let own = self.of.get(&customer);
+        own.and_then(|own| own.get(&order))
+            .is_some_and(|known| known.share_code.is_some())
     }
 
     /// Whether one of these may go only to who is old enough.

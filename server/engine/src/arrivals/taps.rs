@@ -117,18 +117,23 @@ impl Arrivals {
                 until_ms: episode.paused_until_ms,
             };
         }
-        if !orders.opens(episode.customer, &episode.orders, code) {
+        let opened = orders.opens(episode.customer, &episode.orders, code);
+        let Some((taken, somebody_else)) = Self::taken(opened, &episode.orders) else {
             let answer = episode.wrong_code(desk.now_ms);
             show(episode, whereabouts, desk.out);
             return answer;
-        }
-        if !age_seen && orders.is_age_checked(episode.customer, &episode.orders) {
+        };
+        if !age_seen && orders.is_age_checked(episode.customer, &taken) {
             return TapAnswer::AgeUnseen;
         }
-        let episode = episode.clone();
+        let mut episode = episode.clone();
         self.open.retain(|_, e| e.card != card);
         self.departed.retain(|e| e.card != card);
-        self.coming.forget(episode.customer);
+        self.errands.done(episode.customer, &taken);
+        if !somebody_else {
+            self.coming.forget(episode.customer);
+        }
+        (episode.orders, episode.somebody_else) = (taken, somebody_else);
         self.advance(desk, episode, Signal::HandedOver, Vec::new());
         TapAnswer::Done
     }
@@ -152,6 +157,11 @@ impl Arrivals {
             return TapAnswer::Closed;
         };
         let customer = episode.customer;
+        if episode.somebody_else {
+            let orders = &episode.orders;
+            self.errands.begin(desk.now_ms, customer, orders);
+        }
+        let is_here = is_here || episode.somebody_else;
         let signal = match (self.journey(customer), is_here) {
             (Journey::Created, true) => Signal::TakenBack,
             (Journey::Created, false) => Signal::TakenBackAway,

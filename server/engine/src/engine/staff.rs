@@ -4,7 +4,7 @@
 //! end with it.
 //! Invariant: a visit for her order alone ends with her last open order here.
 
-use protocol::CustomerId;
+use protocol::{CustomerId, OrderId};
 
 use super::StoreEngine;
 use crate::{
@@ -46,13 +46,33 @@ impl StoreEngine {
         how: Coming,
         out: &mut Outcome,
     ) {
-        let known = self.people.get(&customer);
-        if !consent.arrival || known.is_some_and(|person| !person.consent.arrival) {
-            out.refused.no_consent += 1;
-            return;
+        if self.may_know(customer, consent, out) {
+            let (arrivals, desk) = self.desk(out);
+            arrivals.say_coming(desk, customer, how);
         }
-        let (arrivals, desk) = self.desk(out);
-        arrivals.say_coming(desk, customer, how);
+    }
+
+    /// Somebody is here for an order that she shared. Her own visits are not touched by it.
+    pub(super) fn say_collects(
+        &mut self,
+        customer: CustomerId,
+        consent: Consent,
+        order: OrderId,
+        out: &mut Outcome,
+    ) {
+        if self.may_know(customer, consent, out) {
+            let here = self.here(customer);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.say_collects(desk, customer, order, here);
+        }
+    }
+
+    /// Whether staff may know of her, then and by now.
+    fn may_know(&self, customer: CustomerId, consent: Consent, out: &mut Outcome) -> bool {
+        let known = self.people.get(&customer);
+        let may = consent.arrival && known.is_none_or(|person| person.consent.arrival);
+        out.refused.no_consent += u32::from(!may);
+        may
     }
 
     pub(super) fn tap(&mut self, tap: &Tap, out: &mut Outcome) {
@@ -65,7 +85,9 @@ impl StoreEngine {
         if tap.action == TapAction::NotHere && answer == TapAnswer::Done && !known {
             self.floor.arrival_was_wrong();
         }
-        if let Some(customer) = customer.filter(|_| tap.action == TapAction::Undo) {
+        // What somebody else was given is not all that lies there for her.
+        let changes = matches!(tap.action, TapAction::Undo | TapAction::HandOver { .. });
+        if let Some(customer) = customer.filter(|_| changes) {
             self.sync_card(customer, out);
         }
         out.tap = Some(answer);
@@ -103,6 +125,11 @@ impl StoreEngine {
             let here = self.here(customer);
             let (arrivals, mut desk) = self.desk(out);
             arrivals.call(&mut desk, customer, here);
+        }
+        for customer in self.arrivals.errands_due(self.now_ms) {
+            let here = self.here(customer);
+            let (arrivals, desk) = self.desk(out);
+            arrivals.errand_over(desk, customer, here);
         }
         let (arrivals, desk) = self.desk(out);
         for served in arrivals.sweep(desk) {

@@ -96,6 +96,7 @@ fn an_order_without_a_code_is_not_handed_over_for_nothing() {
         as_of_ms: 0,
         due_ms: None,
         age_checked: false,
+        share_code: None,
     }));
     let wrong = TapAnswer::WrongCode { tries_left: 4 };
     assert_eq!(t.tap("piet", code(" ")), wrong);

@@ -83,6 +83,7 @@ fn plain(who: &str, number: u128, state: OrderState) -> Order {
         as_of_ms: 0,
         due_ms: None,
         age_checked: false,
+        share_code: None,
     }
 }
 

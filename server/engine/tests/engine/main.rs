@@ -17,6 +17,7 @@ mod model;
 mod picture;
 mod presence;
 mod properties;
+mod shares;
 mod situations;
 mod timeline;
 mod visits;

@@ -177,6 +177,7 @@ fn word(number: u128, state: OrderState, as_of_ms: u64) -> Order {
         as_of_ms,
         due_ms: None,
         age_checked: is_for_adults(number),
+        share_code: None,
     }
 }
 

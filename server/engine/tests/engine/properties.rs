@@ -167,6 +167,7 @@ impl Server {
                 as_of_ms: 0,
                 due_ms: None,
                 age_checked: false,
+                share_code: None,
             })],
             Event::Tap { action } => self.taps(*action),
             Event::Answer { how_many } => self.answers(*how_many),

@@ -288,6 +288,7 @@ impl Timeline {
             as_of_ms: 0,
             due_ms: None,
             age_checked: false,
+            share_code: None,
         }))
     }
 

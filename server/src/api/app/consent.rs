@@ -9,6 +9,7 @@ use protocol::CustomerId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::share::unshare_all;
 use crate::{
     api::{
         App,
@@ -139,6 +140,9 @@ pub(crate) fn set_consent(
     }
     txn.consent_changed(customer)?;
     let consent = people::switches(&people::consent_since(txn.db, customer)?);
+    if !consent.arrival {
+        unshare_all(txn, customer)?;
+    }
     for purpose in &withdrawn {
         people::forget_purpose(txn.db, customer, purpose, consent)?;
     }

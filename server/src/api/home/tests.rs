@@ -43,6 +43,7 @@ async fn ready_order(rig: &Rig, customer: CustomerId, n: u8) -> OrderId {
         due_ms: None,
         bay: Some("B12".into()),
         code: format!("740{n}"),
+        share_code: None,
         lines: vec![("LAMP".parse().unwrap(), 2)],
         details: orders::Details::default(),
     };
@@ -138,6 +139,7 @@ fn card(n: u8, customer: CustomerId, order: OrderId, journey: Journey) -> Card {
         not_here: false,
         check: false,
         called: None,
+        somebody_else: false,
     }
 }
 

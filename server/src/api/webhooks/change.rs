@@ -349,6 +349,7 @@ fn collect(
         due_ms: None,
         bay: None,
         code: crate::secret::pickup_code()?,
+        share_code: None,
         lines,
         details: orders::Details::default(),
     };

@@ -161,6 +161,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
             not_here: false,
             check: false,
             called: None,
+            somebody_else: false,
         };
         Outcome {
             cards: vec![card],
@@ -187,6 +188,7 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
             due_ms: None,
             bay: None,
             code: "4821".into(),
+            share_code: None,
             lines: Vec::new(),
             details: orders::Details::default(),
         };

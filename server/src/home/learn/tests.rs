@@ -123,6 +123,7 @@ fn order(n: u8) -> OrderRow {
         due_ms: Some(9_000_000_000_000),
         bay: Some("B12".into()),
         code: "7419".into(),
+        share_code: Some("550011".into()),
         lines: vec![("LAMP".parse().unwrap(), 2)],
         details: orders::Details {
             age_checked: true,

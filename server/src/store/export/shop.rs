@@ -92,7 +92,7 @@ pub(super) fn orders(db: &Connection, customer: CustomerId) -> Result<Vec<Order>
     let mut orders = list(
         db,
         "SELECT \"order\", external_id, store, state, bay, code, created_ms, changed_ms,
-           kind, due_ms, held_ms, age_checked, from_ms, lines_ready, as_of_ms
+           kind, due_ms, held_ms, age_checked, from_ms, lines_ready, as_of_ms, share_code
          FROM orders WHERE customer = ?1 ORDER BY created_ms, \"order\"",
         [customer.0],
         |row| {
@@ -112,6 +112,7 @@ pub(super) fn orders(db: &Connection, customer: CustomerId) -> Result<Vec<Order>
                 from_ms: maybe_ms(row, 12)?,
                 lines_ready: row.get(13)?,
                 as_of_ms: ms(row, 14)?,
+                share_code: row.get(15)?,
                 lines: Vec::new(),
                 shop_numbers: Vec::new(),
             })

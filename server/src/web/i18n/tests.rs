@@ -62,6 +62,10 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/gone.html"),
         include_str!("../../../templates/integrations.html"),
         include_str!("../../../templates/trial.html"),
+        include_str!("../../../templates/share.html"),
+        include_str!("../../../templates/collect.html"),
+        include_str!("../../../templates/doorway.html"),
+        include_str!("../../../templates/poster.html"),
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
@@ -112,6 +116,7 @@ fn keys_used() -> BTreeSet<String> {
     used.extend(crate::web::board::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::phone::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::trial::SCRIPT_WORDS.map(str::to_owned));
+    used.extend(crate::web::collect::SCRIPT_WORDS.map(str::to_owned));
     used.extend(crate::web::lintel::SCRIPT_WORDS.map(str::to_owned));
     // Said by the words of the engine and of lists.
     let known = keys(&SOURCES_NL);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
-use super::{Pass, Qr};
+use super::{Qr, spelled};
 pub use crate::store::loyalty::Kind;
 use crate::{
     store::loyalty::rewards::spaced,
@@ -98,7 +98,7 @@ impl RewardView {
     }
 
     fn spelled(&self) -> String {
-        Pass::spelled(&self.code)
+        spelled(&self.code)
     }
 
     fn qr(&self) -> Option<Qr> {

@@ -5,8 +5,7 @@ fn pickup(orders: Vec<OrderView>, here_since_ms: Option<u64>) -> String {
     let view = PickupView {
         orders,
         here_since_ms,
-        mark: None,
-        help: HelpView::No,
+        ..PickupView::default()
     };
     render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap()
 }
@@ -80,7 +79,89 @@ fn several_orders_have_a_code_each_and_the_rest_is_folded() {
 fn who_is_seen_needs_not_say_so_again() {
     let html = pickup(vec![order(1, OrderState::Ready)], Some(NOW_MS));
     assert!(
-        html.contains("Gezien om 14:09.") && !html.contains("<form"),
+        html.contains("Gezien om 14:09.") && !html.contains("class=\"here\""),
+        "{html}"
+    );
+}
+
+#[test]
+fn what_is_ready_may_be_shared_and_what_is_shared_is_taken_back() {
+    let html = pickup(vec![order(1, OrderState::Ready)], None);
+    assert!(html.contains("Laat iemand anders ophalen") && html.contains("value=\"share\""));
+    let given = OrderView {
+        share: ShareView::Given("550011".to_owned()),
+        ..order(1, OrderState::Ready)
+    };
+    let html = pickup(vec![given], None);
+    assert!(html.contains("met code 550011") && html.contains("value=\"back\""));
+    assert!(!pickup(vec![order(1, OrderState::Placed)], None).contains("/ik/ophalen"));
+}
+
+#[test]
+fn a_return_has_its_code_its_last_day_and_a_way_to_the_desk() {
+    let back = OrderView {
+        kind: OrderKind::Return,
+        code: Some("804417".to_owned()),
+        // 12 February, until midnight.
+        keep_until_ms: Some(1_802_473_200_000),
+        ..order(5, OrderState::Placed)
+    };
+    let html = pickup(vec![back], None);
+    assert!(
+        html.contains("Terugbrengen kan tot en met 12 februari"),
+        "{html}"
+    );
+    assert!(html.contains("QR-code met code 804417") && html.contains("Ik ben er"));
+    assert!(
+        html.contains("Je retour<") && !html.contains("/ik/ophalen"),
+        "{html}"
+    );
+    let seen = pickup(
+        vec![OrderView {
+            kind: OrderKind::Return,
+            ..order(5, OrderState::Placed)
+        }],
+        Some(NOW_MS),
+    );
+    assert!(!seen.contains("met je bestelling"), "{seen}");
+}
+
+#[test]
+fn what_lies_elsewhere_and_what_was_taken_in_is_said_and_is_not_nothing() {
+    let view = PickupView {
+        elsewhere: vec![ElsewhereView {
+            number: "1042-1".to_owned(),
+            store_name: "Kade 9".to_owned(),
+        }],
+        returned: vec!["R-1".to_owned()],
+        ..PickupView::default()
+    };
+    let html = render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap();
+    assert!(
+        html.contains("Bestelling 1042-1 ligt klaar bij Kade 9"),
+        "{html}"
+    );
+    assert!(html.contains("Retour R-1 is aangenomen."), "{html}");
+    assert!(
+        !html.contains("class=\"empty\"") && !html.contains("Ik ben er"),
+        "{html}"
+    );
+}
+
+#[test]
+fn that_somebody_else_is_there_is_not_that_she_is() {
+    let view = PickupView {
+        orders: vec![order(1, OrderState::Ready)],
+        collector_since_ms: Some(NOW_MS),
+        ..PickupView::default()
+    };
+    let html = render_pickup(&texts(Lang::Nl), "token", &view, NOW_MS).unwrap();
+    assert!(
+        html.contains("Om 14:09 kwam er iemand voor je bestelling"),
+        "{html}"
+    );
+    assert!(
+        html.contains("class=\"here\"") && !html.contains("Gezien om"),
         "{html}"
     );
 }

@@ -518,6 +518,7 @@ fn order(store: &StoreId, who: usize, kind: OrderKind) -> OrderRow {
         due_ms: None,
         bay: Some(format!("B{}", who % 40)),
         code: code(who),
+        share_code: None,
         lines: Vec::new(),
         details: store::orders::Details::default(),
     }
