@@ -20,8 +20,10 @@ if (navigator.share) {
 if (navigator.clipboard) {
   copy.hidden = false;
   copy.addEventListener("click", async () => {
-    const failed = await navigator.clipboard.writeText(link.value).then(() => null, () => "share-copy-failed");
-    said.textContent = text(failed ?? "share-copied");
+    said.textContent = await navigator.clipboard.writeText(link.value).then(
+      () => text("share-copied"),
+      () => text("share-copy-failed"),
+    );
   });
 }
 

@@ -37,7 +37,7 @@ orders-other = { $count ->
 }
 return-say-code = Show this code
 return-number = Return { $number }
-return-until = You can bring it back until { $day }
+return-until = You can bring it back up to and including { $day }
 return-taken = Return { $number } has been accepted.
 order-placed = not ready yet
 order-ready = ready

@@ -29,6 +29,7 @@ collect-over-what = Niets om op te halen
 collect-over-more = De bestelling is al opgehaald, of de link is ingetrokken. Vraag het aan wie hem je stuurde.
 
 doorway-title = Ben je bij { $store }?
+doorway-heading = Ben je er?
 doorway-hello = Dag { $name }
 doorway-more = Druk op de knop, dan weten we dat je er bent en komt er iemand naar je toe.
 doorway-mine = Naar mijn pagina
