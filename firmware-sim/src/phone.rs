@@ -6,6 +6,8 @@
 //! again as it was, same bytes and same signature.
 //! Invariant: token, signing key and identity key are never printed.
 
+use std::borrow::Cow;
+
 use protocol::{DeliveryId, DeviceId, EidKey, StoreId, Transmitter};
 use reqwest::{
     Method,
@@ -155,11 +157,20 @@ pub struct Reported {
     pub ignored: u32,
 }
 
+/// With what somebody else collects an order.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Shared {
+    /// What he says at the desk.
+    pub code: String,
+    /// Where his page is.
+    pub path: String,
+}
+
 /// A report ready to go; sending it again is harmless.
 #[derive(Debug, Clone)]
 pub struct SignedReport {
     method: Method,
-    path: &'static str,
+    path: Cow<'static, str>,
     body: Vec<u8>,
     timestamp_s: u64,
 }
@@ -272,6 +283,34 @@ impl Phone {
         self.signed("/v1/app/help", &body, phone_ms)
     }
 
+    /// Prepares a link with which somebody else collects an order.
+    pub fn share(&self, phone_ms: u64, order: &str) -> SignedReport {
+        self.signed(
+            format!("/v1/app/orders/{order}/share"),
+            &json!({}),
+            phone_ms,
+        )
+    }
+
+    /// Prepares that nobody else does.
+    pub fn unshare(&self, phone_ms: u64, order: &str) -> SignedReport {
+        SignedReport {
+            method: Method::DELETE,
+            ..self.share(phone_ms, order)
+        }
+    }
+
+    /// Makes the link and its code.
+    pub async fn send_share(&self, report: &SignedReport) -> Result<Shared, PhoneError> {
+        while_("share an order", self.send(report).await)
+    }
+
+    /// Takes them back.
+    pub async fn send_unshare(&self, report: &SignedReport) -> Result<(), PhoneError> {
+        let sent = self.send::<Nothing>(report).await;
+        while_("share an order no more", sent).map(|_| ())
+    }
+
     /// Sends a report of sightings.
     pub async fn send_report(&self, report: &SignedReport) -> Result<Reported, PhoneError> {
         while_("report shelf beacons", self.send(report).await)
@@ -330,10 +369,15 @@ impl Phone {
         while_("say that a message was displayed", answer).map(|_| ())
     }
 
-    fn signed(&self, path: &'static str, body: &serde_json::Value, phone_ms: u64) -> SignedReport {
+    fn signed(
+        &self,
+        path: impl Into<Cow<'static, str>>,
+        body: &serde_json::Value,
+        phone_ms: u64,
+    ) -> SignedReport {
         SignedReport {
             method: Method::POST,
-            path,
+            path: path.into(),
             body: protocol::message::to_json(body),
             timestamp_s: self.server_ms(phone_ms) / 1_000,
         }
@@ -350,7 +394,7 @@ impl Phone {
             headers.insert("Welkom-Signature", signature);
         }
         let (method, body) = (report.method.clone(), report.body.clone());
-        self.api.send_raw(method, report.path, body, headers).await
+        self.api.send_raw(method, &report.path, body, headers).await
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     store::{
         Readers, StoreError,
         access::{self, KeyRole},
-        fixtures, open_reader, open_writer,
+        fixtures, open_reader, open_writer, shop,
     },
 };
 
@@ -127,6 +127,24 @@ impl Rig {
             .write(move |txn| set_consent(txn, customer, switches, "1", "nl", "app"))
             .await
             .unwrap();
+    }
+
+    /// A store gets a gateway at its door, so that people can be in it.
+    pub(crate) async fn hears(&self, store: &StoreId) {
+        let store = store.clone();
+        self.write(move |txn| {
+            let anchor = shop::AnchorRow {
+                anchor: "door".parse().unwrap(),
+                zone: "door".parse().unwrap(),
+                kind: shop::AnchorKind::Gateway("door".parse().unwrap()),
+                enter_rssi_dbm: -75,
+            };
+            let gateway = "door".parse().unwrap();
+            shop::put_gateway(txn.db, txn.now_ms, &store, &gateway, &[1; 32])?;
+            shop::put_anchor(txn.db, &store, &anchor)?;
+            txn.layout_changed(&store)
+        })
+        .await;
     }
 
     pub(crate) async fn write<T: Send + 'static>(

@@ -402,3 +402,6 @@ fn why(texts: &Texts, view: &MessageView, now_ms: u64) -> Vec<String> {
     ];
     online.into_iter().chain(then).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ async fn draw(
     };
     Ok(render_doorway(&page)?)
 }
+
+#[cfg(test)]
+mod tests;

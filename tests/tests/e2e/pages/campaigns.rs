@@ -381,6 +381,7 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
             "/ik/gegevens",
             "/ik/gegevens/wissen",
             "/tot-ziens",
+            "/h/kade-9",
         ] {
             phone.goto(path).await?;
             phone.value(UNFOLD).await?;
@@ -398,6 +399,7 @@ async fn nobody_kept_out() -> anyhow::Result<()> {
             "/manage/kade-9/fleet",
             "/manage/kade-9/walk",
             "/manage/kade-9/integrations",
+            "/manage/kade-9/poster",
         ] {
             desk.goto(path).await?;
             desk.value(UNFOLD).await?;

@@ -13,7 +13,7 @@ use crate::{
     store::{
         access, board,
         orders::{self, Details, News, OrderRow},
-        people, shop,
+        people,
     },
 };
 
@@ -27,23 +27,9 @@ fn order(n: u8) -> OrderId {
 /// Anna with her page open and two orders ready, in a store that hears.
 async fn open() -> Rig {
     let rig = Rig::open().await;
+    rig.hears(&rig.store).await;
     let (anna, store) = (rig.anna, rig.store.clone());
     rig.write(move |txn| {
-        let anchor = shop::AnchorRow {
-            anchor: "door".parse().unwrap(),
-            zone: "door".parse().unwrap(),
-            kind: shop::AnchorKind::Gateway("door".parse().unwrap()),
-            enter_rssi_dbm: -75,
-        };
-        shop::put_gateway(
-            txn.db,
-            txn.now_ms,
-            &store,
-            &"door".parse().unwrap(),
-            &[1; 32],
-        )?;
-        shop::put_anchor(txn.db, &store, &anchor)?;
-        txn.layout_changed(&store)?;
         let (hash, until_ms) = (secret::sha256("ws_anna"), txn.now_ms + 60_000);
         access::add_session(txn.db, txn.now_ms, &hash, None, Some(anna), "c5", until_ms)?;
         for n in [1, 2] {
