@@ -276,22 +276,19 @@ pub fn open_orders(
     ids.into_iter().map(|id| order(db, id)).collect()
 }
 
-/// Returns of hers that were taken in here since then, as the shop numbers them.
+/// Returns of hers that were taken in since then, in any store, as the shop numbers them.
 pub fn returned_since(
     db: &Connection,
     customer: CustomerId,
-    store: &StoreId,
     since_ms: u64,
 ) -> Result<Vec<String>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT external_id FROM orders WHERE customer = ?1 AND store = ?2 AND kind = 'return'
-         AND ((state = 'completed' AND changed_ms >= ?3)
+        "SELECT external_id FROM orders WHERE customer = ?1 AND kind = 'return'
+         AND ((state = 'completed' AND changed_ms >= ?2)
            OR (state NOT IN ('cancelled', 'completed') AND held_ms IS NOT NULL))
          ORDER BY \"order\"",
     )?;
-    let rows = statement.query_map(params![customer.0, store.as_str(), int(since_ms)], |row| {
-        row.get(0)
-    })?;
+    let rows = statement.query_map(params![customer.0, int(since_ms)], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -101,7 +101,7 @@ pub struct PickupView {
     pub orders: Vec<OrderView>,
     /// What lies ready for her in other stores, oldest first.
     pub elsewhere: Vec<ElsewhereView>,
-    /// Returns that were taken in here today, as the shop numbers them.
+    /// Returns that were taken in since yesterday, in any store, as the shop numbers them.
     pub returned: Vec<String>,
     /// Since when the store knows that she is here; none: it does not.
     pub here_since_ms: Option<u64>,

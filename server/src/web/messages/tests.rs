@@ -67,7 +67,10 @@ async fn who_only_called_for_help_hears_of_no_order() {
     let (store, anna) = (rig.store.clone(), rig.anna);
     rig.write(move |txn| ask(txn, anna, &store)).await;
     let told = told(&rig).await;
-    assert_eq!((told.title.as_str(), told.class), ("Er komt iemand", "service"));
+    assert_eq!(
+        (told.title.as_str(), told.class),
+        ("Er komt iemand", "service")
+    );
     assert_eq!(told.body, "Er komt iemand naar je toe.");
     assert_eq!(told.why, ["Je vroeg om hulp."]);
 }
@@ -80,14 +83,21 @@ async fn who_comes_for_an_order_hears_of_it_and_who_brings_something_back_of_tha
             "Er komt iemand met je bestelling naar je toe.",
             "bestelling klaarliggen",
         ),
-        (OrderKind::Return, "Er komt iemand naar je toe.", "brengt iets terug"),
+        (
+            OrderKind::Return,
+            "Er komt iemand naar je toe.",
+            "brengt iets terug",
+        ),
     ] {
         let rig = Rig::open().await;
         rig.hears(&rig.store).await;
         ready(&rig, kind).await;
         arrives(&rig).await;
         let told = told(&rig).await;
-        assert_eq!((told.title.as_str(), told.body.as_str()), ("We zien je", body));
+        assert_eq!(
+            (told.title.as_str(), told.body.as_str()),
+            ("We zien je", body)
+        );
         assert!(told.why[0].contains(why), "{:?}", told.why);
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn view(
             .map(|order| one(db, order, lang, staff_may_know))
             .collect::<Result<_, _>>()?,
         elsewhere: elsewhere(db, store, customer)?,
-        returned: orders::returned_since(db, customer, store, since_ms)?,
+        returned: orders::returned_since(db, customer, since_ms)?,
         here_since_ms: since(false),
         collector_since_ms: since(true),
         mark: waits::mark(db, customer, now_ms)?,

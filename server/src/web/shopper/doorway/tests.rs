@@ -20,14 +20,14 @@ const DUTCH: (&str, &str) = ("accept-language", "nl");
 /// Two stores that hear; Anna's order lies ready in the first, and her page is open.
 async fn open(kind: OrderKind) -> Rig {
     let rig = Rig::open().await;
-    let (kade, dam, anna) = (rig.store.clone(), dam(), rig.anna);
+    let (kade, anna) = (rig.store.clone(), rig.anna);
     rig.write(move |txn| {
         let mut other = shop::store(txn.db, &kade)?;
-        other.store = dam.clone();
+        other.store = dam();
         other.name = "Dam 2".into();
         shop::put_store(txn.db, &other, 1)?;
         for (zone, names) in shop::zone_names(txn.db, &kade)? {
-            shop::put_zone(txn.db, &dam, &zone, &names)?;
+            shop::put_zone(txn.db, &dam(), &zone, &names)?;
         }
         let (hash, until_ms) = (secret::sha256("ws_anna"), txn.now_ms + 60_000);
         access::add_session(txn.db, txn.now_ms, &hash, None, Some(anna), "c5", until_ms)?;
@@ -64,11 +64,18 @@ async fn the_link_says_nothing_and_its_button_says_that_she_is_at_that_store() {
     let rig = open(OrderKind::ClickAndCollect).await;
     let waits = || board::waits_since(&rig.db(), &rig.store, rig.anna).unwrap();
     let (_, html) = rig.page("GET", "/h/kade-9", &[COOKIE], "").await;
-    assert!(html.contains("Dag Anna") && html.contains("action=\"/h/kade-9\""), "{html}");
+    assert!(
+        html.contains("Dag Anna") && html.contains("action=\"/h/kade-9\""),
+        "{html}"
+    );
     assert!(waits().is_none());
-    let (status, _) = rig.ask("POST", "/h/kade-9", &[COOKIE, FORM], "csrf=wrong").await;
+    let (status, _) = rig
+        .ask("POST", "/h/kade-9", &[COOKIE, FORM], "csrf=wrong")
+        .await;
     assert_eq!((status, waits()), (403, None));
-    let (_, html) = rig.page("POST", "/h/kade-9", &[COOKIE, FORM], "csrf=c5").await;
+    let (_, html) = rig
+        .page("POST", "/h/kade-9", &[COOKIE, FORM], "csrf=c5")
+        .await;
     assert!(html.contains("Gezien") && waits().is_some(), "{html}");
 }
 
@@ -76,7 +83,10 @@ async fn the_link_says_nothing_and_its_button_says_that_she_is_at_that_store() {
 async fn a_phone_that_knows_nobody_is_told_what_to_do_and_no_name() {
     let rig = open(OrderKind::ClickAndCollect).await;
     let (_, html) = rig.page("GET", "/h/kade-9", &[DUTCH], "").await;
-    assert!(html.contains("kennen we nog niet") && !html.contains("<form"), "{html}");
+    assert!(
+        html.contains("kennen we nog niet") && !html.contains("<form"),
+        "{html}"
+    );
     assert!(!html.contains("Anna"), "{html}");
     assert_eq!(rig.ask("GET", "/h/no-such", &[], "").await.0, 404);
 }
@@ -84,7 +94,9 @@ async fn a_phone_that_knows_nobody_is_told_what_to_do_and_no_name() {
 #[tokio::test]
 async fn in_the_wrong_store_she_is_told_where_it_lies() {
     let rig = open(OrderKind::ClickAndCollect).await;
-    let (_, html) = rig.page("POST", "/h/dam-2", &[COOKIE, FORM], "csrf=c5").await;
+    let (_, html) = rig
+        .page("POST", "/h/dam-2", &[COOKIE, FORM], "csrf=c5")
+        .await;
     assert!(html.contains("Bestelling 1042-1 ligt bij Kade 9"), "{html}");
     // With her other switches on she is in that store, and her page is about it.
     let anna = rig.anna;
@@ -92,8 +104,13 @@ async fn in_the_wrong_store_she_is_told_where_it_lies() {
         .await;
     let (_, html) = rig.page("GET", "/ik?lang=nl", &[COOKIE], "").await;
     assert!(html.contains("<b>Dam 2</b>"), "{html}");
-    assert!(html.contains("Bestelling 1042-1 ligt klaar bij Kade 9, niet hier."), "{html}");
-    let (_, html) = rig.page("POST", "/ik/hier", &[COOKIE, FORM], "csrf=c5").await;
+    assert!(
+        html.contains("Bestelling 1042-1 ligt klaar bij Kade 9, niet hier."),
+        "{html}"
+    );
+    let (_, html) = rig
+        .page("POST", "/ik/hier", &[COOKIE, FORM], "csrf=c5")
+        .await;
     assert!(html.contains("Bestelling 1042-1 ligt bij Kade 9"), "{html}");
 }
 
