@@ -27,7 +27,7 @@ use super::{
 pub(crate) use self::{
     board::{board, card, viewer},
     figures::page as figures,
-    fleet::{beacon, devices, fleet, gateway},
+    fleet::{beacon, devices, fleet, gateway, with_desk, without_desk},
     integrations::integrations,
     kept::kept,
     map::{floor, map},

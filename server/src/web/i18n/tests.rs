@@ -69,6 +69,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../phone/stamps.rs"),
         include_str!("../phone/walk.rs"),
         include_str!("../fleet.rs"),
+        include_str!("../fleet/desk.rs"),
+        include_str!("../fleet/words.rs"),
         include_str!("../map.rs"),
         include_str!("../visit.rs"),
         include_str!("../walk.rs"),
