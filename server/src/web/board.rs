@@ -32,7 +32,7 @@ const SECOND_GUESS_MIN: f32 = 0.1;
 const RANK_GROUP: u64 = 10_000_000_000_000;
 
 /// Words that `board.js` says itself.
-pub const SCRIPT_WORDS: [&str; 24] = [
+pub const SCRIPT_WORDS: [&str; 31] = [
     "link-live",
     "link-reconnecting",
     "link-stale",
@@ -57,6 +57,13 @@ pub const SCRIPT_WORDS: [&str; 24] = [
     "push-off",
     "push-denied",
     "push-failed",
+    "scan-wait",
+    "scan-hold",
+    "scan-other",
+    "scan-denied",
+    "scan-none",
+    "scan-busy",
+    "scan-failed",
 ];
 
 /// Who looks at the board; the same for the page and for the stream that keeps it fresh.
@@ -85,8 +92,8 @@ pub struct BoardPage {
     pub manages: bool,
     /// The server's key, if it can reach phones that sleep.
     pub push_key: Option<String>,
-    /// This shift is told of cards on this phone, as far as the server knows.
-    pub push_on: bool,
+    /// Phones that are told of cards as long as this shift is open.
+    pub phones: u32,
     /// Where a form posts to end the shift; none: no such button.
     pub sign_out: Option<String>,
     /// The answer to a tap without scripts, such as [`tap_words`].

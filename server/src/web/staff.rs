@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use axum::{
     Form,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Redirect, Response, sse::Event},
 };
 use engine::{
@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     api::{
-        App,
+        App, PERMISSIONS_POLICY,
         access::{Staff, check_csrf},
         problem::Problem,
         sse,
@@ -72,7 +72,10 @@ pub(super) async fn board(
     answer(&asked, async {
         let staff = entered(staff, &store)?;
         let html = draw(&app, &asked, &staff, &store, None).await?;
-        Ok(asked.page(&app, StatusCode::OK, html))
+        let mut page = asked.page(&app, StatusCode::OK, html);
+        let camera = HeaderValue::from_static("camera=(self), microphone=()");
+        page.headers_mut().insert(PERMISSIONS_POLICY, camera);
+        Ok(page)
     })
     .await
 }
@@ -86,7 +89,7 @@ async fn draw(
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let (of, session) = (store.clone(), staff.session);
-    let (row, zones, cards, today, has_home, push_on) = app
+    let (row, zones, cards, today, has_home, phones) = app
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
@@ -98,7 +101,7 @@ async fn draw(
                 cards,
                 board::today(db, &of, midnight_ms)?,
                 homes::has_desk(db, &of)?,
-                staff_push::count(db, &session)? > 0,
+                staff_push::count(db, &session)?,
             ))
         })
         .await?;
@@ -120,7 +123,7 @@ async fn draw(
         other_lang_href: format!("/staff/{store}?lang={}", lang.other().code()),
         manages: staff.row.may_manage(store),
         push_key: app.providers.web.as_ref().map(WebPush::public_key),
-        push_on,
+        phones,
         sign_out: Some("/logout".into()),
         said,
         desk: match &app.line {

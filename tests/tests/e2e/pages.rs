@@ -19,6 +19,7 @@ mod notify;
 mod phone;
 mod pictures;
 mod plain;
+mod scan;
 mod shopper;
 
 use std::time::SystemTime;
@@ -51,6 +52,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(phone::tests());
     tests.extend(pictures::tests());
     tests.extend(plain::tests());
+    tests.extend(scan::tests());
     tests.extend(line::tests());
     tests.extend(map::tests());
     tests.extend(notify::tests());

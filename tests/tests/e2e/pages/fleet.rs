@@ -116,6 +116,7 @@ async fn plain() -> anyhow::Result<()> {
     let reader = Reader {
         scripts: false,
         language: "en",
+        ..Reader::default()
     };
     let page = shop.fleet(reader).await?;
     page.until_says("h1", "Devices").await?;
