@@ -146,6 +146,7 @@ impl Ingest {
             readers: &self.readers,
             live: self.tells_desk.as_deref(),
             line_up: line_up.subscribe(),
+            said: HashMap::new(),
         };
         let speaker = Speaker {
             client: client.clone(),

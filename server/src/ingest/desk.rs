@@ -6,7 +6,7 @@
 //! retained says how it stands now.
 //! Invariant: no name, no code and no order goes out.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use engine::outcome::{Call, Card, Journey};
 use protocol::{
@@ -26,6 +26,10 @@ use crate::{
 
 /// A card that was handed over is known for as long as that may be taken back, and then some.
 const SERVED_KNOWN_MS: u64 = 600_000;
+
+/// How often it is looked whether what was said of each desk still holds: stores come, and a card may
+/// go without a word.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// What was told of a card.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,6 +85,8 @@ pub(super) struct DeskTeller<'a> {
     /// None: the settings do not ask for it.
     pub(super) live: Option<&'a Live>,
     pub(super) line_up: watch::Receiver<bool>,
+    /// How each desk was said to stand: who waits, and to how many nobody goes.
+    pub(super) said: HashMap<StoreId, (u32, u32)>,
 }
 
 impl DeskTeller<'_> {
@@ -91,47 +97,65 @@ impl DeskTeller<'_> {
         // An error says that this connection is over.
         let _ = self.line_up.wait_for(|up| *up).await;
         let mut changes = live.follow_cards();
-        let mut seen = self.begin().await?;
+        let mut seen = self.known().await;
+        let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
-            match changes.recv().await {
-                Ok(change) => self.changed(&change, &mut seen).await?,
-                Err(RecvError::Lagged(_)) => seen = self.begin().await?,
-                Err(RecvError::Closed) => return std::future::pending().await,
+            tokio::select! {
+                change = changes.recv() => match change {
+                    Ok(change) => self.changed(&change, &mut seen).await?,
+                    Err(RecvError::Lagged(_)) => seen = self.known().await,
+                    Err(RecvError::Closed) => return std::future::pending().await,
+                },
+                _ = look.tick() => self.look().await?,
             }
         }
     }
 
-    /// Says how each desk stands; what is there already is not told as news.
-    async fn begin(&self) -> Result<HashMap<CardId, Seen>, SessionError> {
+    /// What is there already is not told as news.
+    async fn known(&self) -> HashMap<CardId, Seen> {
         let now_ms = clock::now_ms();
+        let since_ms = now_ms.saturating_sub(SERVED_KNOWN_MS);
         let read = self.readers.read(move |db| {
             let mut seen = HashMap::new();
-            let mut queues = Vec::new();
             for store in shop::store_ids(db)? {
-                for row in
-                    board::cards_on_board(db, &store, now_ms.saturating_sub(SERVED_KNOWN_MS))?
-                {
+                for row in board::cards_on_board(db, &store, since_ms)? {
                     seen.insert(row.card.card, Seen::of(&row.card, now_ms));
                 }
-                queues.push((displays::queue(db, &store, now_ms)?, store));
             }
-            Ok((seen, queues))
+            Ok(seen)
         });
-        let (seen, queues) = match read.await {
-            Ok(read) => read,
+        read.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "displays may hear of cards that they know");
+            HashMap::new()
+        })
+    }
+
+    /// Says how each desk stands, where that is not what was said.
+    async fn look(&mut self) -> Result<(), SessionError> {
+        let now_ms = clock::now_ms();
+        let read = self.readers.read(move |db| {
+            let stores = shop::store_ids(db)?.into_iter();
+            stores
+                .map(|store| Ok((displays::queue(db, &store, now_ms)?, store)))
+                .collect::<Result<Vec<_>, StoreError>>()
+        });
+        let queues = match read.await {
+            Ok(queues) => queues,
             Err(error) => {
                 tracing::error!(%error, "displays are not told how the desks stand");
-                return Ok(HashMap::new());
+                return Ok(());
             }
         };
         for (queue, store) in queues {
-            self.state(&store, now_ms, queue).await?;
+            if self.said.get(&store) != Some(&(queue.waiting, queue.nobody_goes)) {
+                self.state(&store, now_ms, queue).await?;
+            }
         }
-        Ok(seen)
+        Ok(())
     }
 
     async fn changed(
-        &self,
+        &mut self,
         change: &CardChanged,
         seen: &mut HashMap<CardId, Seen>,
     ) -> Result<(), SessionError> {
@@ -189,7 +213,14 @@ impl DeskTeller<'_> {
         self.state(&change.store, now_ms, queue).await
     }
 
-    async fn state(&self, store: &StoreId, at_ms: u64, queue: Queue) -> Result<(), SessionError> {
+    async fn state(
+        &mut self,
+        store: &StoreId,
+        at_ms: u64,
+        queue: Queue,
+    ) -> Result<(), SessionError> {
+        self.said
+            .insert(store.clone(), (queue.waiting, queue.nobody_goes));
         let state = DeskState {
             v: message::VERSION,
             at_ms,

@@ -65,6 +65,8 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../../../templates/login.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../board.rs"),
+        include_str!("../board/card.rs"),
+        include_str!("../board/view.rs"),
         include_str!("../phone.rs"),
         include_str!("../phone/stamps.rs"),
         include_str!("../phone/walk.rs"),
