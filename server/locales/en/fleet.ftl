@@ -56,7 +56,7 @@ todo-never = Beacon { $name } has never been heard
 todo-never-more = Is it up yet, and has the battery tab been pulled?
 
 desk-heading = Computer in the store
-desk-intro = The board and the gateways run on it, also without internet.
+desk-what = board and gateways
 desk-there = works
 desk-silent = silent
 desk-new = not heard yet

@@ -56,7 +56,7 @@ todo-never = Baken { $name } is nog nooit gehoord
 todo-never-more = Hangt het er al, en is het lipje van de batterij eruit?
 
 desk-heading = Computer in de winkel
-desk-intro = Daarop lopen het bord en de gateways, ook zonder internet.
+desk-what = bord en gateways
 desk-there = doet het
 desk-silent = stil
 desk-new = nog niet gemeld
