@@ -134,6 +134,9 @@ text_id!(
     /// One gateway; unique within its store.
     GatewayId, slug);
 text_id!(
+    /// A pager or display that hears of a store's desk; unique within its store.
+    DisplayId, slug);
+text_id!(
     /// A radio at a known place: a gateway's antenna or a fixed beacon. Unique within its store.
     AnchorId, slug);
 text_id!(

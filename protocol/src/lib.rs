@@ -7,6 +7,7 @@
 //! Invariant: no I/O, no clock, no randomness, no global state.
 
 pub mod air;
+pub mod desk;
 pub mod eid;
 pub mod id;
 pub mod message;
@@ -17,8 +18,8 @@ pub mod topic;
 pub use air::{Frame, Ignored, Transmitter};
 pub use eid::{Eid, EidKey};
 pub use id::{
-    AnchorId, BootId, CampaignId, CardId, CustomerId, DecisionId, DeliveryId, DeviceId, GatewayId,
-    OrderId, RadioId, RewardId, RuleId, Sku, StaffId, StoreId, TierId, VisitId, ZoneId,
+    AnchorId, BootId, CampaignId, CardId, CustomerId, DecisionId, DeliveryId, DeviceId, DisplayId,
+    GatewayId, OrderId, RadioId, RewardId, RuleId, Sku, StaffId, StoreId, TierId, VisitId, ZoneId,
 };
 pub use ranges::Ranges;
 pub use topic::Topic;

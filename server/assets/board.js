@@ -5,6 +5,7 @@
 
 import { Cards } from "./cards.js";
 import { Line } from "./line.js";
+import { offerCamera } from "./scan.js";
 import { offerPhone } from "./shift.js";
 import { Sound } from "./sound.js";
 import { Taps } from "./taps.js";
@@ -54,6 +55,7 @@ const taps = new Taps({
 });
 cards.busy = taps.busy;
 offerPhone();
+offerCamera();
 
 // What changed while nobody listened: the page itself says how the board stands. Cards that the
 // stream brought in the meantime are newer than the page.

@@ -9,6 +9,7 @@ pub mod app;
 pub mod campaigns;
 pub mod catalogue;
 pub mod customers;
+pub mod displays;
 pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]
@@ -38,7 +39,7 @@ use std::{ops::Deref, sync::Arc};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::Response,
     routing::get,
@@ -188,6 +189,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(floor::put_zone))
         .routes(routes!(floor::put_anchor))
         .routes(routes!(shop::post_gateway))
+        .routes(routes!(displays::post_display))
+        .routes(routes!(displays::delete_display))
         .routes(routes!(shop::put_staff))
         .routes(routes!(catalogue::put_product))
         .routes(routes!(catalogue::put_placement))
@@ -313,6 +316,9 @@ async fn wrong_method() -> Problem {
     )
 }
 
+/// What of the device a page may use.
+pub(crate) const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
 /// Pages load nothing from elsewhere and are framed by nobody.
 async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -325,6 +331,8 @@ async fn security_headers(request: Request, next: Next) -> Response {
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
+        // The board alone has another word: there codes are read by the camera.
+        (PERMISSIONS_POLICY, "camera=(), microphone=()"),
     ] {
         headers
             .entry(name)

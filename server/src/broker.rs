@@ -1,9 +1,10 @@
 //! The MQTT broker inside the server, and how to reach whichever broker is used.
 //!
-//! In: gateways' connections, with user name `store/gateway` and a password.
+//! In: gateways' connections, with user name `store/gateway` and a password; displays', with
+//! `store/display/name`.
 //! Out: an address for the server's own ingest client.
 //! Promises: a gateway publishes its own sightings and status and reads its own ack and config,
-//! and nothing else; everybody else is refused.
+//! and nothing else; a display reads its store's desk and writes nothing; everybody else is refused.
 //! Invariant: a password is compared as a hash, in constant time, and never logged.
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use protocol::{GatewayId, StoreId, topic::Topic};
+use protocol::{DisplayId, GatewayId, StoreId, desk::DeskTopic, topic::Topic};
 use subtle::ConstantTimeEq;
 
 use crate::secret;
@@ -20,22 +21,37 @@ use crate::secret;
 /// What the server's own client is called at the broker.
 pub const INGEST_CLIENT: &str = "welkom-server";
 
-/// Gateways and the hashes of their passwords; changes at once when the API makes a new one.
+/// Between a store and the name of a display in its user name.
+const DISPLAY: &str = "display/";
+
+/// Who may come in, and the hashes of their passwords; changes at once when the API makes a new one.
 #[derive(Default)]
 pub struct Credentials {
     gateways: RwLock<HashMap<(StoreId, GatewayId), [u8; 32]>>,
+    displays: RwLock<HashMap<(StoreId, DisplayId), [u8; 32]>>,
     ingest_sha256: RwLock<Option<[u8; 32]>>,
 }
 
+/// A store's display, and the SHA-256 of its password.
+pub type DisplayPassword = (StoreId, DisplayId, [u8; 32]);
+
 impl Credentials {
-    /// From the store's list.
-    pub fn new(gateways: Vec<(StoreId, GatewayId, [u8; 32])>) -> Self {
+    /// From the store's lists.
+    pub fn new(
+        gateways: Vec<(StoreId, GatewayId, [u8; 32])>,
+        displays: Vec<DisplayPassword>,
+    ) -> Self {
         let gateways = gateways
             .into_iter()
             .map(|(s, g, hash)| ((s, g), hash))
             .collect();
+        let displays = displays
+            .into_iter()
+            .map(|(s, d, hash)| ((s, d), hash))
+            .collect();
         Self {
             gateways: RwLock::new(gateways),
+            displays: RwLock::new(displays),
             ingest_sha256: RwLock::default(),
         }
     }
@@ -59,6 +75,29 @@ impl Credentials {
         gateways.extend(all.map(|(gateway, hash)| ((store.clone(), gateway), hash)));
     }
 
+    /// Adds a display, or changes its password; none: it is out from its next connection on.
+    pub fn set_display(&self, store: StoreId, display: DisplayId, password: Option<[u8; 32]>) {
+        let mut displays = self
+            .displays
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match password {
+            Some(hash) => displays.insert((store, display), hash),
+            None => displays.remove(&(store, display)),
+        };
+    }
+
+    /// The displays of a store, all of them.
+    pub fn replace_displays(&self, store: &StoreId, all: Vec<(DisplayId, [u8; 32])>) {
+        let mut displays = self
+            .displays
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        displays.retain(|(of, _), _| of != store);
+        let all = all.into_iter();
+        displays.extend(all.map(|(display, hash)| ((store.clone(), display), hash)));
+    }
+
     /// The password of the server's own client, for as long as this process lives.
     pub fn set_ingest(&self, password: &str) {
         *self
@@ -78,13 +117,21 @@ impl Credentials {
                 .unwrap_or_else(PoisonError::into_inner);
             return hash.as_ref().is_some_and(same).then_some(Who::Ingest);
         }
-        let (store, gateway) = username.split_once('/')?;
-        let key = (store.parse().ok()?, gateway.parse().ok()?);
-        let gateways = self.gateways.read().unwrap_or_else(PoisonError::into_inner);
-        gateways
-            .get(&key)
-            .is_some_and(same)
-            .then_some(Who::Gateway(key.0, key.1))
+        let who = Who::from_name(username)?;
+        let known = match &who {
+            Who::Ingest => false, // it came in above
+            Who::Gateway(store, gateway) => {
+                let gateways = self.gateways.read().unwrap_or_else(PoisonError::into_inner);
+                let key = (store.clone(), gateway.clone());
+                gateways.get(&key).is_some_and(same)
+            }
+            Who::Display(store, display) => {
+                let displays = self.displays.read().unwrap_or_else(PoisonError::into_inner);
+                let key = (store.clone(), display.clone());
+                displays.get(&key).is_some_and(same)
+            }
+        };
+        known.then_some(who)
     }
 }
 
@@ -95,6 +142,8 @@ pub enum Who {
     Ingest,
     /// A gateway.
     Gateway(StoreId, GatewayId),
+    /// A pager, or a display.
+    Display(StoreId, DisplayId),
 }
 
 impl Who {
@@ -103,25 +152,46 @@ impl Who {
         if name == INGEST_CLIENT {
             return Some(Self::Ingest);
         }
-        let (store, gateway) = name.split_once('/')?;
-        Some(Self::Gateway(store.parse().ok()?, gateway.parse().ok()?))
+        let (store, rest) = name.split_once('/')?;
+        let store = store.parse().ok()?;
+        // An id has no stroke, so no gateway is taken for a display.
+        Some(match rest.strip_prefix(DISPLAY) {
+            Some(display) => Self::Display(store, display.parse().ok()?),
+            None => Self::Gateway(store, rest.parse().ok()?),
+        })
+    }
+
+    /// The name under which it is let in.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Ingest => INGEST_CLIENT.to_owned(),
+            Self::Gateway(store, gateway) => format!("{store}/{gateway}"),
+            Self::Display(store, display) => format!("{store}/{DISPLAY}{display}"),
+        }
+    }
+
+    /// Its one client id.
+    pub fn client_id(&self) -> String {
+        self.name().replace('/', ".")
     }
 
     /// Whether it may write this topic.
     pub fn may_publish(&self, topic: &str) -> bool {
-        let Ok(topic) = topic.parse::<Topic>() else {
-            return false;
-        };
+        let gateways = topic.parse::<Topic>();
         match self {
-            Self::Ingest => !topic.channel.gateway_writes(),
-            Self::Gateway(store, gateway) => {
-                topic.store == *store && topic.gateway == *gateway && topic.channel.gateway_writes()
+            Self::Ingest => {
+                gateways.is_ok_and(|topic| !topic.channel.gateway_writes())
+                    || topic.parse::<DeskTopic>().is_ok()
             }
+            Self::Gateway(store, gateway) => gateways.is_ok_and(|topic| {
+                topic.store == *store && topic.gateway == *gateway && topic.channel.gateway_writes()
+            }),
+            Self::Display(..) => false,
         }
     }
 
-    /// Whether it may read this filter. Gateways name their topics in full; only the server uses
-    /// wildcards.
+    /// Whether it may read this filter. Gateways and displays name their topics in full; only the
+    /// server uses wildcards.
     pub fn may_subscribe(&self, filter: &str) -> bool {
         match self {
             Self::Ingest => [
@@ -134,6 +204,9 @@ impl Who {
                     && topic.gateway == *gateway
                     && !topic.channel.gateway_writes()
             }),
+            Self::Display(store, _) => filter
+                .parse::<DeskTopic>()
+                .is_ok_and(|topic| topic.store() == store),
         }
     }
 }
@@ -171,157 +244,7 @@ pub enum BrokerError {
 pub use embedded::{Embedded, start};
 
 #[cfg(feature = "embedded-broker")]
-mod embedded {
-    use std::{future::Future, net::SocketAddr, pin::Pin};
-
-    use mqtt5::{
-        broker::{
-            AuthProvider, AuthResult, BrokerConfig, BrokerShutdownHandle, MqttBroker,
-            config::{StorageBackend, StorageConfig, TlsConfig},
-        },
-        packet::connect::ConnectPacket,
-        protocol::v5::reason_codes::ReasonCode,
-    };
-
-    use super::{Arc, BrokerError, Credentials, PathBuf, Who};
-
-    /// Payloads are 240 KiB at most; this leaves room for topic and properties.
-    const PACKET_LEN_MAX: usize = 256 * 1024;
-    /// Messages that wait for the server's own client while it is away.
-    const QUEUED_MAX: usize = 100_000;
-
-    /// The running broker.
-    pub struct Embedded {
-        /// Where it listens without TLS.
-        pub address: SocketAddr,
-        /// Where it listens with TLS.
-        pub tls_address: Option<SocketAddr>,
-        stop: BrokerShutdownHandle,
-        task: tokio::task::JoinHandle<()>,
-    }
-
-    impl Embedded {
-        /// Stops it and waits.
-        pub async fn stop(self) {
-            self.stop.shutdown();
-            // A broker that panicked is down all the same.
-            let _ = self.task.await;
-        }
-    }
-
-    /// Starts the broker; `tls` is address, certificate and key.
-    pub async fn start(
-        address: SocketAddr,
-        tls: Option<(SocketAddr, PathBuf, PathBuf)>,
-        credentials: Arc<Credentials>,
-    ) -> Result<Embedded, BrokerError> {
-        let failed = |why: String| BrokerError::Start {
-            address: address.to_string(),
-            why,
-        };
-        let storage = StorageConfig::new()
-            .with_backend(StorageBackend::Memory)
-            .with_max_queued_messages_per_client(QUEUED_MAX);
-        let mut config = BrokerConfig::default()
-            .with_bind_address(address)
-            .with_max_packet_size(PACKET_LEN_MAX)
-            .with_max_retained_message_size(PACKET_LEN_MAX)
-            .with_maximum_qos(1)
-            .with_sys_topics_enabled(false)
-            .with_storage(storage);
-        if let Some((tls_address, cert, key)) = tls {
-            config =
-                config.with_tls(TlsConfig::new(cert, key).with_bind_addresses(vec![tls_address]));
-        }
-        let auth = Arc::new(Auth { credentials });
-        let mut broker = MqttBroker::with_config(config)
-            .await
-            .map_err(|e| failed(e.to_string()))?
-            .with_auth_provider(auth);
-        let (mut ready, stop) = (broker.ready_receiver(), broker.shutdown_handle());
-        let address = broker.local_addr().unwrap_or(address);
-        let tls_address = broker.tls_local_addr();
-        let task = tokio::spawn(async move {
-            if let Err(error) = broker.run().await {
-                tracing::error!(%error, "the MQTT broker stopped");
-            }
-        });
-        ready
-            .wait_for(|ready| *ready)
-            .await
-            .map_err(|e| failed(e.to_string()))?;
-        Ok(Embedded {
-            address,
-            tls_address,
-            stop,
-            task,
-        })
-    }
-
-    struct Auth {
-        credentials: Arc<Credentials>,
-    }
-
-    type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-    impl AuthProvider for Auth {
-        fn authenticate<'a>(
-            &'a self,
-            connect: &'a ConnectPacket,
-            client_addr: SocketAddr,
-        ) -> Answer<'a, mqtt5::Result<AuthResult>> {
-            Box::pin(async move {
-                let name = connect.username.as_deref().unwrap_or_default();
-                let password = connect.password.as_deref().unwrap_or_default();
-                let Some(who) = self.credentials.check(name, password) else {
-                    tracing::warn!(%client_addr, "refused an MQTT client: wrong user or password");
-                    return Ok(AuthResult::fail(ReasonCode::BadUsernameOrPassword));
-                };
-                // One name, one client id: a stranger cannot take over another's session.
-                let expected = match &who {
-                    Who::Ingest => name.to_owned(),
-                    Who::Gateway(store, gateway) => format!("{store}.{gateway}"),
-                };
-                if connect.client_id != expected {
-                    tracing::warn!(%client_addr, expected, "refused an MQTT client: wrong client id");
-                    return Ok(AuthResult::fail(ReasonCode::ClientIdentifierNotValid));
-                }
-                Ok(AuthResult::success_with_user(name))
-            })
-        }
-
-        fn authorize_publish<'a>(
-            &'a self,
-            _client_id: &str,
-            user_id: Option<&'a str>,
-            topic: &'a str,
-        ) -> Answer<'a, bool> {
-            let may = user_id
-                .and_then(Who::from_name)
-                .is_some_and(|who| who.may_publish(topic));
-            if !may {
-                tracing::warn!(
-                    user = user_id,
-                    topic,
-                    "refused a publish outside its own topics"
-                );
-            }
-            Box::pin(async move { may })
-        }
-
-        fn authorize_subscribe<'a>(
-            &'a self,
-            _client_id: &str,
-            user_id: Option<&'a str>,
-            topic_filter: &'a str,
-        ) -> Answer<'a, bool> {
-            let may = user_id
-                .and_then(Who::from_name)
-                .is_some_and(|who| who.may_subscribe(topic_filter));
-            Box::pin(async move { may })
-        }
-    }
-}
+mod embedded;
 
 #[cfg(test)]
 mod tests {
@@ -354,6 +277,32 @@ mod tests {
     }
 
     #[test]
+    fn a_display_reads_the_desk_of_its_store_and_writes_nothing() {
+        let display = Who::from_name("kade-9/display/counter").unwrap();
+        let base = "welkom/v1/stores/kade-9";
+        for own in ["desk", "desk/state"] {
+            assert!(display.may_subscribe(&format!("{base}/{own}")), "{own}");
+            assert!(!display.may_publish(&format!("{base}/{own}")), "{own}");
+            assert!(Who::Ingest.may_publish(&format!("{base}/{own}")), "{own}");
+            assert!(!door().may_subscribe(&format!("{base}/{own}")), "{own}");
+            assert!(!door().may_publish(&format!("{base}/{own}")), "{own}");
+        }
+        for other in [
+            "#",
+            "welkom/#",
+            "welkom/v1/stores/+/desk",
+            "welkom/v1/stores/kade-8/desk",
+            "welkom/v1/stores/kade-9/desk/#",
+            "welkom/v1/stores/kade-9/gateways/door/sightings",
+            "welkom/v1/stores/kade-9/gateways/counter/ack",
+            "$share/a/welkom/v1/stores/kade-9/desk",
+        ] {
+            assert!(!display.may_subscribe(other), "{other}");
+        }
+        assert_eq!(display.client_id(), "kade-9.display.counter");
+    }
+
+    #[test]
     fn the_server_writes_what_gateways_read_and_nothing_in_their_name() {
         let base = "welkom/v1/stores/kade-9/gateways/door";
         for (channel, may) in [("ack", true), ("config", true), ("sightings", false)] {
@@ -369,12 +318,22 @@ mod tests {
             "door".parse().unwrap(),
             secret::sha256("wg_right"),
         )];
-        let credentials = Credentials::new(list);
+        let shown = ("kade-9".parse().unwrap(), "counter".parse().unwrap());
+        let credentials =
+            Credentials::new(list, vec![(shown.0, shown.1, secret::sha256("wd_right"))]);
+        let display = Who::from_name("kade-9/display/counter");
+        assert_eq!(
+            credentials.check("kade-9/display/counter", b"wd_right"),
+            display
+        );
         assert_eq!(credentials.check("kade-9/door", b"wg_right"), Some(door()));
         for (name, password) in [
             ("kade-9/door", "wg_wrong"),
             ("kade-9/back", "wg_right"),
             ("kade-9", "wg_right"),
+            ("kade-9/display/counter", "wg_right"),
+            ("kade-9/counter", "wd_right"),
+            ("kade-9/display/door", "wg_right"),
             ("", ""),
             (INGEST_CLIENT, ""),
         ] {

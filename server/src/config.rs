@@ -32,6 +32,9 @@ pub struct Config {
     /// Requests that the server makes by itself.
     #[serde(default)]
     pub outgoing: Outgoing,
+    /// What is said of the desks.
+    #[serde(default)]
+    pub desk: Desk,
     /// This machine stands in a store and has its desk; everything else is the central server's.
     pub home: Option<Home>,
 }
@@ -56,6 +59,15 @@ pub struct Home {
     /// The key that it is sealed with: 64 hexadecimal digits; made if it is not there. Keep it off
     /// the disk that holds the copy.
     pub key_file: PathBuf,
+}
+
+/// What is said of the desks beside what boards show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Pagers and displays hear of it over MQTT, without names.
+    #[serde(default)]
+    pub mqtt: bool,
 }
 
 /// Pages and API.

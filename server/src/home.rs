@@ -26,7 +26,7 @@ pub mod sealed;
 
 use engine::input::{Area, Coming, DeskNews, Place, Surveyed};
 use protocol::{
-    AnchorId, BootId, CustomerId, GatewayId, OrderId, RadioId, Ranges, StoreId, ZoneId,
+    AnchorId, BootId, CustomerId, DisplayId, GatewayId, OrderId, RadioId, Ranges, StoreId, ZoneId,
     message::{Batch, Status},
 };
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,9 @@ pub struct State {
     pub surveyed: Vec<Surveyed>,
     /// Its gateways, with the SHA-256 of their passwords in hexadecimal.
     pub gateways: Vec<(GatewayId, String)>,
+    /// Its pagers and displays, the same.
+    #[serde(default)]
+    pub displays: Vec<(DisplayId, String)>,
     /// Colleagues who may log in here.
     pub staff: Vec<StaffRow>,
     /// Customers with an order here who agreed that staff may know, and since when.

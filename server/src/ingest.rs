@@ -31,17 +31,22 @@ use rumqttc::{
         },
     },
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
+use self::{desk::DeskTeller, teller::Teller};
 use crate::{
     broker::{Address, INGEST_CLIENT},
     clock,
     fleet::Fleet,
     home::relay::{self, Down, Up},
     identity::Identity,
+    live::Live,
     pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
-    store::{Readers, StoreError, beacons, shop},
+    store::{Readers, StoreError},
 };
+
+mod desk;
+mod teller;
 
 /// Requests that wait in the client; acknowledgements are small and many.
 const REQUESTS_MAX: usize = 1_000;
@@ -70,6 +75,8 @@ pub struct Ingest {
     pub fleet: Arc<Fleet>,
     /// Counters.
     pub counts: Arc<Counts>,
+    /// Where cards that change are told; none: displays hear nothing.
+    pub tells_desk: Option<Arc<Live>>,
     /// At a store's home: the way to the central server, which says what gateways may forget.
     pub home: Option<relay::Ends>,
 }
@@ -111,7 +118,7 @@ impl Ingest {
     ) -> Result<(), SessionError> {
         let (client, events) = connect(&self.address)?;
         let (say, to_say) = mpsc::unbounded_channel();
-        let (packets, line_up) = (Packets::default(), Notify::new());
+        let (packets, line_up) = (Packets::default(), watch::Sender::new(false));
         let parts = self.parts();
         let (up, down) = match &mut self.home {
             Some(ends) => {
@@ -132,7 +139,14 @@ impl Ingest {
             client: client.clone(),
             readers: &self.readers,
             fleet: &self.fleet,
-            line_up: &line_up,
+            line_up: line_up.subscribe(),
+        };
+        let desk_teller = DeskTeller {
+            client: client.clone(),
+            readers: &self.readers,
+            live: self.tells_desk.as_deref(),
+            line_up: line_up.subscribe(),
+            said: HashMap::new(),
         };
         let speaker = Speaker {
             client: client.clone(),
@@ -143,6 +157,7 @@ impl Ingest {
         tokio::select! {
             ended = listener.run(client, events) => ended,
             ended = teller.run() => ended,
+            ended = desk_teller.run() => ended,
             ended = speaker.run(&mut self.committed, down, to_say, shutdown) => ended,
         }
     }
@@ -203,7 +218,7 @@ struct Listener<'a> {
     at_home: bool,
     say: mpsc::UnboundedSender<Say>,
     packets: &'a Packets,
-    line_up: &'a Notify,
+    line_up: &'a watch::Sender<bool>,
     ready: &'a watch::Sender<bool>,
 }
 
@@ -234,7 +249,7 @@ impl Listener<'_> {
                 Ok(Event::Incoming(Packet::SubAck(_))) => {
                     self.ingest.pipeline.hold_ticks(false);
                     self.ingest.fleet.listens(Some(clock::now_ms()));
-                    self.line_up.notify_one();
+                    self.line_up.send_replace(true);
                     // An error says that nobody waits for readiness.
                     let _ = self.ready.send(true);
                 }
@@ -514,58 +529,6 @@ async fn next(down: &mut Option<&mut mpsc::Receiver<Down>>) -> Option<Down> {
     match down {
         Some(down) => down.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Tells gateways which fixed beacons hang in their store: all of them once the line is up, since
-/// the broker may have forgotten what it retained; those of a store whenever it changes.
-struct Teller<'a> {
-    client: AsyncClient,
-    readers: &'a Readers,
-    fleet: &'a Fleet,
-    line_up: &'a Notify,
-}
-
-impl Teller<'_> {
-    async fn run(self) -> Result<(), SessionError> {
-        // Not before: a queue full of settings would have no room for the subscriptions.
-        self.line_up.notified().await;
-        let stores = self.readers.read(shop::store_ids).await;
-        let stores = stores.unwrap_or_else(|error| {
-            tracing::error!(%error, "gateways are not told of their beacons");
-            Vec::new()
-        });
-        for store in stores {
-            self.tell(store).await?;
-        }
-        loop {
-            for store in self.fleet.layouts_changed().await {
-                self.tell(store).await?;
-            }
-        }
-    }
-
-    /// QoS 1: the client waits with more while the broker has not taken these. What a lost line
-    /// takes with it is told again on the next.
-    async fn tell(&self, store: StoreId) -> Result<(), SessionError> {
-        let of = store.clone();
-        let read = self.readers.read(move |db| beacons::config(db, &of));
-        let (config, gateways) = match read.await {
-            Ok(read) => read,
-            Err(error) => {
-                // What is retained stays; sightings do not wait for it.
-                tracing::error!(%store, %error, "gateways are not told of their beacons");
-                return Ok(());
-            }
-        };
-        let payload = message::to_json(&config);
-        for gateway in gateways {
-            let topic = Topic::new(&store, &gateway, Channel::Config).to_string();
-            self.client
-                .publish(topic, QoS::AtLeastOnce, true, payload.clone())
-                .await?;
-        }
-        Ok(())
     }
 }
 

@@ -98,7 +98,10 @@ pub async fn run(
         &store::people::radios(&db)?,
         clock::now_ms(),
     ));
-    let credentials = Arc::new(Credentials::new(store::shop::gateway_passwords(&db)?));
+    let credentials = Arc::new(Credentials::new(
+        store::shop::gateway_passwords(&db)?,
+        store::displays::passwords(&db)?,
+    ));
     drop(db);
 
     let outlets = Outlets {
@@ -132,6 +135,7 @@ pub async fn run(
         committed,
         fleet: fleet.clone(),
         counts: counts.clone(),
+        tells_desk: config.desk.mqtt.then(|| live.clone()),
         home: ends,
     };
     let ingest = tokio::spawn(ingest.run(stopping.clone(), connected));

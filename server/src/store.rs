@@ -11,6 +11,7 @@ pub mod beacons;
 pub mod board;
 pub mod campaigns;
 pub mod catalogue;
+pub mod displays;
 pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]

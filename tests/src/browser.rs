@@ -52,6 +52,8 @@ pub struct Reader {
     pub language: &'static str,
     /// Whether scripts run.
     pub scripts: bool,
+    /// Whether the device has a camera that may be used: a picture that moves, and nobody asked.
+    pub camera: bool,
 }
 
 impl Default for Reader {
@@ -59,6 +61,7 @@ impl Default for Reader {
         Self {
             language: "nl",
             scripts: true,
+            camera: false,
         }
     }
 }
@@ -111,7 +114,12 @@ impl Driver {
         } else {
             "--headless=new"
         };
-        let options = json!({
+        let mut more = Vec::new();
+        if reader.camera {
+            more.push("--use-fake-device-for-media-stream");
+            more.push("--use-fake-ui-for-media-stream");
+        }
+        let mut options = json!({
             "binary": chromium,
             "args": [
                 screen, "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -124,6 +132,9 @@ impl Driver {
                 "profile.managed_default_content_settings.javascript": javascript,
             },
         });
+        if let Some(args) = options["args"].as_array_mut() {
+            args.extend(more.into_iter().map(Value::from));
+        }
         let mut capabilities = serde_json::Map::new();
         capabilities.insert("goog:chromeOptions".into(), options);
         let client = ClientBuilder::new(HttpConnector::new())

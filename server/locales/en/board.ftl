@@ -73,6 +73,16 @@ code-wrong = { $tries ->
 }
 code-paused = Tried too often. You can try again from { $time }.
 code-empty = Enter the customer’s code.
+act-scan = Scan
+scan-title = Code of
+scan-close = Close
+scan-wait = The camera is starting.
+scan-hold = Hold the QR code on the customer’s phone in view.
+scan-other = This is another QR code. Ask for the code of the order.
+scan-denied = The browser blocks the camera. Allow it in this site’s settings, or type the code.
+scan-none = This device has no camera. Type the code.
+scan-busy = Another program is using the camera. Close it, or type the code.
+scan-failed = The camera does not work. Type the code.
 
 age-check = Check the age: 18 or over
 age-seen = I saw a valid ID: 18 or over

@@ -32,6 +32,10 @@ todo-none-more = There is nothing to do this week.
 todo-none-yet = No devices yet
 todo-none-yet-more = As soon as a gateway or a beacon belongs to this shop, you see here how it is doing.
 
+todo-desk = The computer in the store has been silent since { $since }
+todo-desk-more = If the board there still works, the store goes on and everything comes in here later: look at the internet line. If the board does not work either: switch the computer off and on again.
+todo-desk-new = The computer in the store has not been heard yet
+todo-desk-new-more = Switch it on. Until then the board runs here.
 todo-silent = Gateway { $name } has been silent since { $since }
 todo-silent-more = Is it plugged in, is the green light on, does the network work?
 todo-silent-all = Until then nobody notices who comes in; “I’m here” still works.
@@ -51,6 +55,13 @@ todo-moved-weaker = Gateway { $gateway } has heard it { $db } dB weaker since { 
 todo-never = Beacon { $name } has never been heard
 todo-never-more = Is it up yet, and has the battery tab been pulled?
 
+desk-heading = Computer in the store
+desk-what = board and gateways
+desk-there = works
+desk-silent = silent
+desk-new = not heard yet
+desk-todo-silent = check internet and plug
+desk-todo-new = switch it on
 gateways-heading = Gateways
 gateways-none = No gateway belongs to this shop yet.
 beacons-heading = Fixed beacons
@@ -74,6 +85,7 @@ gateway-new = not reported yet
 gateway-todo-nothing = nothing
 gateway-todo-wait = nothing: what it kept is coming now
 gateway-todo-silent = check plug and network
+gateway-todo-desk = the computer in the store first
 gateway-todo-deaf = switch off and on again
 gateway-todo-new = plug it in
 

@@ -73,6 +73,16 @@ code-wrong = { $tries ->
 }
 code-paused = Te vaak geprobeerd. Vanaf { $time } kan het weer.
 code-empty = Vul de code van de klant in.
+act-scan = Scan
+scan-title = Code van
+scan-close = Sluiten
+scan-wait = De camera gaat aan.
+scan-hold = Houd de QR-code op de telefoon van de klant in beeld.
+scan-other = Dit is een andere QR-code. Vraag naar de code van de bestelling.
+scan-denied = De browser houdt de camera tegen. Sta hem toe bij de instellingen van deze site, of typ de code.
+scan-none = Dit toestel heeft geen camera. Typ de code.
+scan-busy = Een ander programma gebruikt de camera. Sluit dat, of typ de code.
+scan-failed = De camera doet het niet. Typ de code.
 
 age-check = Leeftijd controleren: 18 jaar of ouder
 age-seen = Ik zag een geldig ID: 18 jaar of ouder

@@ -32,6 +32,10 @@ todo-none-more = Er is deze week niets te doen.
 todo-none-yet = Nog geen apparaten
 todo-none-yet-more = Zodra er een gateway of een baken bij deze winkel hoort, zie je hier hoe het ermee gaat.
 
+todo-desk = De computer in de winkel zwijgt sinds { $since }
+todo-desk-more = Werkt het bord daar nog, dan gaat de winkel gewoon door en komt alles later hier binnen: kijk naar het internet. Werkt het bord ook niet: zet de computer uit en weer aan.
+todo-desk-new = De computer in de winkel heeft zich nog niet gemeld
+todo-desk-new-more = Zet hem aan. Tot dan loopt het bord hier.
 todo-silent = Gateway { $name } zwijgt sinds { $since }
 todo-silent-more = Zit de stekker erin, brandt het groene lampje, doet het netwerk het?
 todo-silent-all = Zolang merkt niemand wie er binnenkomt; “Ik ben er” werkt gewoon.
@@ -51,6 +55,13 @@ todo-moved-weaker = Gateway { $gateway } hoort hem { $db } dB zwakker, sinds { $
 todo-never = Baken { $name } is nog nooit gehoord
 todo-never-more = Hangt het er al, en is het lipje van de batterij eruit?
 
+desk-heading = Computer in de winkel
+desk-what = bord en gateways
+desk-there = doet het
+desk-silent = stil
+desk-new = nog niet gemeld
+desk-todo-silent = internet en stekker nakijken
+desk-todo-new = aanzetten
 gateways-heading = Gateways
 gateways-none = Bij deze winkel hoort nog geen gateway.
 beacons-heading = Vaste bakens
@@ -74,6 +85,7 @@ gateway-new = nog niet gemeld
 gateway-todo-nothing = niets
 gateway-todo-wait = niets: wat bewaard was, komt nu
 gateway-todo-silent = stekker en netwerk nakijken
+gateway-todo-desk = eerst de computer in de winkel
 gateway-todo-deaf = uit- en weer aanzetten
 gateway-todo-new = aansluiten
 

@@ -325,6 +325,49 @@ async fn an_order_that_becomes_ready_is_told_once() {
 }
 
 #[tokio::test]
+async fn ready_again_is_told_on_another_day_or_if_it_was_never_told() {
+    let shop = Shop::open().await;
+    let told = async || {
+        let rows = shop.leased_in(0).await;
+        for row in &rows {
+            let id = row.delivery;
+            shop.write(move |txn| outbox::record_sent(txn.db, txn.now_ms, id, "seen"))
+                .await;
+        }
+        rows.len()
+    };
+    let again = async || {
+        shop.order_becomes(OrderState::Delayed).await;
+        shop.order_becomes(OrderState::Ready).await;
+    };
+    shop.order_becomes(OrderState::Ready).await;
+    // It went back before anything left: so nothing was told.
+    shop.order_becomes(OrderState::Delayed).await;
+    assert_eq!(told().await, 0);
+    shop.order_becomes(OrderState::Ready).await;
+    assert_eq!(told().await, 1);
+    again().await;
+    assert_eq!(told().await, 0, "she knows, since today");
+    shop.write(|txn| {
+        let day_ms = 86_400_000;
+        txn.db.execute(
+            "UPDATE deliveries SET sent_ms = sent_ms - ?1, created_ms = created_ms - ?1",
+            [day_ms],
+        )?;
+        Ok(())
+    })
+    .await;
+    again().await;
+    assert_eq!(
+        told().await,
+        1,
+        "what was said yesterday was not so in between"
+    );
+    again().await;
+    assert_eq!(told().await, 0);
+}
+
+#[tokio::test]
 async fn ready_is_not_told_once_it_is_not_so_and_not_kept_for_whom_may_not_be_told() {
     let shop = Shop::open().await;
     shop.order_becomes(OrderState::Ready).await;
@@ -518,6 +561,7 @@ async fn a_visit_goes_on_for_the_purpose_that_is_left() {
     assert_eq!(shop.visits().await, []);
 }
 
+mod events_out;
 mod push;
 mod staff;
 mod webhook;

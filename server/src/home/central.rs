@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use engine::{Input, input::DeskNews, outcome::Over};
 use protocol::{
-    CustomerId, GatewayId, StoreId,
+    CustomerId, DisplayId, GatewayId, StoreId,
     eid::{QUANTUM_S, ROTATION_EXPONENT, device_time_s, quantum_start},
 };
 use rusqlite::Connection;
@@ -23,7 +23,7 @@ use crate::{
     store::{
         StoreError,
         access::StaffRow,
-        catalogue,
+        catalogue, displays,
         homes::{self, HomeRow, Known},
         orders, people,
         people::RadioRow,
@@ -153,6 +153,7 @@ pub fn state(db: &Connection, now_ms: u64, store: &StoreId) -> Result<State, Sto
         anchors: anchors(db, store)?,
         surveyed: plan::surveyed(db, store)?,
         gateways: gateways(db, store)?,
+        displays: displays(db, store)?,
         staff: staff(db, store)?,
         products: skus
             .iter()
@@ -214,6 +215,16 @@ pub(super) fn gateways(
     let all = homes::gateways(db, store)?.into_iter();
     Ok(all
         .map(|(gateway, hash)| (gateway, hex::encode(hash)))
+        .collect())
+}
+
+pub(super) fn displays(
+    db: &Connection,
+    store: &StoreId,
+) -> Result<Vec<(DisplayId, String)>, StoreError> {
+    let all = displays::of(db, store)?.into_iter();
+    Ok(all
+        .map(|(display, hash)| (display, hex::encode(hash)))
         .collect())
 }
 

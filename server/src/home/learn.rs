@@ -22,7 +22,7 @@ use crate::{
     api::app::{coming::say_coming, share::say_collects, sightings::say_here},
     pipeline::Txn,
     store::{
-        StoreError, access, catalogue,
+        StoreError, access, catalogue, displays,
         home::{self, Line},
         homes, orders, people,
         people::{ConsentEntry, PURPOSES},
@@ -117,7 +117,16 @@ fn is_as_told(db: &Connection, state: &State) -> Result<bool, StoreError> {
         && central::zones(db, id)? == state.zones
         && central::anchors(db, id)? == state.anchors
         && plan::surveyed(db, id)? == state.surveyed
-        && central::gateways(db, id)? == state.gateways)
+        && central::gateways(db, id)? == state.gateways
+        && central::displays(db, id)? == state.displays)
+}
+
+/// The hash of a gateway's or a display's password.
+fn password(hex: &str) -> Result<[u8; 32], StoreError> {
+    hex::decode(hex)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| StoreError::Damaged("a password's hash".into()))
 }
 
 fn learn_store(txn: &mut Txn<'_>, state: &State) -> Result<(), StoreError> {
@@ -139,11 +148,15 @@ fn learn_store(txn: &mut Txn<'_>, state: &State) -> Result<(), StoreError> {
     }
     plan::put_surveyed(db, id, &state.surveyed)?;
     for (gateway, hash) in &state.gateways {
-        let hash: [u8; 32] = hex::decode(hash)
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| StoreError::Damaged("a gateway's password".into()))?;
-        shop::put_gateway(db, txn.now_ms, id, gateway, &hash)?;
+        shop::put_gateway(db, txn.now_ms, id, gateway, &password(hash)?)?;
+    }
+    for (display, hash) in &state.displays {
+        displays::put(db, txn.now_ms, id, display, &password(hash)?)?;
+    }
+    for (display, _) in displays::of(db, id)? {
+        if !state.displays.iter().any(|(told, _)| *told == display) {
+            displays::delete(db, id, &display)?;
+        }
     }
     let zones: Vec<_> = state.zones.iter().map(|zone| zone.zone.clone()).collect();
     let anchors: Vec<_> = state

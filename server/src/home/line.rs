@@ -282,7 +282,7 @@ impl Line {
         self.give(heard).await
     }
 
-    /// Gateways that are told may connect here.
+    /// Gateways and displays that are told may connect here.
     fn let_in(&self, state: &State) {
         let gateways = state.gateways.iter().filter_map(|(gateway, hash)| {
             let hash: [u8; 32] = hex::decode(hash).ok()?.try_into().ok()?;
@@ -290,6 +290,12 @@ impl Line {
         });
         self.credentials
             .replace(&state.store.store, gateways.collect());
+        let displays = state.displays.iter().filter_map(|(display, hash)| {
+            let hash: [u8; 32] = hex::decode(hash).ok()?.try_into().ok()?;
+            Some((display.clone(), hash))
+        });
+        self.credentials
+            .replace_displays(&state.store.store, displays.collect());
     }
 
     async fn ask_identities(&self, epoch: u64, heard: &mut Heard) -> Result<(), LineError> {

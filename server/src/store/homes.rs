@@ -94,6 +94,12 @@ pub fn has_desk(db: &Connection, store: &StoreId) -> Result<bool, StoreError> {
 const STAMP_MS: u64 = 600_000;
 
 impl HomeRow {
+    /// It has the desk, and nothing is heard of it.
+    pub fn is_silent(&self, now_ms: u64) -> bool {
+        let since_ms = now_ms.saturating_sub(SILENT_MS);
+        self.epoch > 0 && self.seen_ms.is_some_and(|seen_ms| seen_ms < since_ms)
+    }
+
     /// Names how things stand: the same as long as the answer would be.
     pub fn tag(&self, now_ms: u64) -> String {
         format!("{}-{}-{}", self.epoch, self.stamp, now_ms / STAMP_MS)

@@ -7,17 +7,19 @@
 
 use engine::{
     input::{OrderKind, OrderState},
-    outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, Subject, VisitChange},
+    outcome::{Card, Cause, Choice, Decision, Delivery, Journey, Outcome, VisitChange},
 };
 use protocol::{CardId, CustomerId, OrderId, StoreId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::{
-    StoreError, campaigns, int, loyalty, orders, people,
+    StoreError, campaigns, int, loyalty, orders,
     receivers::{self, Event},
     staff_push, uint, visits, waits, word,
 };
+
+mod deliveries;
 
 /// A card that changed, as live pages hear of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub fn write(
         self::decision(db, store, now_ms, decision)?;
     }
     for delivery in outcome.deliveries.iter().filter(|_| tells) {
-        self::delivery(db, store, now_ms, delivery)?;
+        deliveries::delivery(db, store, now_ms, delivery)?;
     }
     orders::hold(db, &outcome.held, Some(now_ms))?;
     orders::hold(db, &outcome.released, None)?;
@@ -349,97 +351,4 @@ fn decision(
         decision.arm.map(word),
     ])?;
     campaigns::tally(db, store, decision)
-}
-
-fn delivery(
-    db: &Connection,
-    store: &StoreId,
-    now_ms: u64,
-    delivery: &Delivery,
-) -> Result<(), StoreError> {
-    let Delivery {
-        delivery,
-        customer,
-        cause,
-        relevant_until_ms,
-    } = delivery;
-    match cause {
-        Cause::Offer {
-            decision,
-            visit,
-            campaign,
-            subject,
-            after_exit,
-        } => {
-            let (sku, reward) = match subject {
-                Subject::Product { sku } => (Some(sku.as_str()), None),
-                Subject::Reward { reward } => (None, Some(reward.0)),
-                Subject::Store => (None, None),
-            };
-            db.prepare_cached(
-                "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, visit,
-                   sku, decision, campaign, version, reward, after_exit, created_ms,
-                   relevant_until_ms, state)
-                 SELECT ?1, ?2, ?3, 'in_app', 'marketing', ?4, ?5, ?6, decision, campaign, version,
-                   ?8, ?9, ?10, ?11, 'pending' FROM decisions WHERE decision = ?7",
-            )?
-            .execute(params![
-                delivery.0,
-                store.as_str(),
-                customer.0,
-                format!("offer:{decision}"),
-                visit.0,
-                sku,
-                decision.0,
-                reward,
-                after_exit,
-                int(now_ms),
-                int(*relevant_until_ms),
-            ])?;
-            campaigns::count(db, store, campaign.0, now_ms, 1)
-        }
-        Cause::Ready { order } => {
-            // Nothing is kept for whom may not be told.
-            if !people::switches(&people::consent_since(db, *customer)?).arrival {
-                return Ok(());
-            }
-            let row = orders::order(db, *order)?;
-            let more = json!({ "order": order, "external_id": row.external_id, "kind": row.kind });
-            receivers::tell(db, now_ms, Event::OrderReady, store, *customer, more)?;
-            // An order that went back to the shelf and is ready again was told already.
-            db.prepare_cached(
-                "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, \"order\",
-                   created_ms, relevant_until_ms, state)
-                 VALUES (?1, ?2, ?3, 'in_app', 'service', ?4, ?5, ?6, ?7, 'pending')
-                 ON CONFLICT (customer, cause, channel) DO NOTHING",
-            )?
-            .execute(params![
-                delivery.0,
-                store.as_str(),
-                customer.0,
-                format!("ready:{order}"),
-                order.0,
-                int(now_ms),
-                int(*relevant_until_ms),
-            ])?;
-            Ok(())
-        }
-        Cause::Arrival { card } => {
-            db.prepare_cached(
-                "INSERT INTO deliveries (delivery, store, customer, channel, class, cause, card,
-                   created_ms, relevant_until_ms, state)
-                 VALUES (?1, ?2, ?3, 'in_app', 'service', ?4, ?5, ?6, ?7, 'pending')",
-            )?
-            .execute(params![
-                delivery.0,
-                store.as_str(),
-                customer.0,
-                format!("arrival:{card}"),
-                card.0,
-                int(now_ms),
-                int(*relevant_until_ms),
-            ])?;
-            Ok(())
-        }
-    }
 }

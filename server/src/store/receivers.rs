@@ -62,6 +62,23 @@ pub enum Event {
     ReturnAccepted,
 }
 
+impl Event {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::MessageSent,
+        Self::VisitEntered,
+        Self::VisitLeft,
+        Self::CardArrived,
+        Self::OrderReady,
+        Self::JourneyArrived,
+        Self::JourneyWaiting,
+        Self::JourneyDepartedUnserved,
+        Self::JourneyEscalated,
+        Self::OrderCompleted,
+        Self::ReturnAccepted,
+    ];
+}
+
 /// A receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookRow {

@@ -29,7 +29,7 @@ pub(crate) use self::{
     board::{board, card, viewer},
     collect::{collect, share},
     figures::page as figures,
-    fleet::{beacon, devices, fleet, gateway},
+    fleet::{beacon, devices, fleet, gateway, with_desk, without_desk},
     integrations::integrations,
     kept::kept,
     map::{floor, map},

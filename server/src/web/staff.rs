@@ -1,30 +1,32 @@
 //! The board: its page, its stream, its taps.
 
+mod cards;
 pub mod feed;
 pub(crate) mod phones;
 pub(super) mod till;
 
-use std::collections::BTreeSet;
-
 use axum::{
     Form,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Redirect, Response, sse::Event},
 };
 use engine::{
     Input,
-    input::{OrderKind, Tap, TapAction},
-    outcome::{Journey, TapAnswer},
+    input::{Tap, TapAction},
+    outcome::TapAnswer,
 };
 use protocol::{CardId, StaffId, StoreId};
 use serde::Deserialize;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
-use self::feed::{Changed, Round, Scene};
+use self::{
+    cards::card_view,
+    feed::{Changed, Round, Scene},
+};
 use super::{
     board::{
-        BoardPage, CardState, CardView, Desk, Salutation, Strip, Viewer, WAIT_LIMIT_S, desk_words,
+        BoardPage, CardState, CardView, Desk, Strip, Viewer, WAIT_LIMIT_S, desk_words,
         render_board, tap_words,
     },
     i18n::{Lang, Texts},
@@ -33,7 +35,7 @@ use super::{
 };
 use crate::{
     api::{
-        App,
+        App, PERMISSIONS_POLICY,
         access::{Staff, check_csrf},
         problem::Problem,
         sse,
@@ -42,13 +44,7 @@ use crate::{
     deliver::web_push::WebPush,
     home::line::Health,
     localtime,
-    store::{
-        StoreError,
-        board::{self, CardRow},
-        homes,
-        orders::OrderRow,
-        shop, staff_push,
-    },
+    store::{StoreError, board, homes, shop, staff_push},
 };
 
 /// Closed cards stay in sight for this long.
@@ -72,7 +68,10 @@ pub(super) async fn board(
     answer(&asked, async {
         let staff = entered(staff, &store)?;
         let html = draw(&app, &asked, &staff, &store, None).await?;
-        Ok(asked.page(&app, StatusCode::OK, html))
+        let mut page = asked.page(&app, StatusCode::OK, html);
+        let camera = HeaderValue::from_static("camera=(self), microphone=()");
+        page.headers_mut().insert(PERMISSIONS_POLICY, camera);
+        Ok(page)
     })
     .await
 }
@@ -86,7 +85,7 @@ async fn draw(
 ) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let (of, session) = (store.clone(), staff.session);
-    let (row, zones, cards, today, has_home, push_on) = app
+    let (row, zones, cards, today, has_home, phones) = app
         .readers
         .read(move |db| {
             let row = shop::store(db, &of)?;
@@ -98,7 +97,7 @@ async fn draw(
                 cards,
                 board::today(db, &of, midnight_ms)?,
                 homes::has_desk(db, &of)?,
-                staff_push::count(db, &session)? > 0,
+                staff_push::count(db, &session)?,
             ))
         })
         .await?;
@@ -120,7 +119,7 @@ async fn draw(
         other_lang_href: format!("/staff/{store}?lang={}", lang.other().code()),
         manages: staff.row.may_manage(store),
         push_key: app.providers.web.as_ref().map(WebPush::public_key),
-        push_on,
+        phones,
         sign_out: Some("/logout".into()),
         said,
         desk: match &app.line {
@@ -162,90 +161,6 @@ fn strip(cards: &[CardView], today: board::Today, now_ms: u64) -> Strip {
         handed_over: today.served,
         left_unserved: today.departed_unserved,
     }
-}
-
-fn card_view(row: &CardRow, me: StaffId, zones: &ZoneNames, now_ms: u64) -> CardView {
-    let card = &row.card;
-    let waited_s = card.since_ms.saturating_sub(card.arrived_ms) / 1_000;
-    let state = match (card.journey, card.taken_by) {
-        (Journey::Served, _) => CardState::Served {
-            waited_s,
-            served_ms: card.since_ms,
-            undo_until_ms: card.undo_until_ms,
-        },
-        (Journey::DepartedUnserved, _) => CardState::DepartedUnserved {
-            waited_s,
-            left_ms: card.since_ms,
-        },
-        (_, Some(staff)) if staff == me => CardState::TakenByMe,
-        (_, Some(_)) => CardState::TakenBy {
-            name: row.taken_by_name.clone().unwrap_or_default(),
-        },
-        (Journey::EnRoute | Journey::Nearby, None) => CardState::Coming {
-            minutes: card.eta_ms.map(|eta_ms| minutes_to(eta_ms, now_ms)),
-        },
-        (_, None) => CardState::Waiting,
-    };
-    let kinds: BTreeSet<_> = row.orders.iter().map(|order| order.kind).collect();
-    let bays: Vec<&str> = row.orders.iter().filter_map(|o| o.bay.as_deref()).collect();
-    CardView {
-        card: card.card,
-        salutation: match row.customer.salutation.as_deref() {
-            Some("mevrouw") => Some(Salutation::Ms),
-            Some("de heer") => Some(Salutation::Mr),
-            _ => None,
-        },
-        given_name: row.customer.given_name.clone(),
-        family_name: row.customer.family_name.clone(),
-        bay: (!bays.is_empty()).then(|| bays.join(", ")),
-        kinds: kinds.into_iter().collect(),
-        order_numbers: row
-            .orders
-            .iter()
-            .filter(|order| order.kind != OrderKind::Help) // it has none that anybody knows
-            .map(|order| order.external_id.clone())
-            .collect(),
-        item_count: row
-            .orders
-            .iter()
-            .map(crate::store::orders::OrderRow::item_count)
-            .sum(),
-        lines_ready: lines_ready(&row.orders),
-        window: row
-            .orders
-            .iter()
-            .find_map(|order| order.details.from_ms.zip(order.due_ms)),
-        age_checked: row.orders.iter().any(|order| order.details.age_checked),
-        state,
-        arrived_ms: card.arrived_ms,
-        whereabouts: card
-            .whereabouts
-            .iter()
-            .map(|(z, share)| (zones.name(z), *share))
-            .collect(),
-        not_here: card.not_here,
-        check: card.check,
-        somebody_else: card.somebody_else,
-        taken_by: card.taken_by,
-        called: card.called,
-        code: None,
-    }
-}
-
-/// Of the orders whose lines are counted: how many lie ready, unless all do.
-fn lines_ready(orders: &[OrderRow]) -> Option<(u32, u32)> {
-    let counted = orders.iter().filter_map(|order| {
-        let all = u32::try_from(order.lines.len()).unwrap_or(u32::MAX);
-        Some((order.details.lines_ready?.min(all), all))
-    });
-    let (ready, all) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    (ready < all).then_some((ready, all))
-}
-
-/// Whole minutes until then, at least one: who is late is nearly here.
-fn minutes_to(eta_ms: u64, now_ms: u64) -> u32 {
-    let minutes = eta_ms.saturating_sub(now_ms).div_ceil(60_000).max(1);
-    u32::try_from(minutes).unwrap_or(u32::MAX)
 }
 
 pub(super) async fn events(

@@ -216,6 +216,8 @@ fn a_script_finds_each_word_that_it_says_with_its_blanks() {
         (include_str!("../../assets/board.js"), board),
         (include_str!("../../assets/cards.js"), board),
         (include_str!("../../assets/taps.js"), board),
+        (include_str!("../../assets/scan.js"), board),
+        (include_str!("../../assets/shift.js"), board),
         (include_str!("../../assets/phone.js"), phone),
         (include_str!("../../assets/notify.js"), phone),
         (include_str!("../../assets/fleet.js"), fleet),

@@ -61,6 +61,7 @@ pub(super) enum Icon {
     Bag,
     Battery,
     Bubble,
+    Camera,
     Check,
     ClockLate,
     Door,
@@ -96,6 +97,9 @@ impl Icon {
                 r#"<rect x="3" y="8" width="16" height="9" rx="2"/><path d="M21.500 11v3M6 11v3"/>"#
             }
             Self::Bubble => r#"<path d="M4 5h16v11H10.5L6 20v-4H4z"/><path d="M8 10.5h8"/>"#,
+            Self::Camera => {
+                r#"<path d="M4 9V5.500A1.500 1.500 0 0 1 5.500 4H9m6 0h3.500A1.500 1.500 0 0 1 20 5.500V9m0 6v3.500a1.500 1.500 0 0 1-1.500 1.500H15m-6 0H5.500A1.500 1.500 0 0 1 4 18.500V15"/><path d="M8.500 8.500h3v3h-3zM15.500 8.500v3m-7 4h3m4 0v.01M15 15.500h.5"/>"#
+            }
             Self::Check => r#"<path d="m4 12.500 5.200 5.200L20 7"/>"#,
             Self::ClockLate => r#"<circle cx="12" cy="13" r="8"/><path d="M12 8.5V13l3 2M9 2h6"/>"#,
             Self::Door => {

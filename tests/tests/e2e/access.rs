@@ -72,7 +72,8 @@ fn routes(doc: &Value) -> anyhow::Result<Vec<Route>> {
             .replace("{article}", "licht")
             .replace("{category}", "lampen")
             .replace("{sku}", "LAMP-BOOG")
-            .replace("{login}", "sanne");
+            .replace("{login}", "sanne")
+            .replace("{display}", "counter");
         let real = real.replace("{zone}", "entree").replace("{anchor}", "door");
         let real = real
             .replace("{name}", "till")

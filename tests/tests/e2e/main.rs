@@ -10,6 +10,7 @@ mod consent;
 mod corpus;
 mod data_in;
 mod delivery;
+mod desk_mqtt;
 mod evaluate;
 mod fleet;
 mod floor;
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(consent::tests());
     tests.extend(corpus::tests());
     tests.extend(data_in::tests());
+    tests.extend(desk_mqtt::tests());
     tests.extend(delivery::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());

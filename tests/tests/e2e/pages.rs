@@ -19,6 +19,7 @@ mod notify;
 mod phone;
 mod pictures;
 mod plain;
+mod scan;
 mod share;
 mod shopper;
 
@@ -52,6 +53,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(phone::tests());
     tests.extend(pictures::tests());
     tests.extend(plain::tests());
+    tests.extend(scan::tests());
     tests.extend(share::tests());
     tests.extend(line::tests());
     tests.extend(map::tests());

@@ -43,10 +43,10 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// The heads of the requests that a push service got; it takes everything.
 #[derive(Clone, Default)]
-struct PushService(Arc<Mutex<Vec<String>>>);
+pub(crate) struct PushService(Arc<Mutex<Vec<String>>>);
 
 impl PushService {
-    async fn start() -> anyhow::Result<(Self, String)> {
+    pub(crate) async fn start() -> anyhow::Result<(Self, String)> {
         let this = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/for/anna", listener.local_addr()?);
@@ -76,7 +76,7 @@ impl PushService {
         heads.push(head);
     }
 
-    fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heads.clone()
     }

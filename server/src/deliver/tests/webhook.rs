@@ -33,7 +33,7 @@ impl Shop {
         }
     }
 
-    async fn listens_at(&self, url: &str, events: Vec<Event>) {
+    pub(super) async fn listens_at(&self, url: &str, events: Vec<Event>) {
         let row = WebhookRow {
             webhook: rows::fresh(1, [1; 10]),
             name: "till".into(),

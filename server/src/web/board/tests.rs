@@ -1,3 +1,6 @@
+use engine::{input::OrderKind, outcome::Call};
+use protocol::StaffId;
+
 use super::*;
 use crate::web::{
     fixtures::{NOW_MS, board, card, viewer},

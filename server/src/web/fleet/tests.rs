@@ -1,6 +1,6 @@
 use super::*;
 use crate::web::{
-    fixtures::{NOW_MS, beacon, devices, fleet, gateway, texts},
+    fixtures::{NOW_MS, beacon, devices, fleet, gateway, texts, with_desk, without_desk},
     i18n::Lang,
 };
 
@@ -60,7 +60,7 @@ fn with_no_gateway_left_nobody_is_told_that_the_rest_works() {
     };
     let html = html(&Devices {
         gateways: vec![silent],
-        beacons: Vec::new(),
+        ..Devices::default()
     });
     assert!(html.contains("merkt niemand wie er binnenkomt"), "{html}");
     assert!(!html.contains("de rest werkt"), "{html}");
@@ -70,6 +70,7 @@ fn with_no_gateway_left_nobody_is_told_that_the_rest_works() {
 fn a_beacon_that_fell_silent_with_a_low_cell_is_probably_empty() {
     let lost = |battery_low| {
         html(&Devices {
+            desk: None,
             gateways: Vec::new(),
             beacons: vec![BeaconView {
                 state: BeaconState::NotHeard,
@@ -158,7 +159,7 @@ fn the_strip_counts_who_hears_and_what_is_well() {
 fn with_nothing_to_do_it_says_so_and_with_nothing_at_all_what_will_come() {
     let well = Devices {
         gateways: vec![gateway("g1", "Entree".to_owned(), 5)],
-        beacons: Vec::new(),
+        ..Devices::default()
     };
     let html = html(&well);
     assert!(
@@ -204,6 +205,7 @@ fn the_page_offers_only_pages_that_exist_and_what_the_stream_sends() {
 fn what_a_zone_is_called_cannot_become_markup() {
     let nasty = "<script>alert(1)</script>\" onfocus=\"x".to_owned();
     let html = html(&Devices {
+        desk: None,
         gateways: vec![GatewayView {
             state: GatewayState::Silent,
             ..gateway("g1", nasty.clone(), 5)
@@ -214,4 +216,39 @@ fn what_a_zone_is_called_cannot_become_markup() {
         !html.contains("<script") && !html.contains("\" onfocus"),
         "{html}"
     );
+}
+
+#[test]
+fn when_the_machine_in_the_store_is_silent_it_is_the_one_thing_to_do() {
+    let html = html(&without_desk(Lang::Nl));
+    for words in [
+        "De computer in de winkel zwijgt sinds 13:57",
+        "Werkt het bord daar nog",
+        "eerst de computer in de winkel",
+        "1 ding",
+    ] {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+    assert!(!html.contains("Gateway g1 zwijgt"), "{html}");
+}
+
+#[test]
+fn a_machine_that_speaks_or_has_not_come_yet_says_so() {
+    let there = html(&with_desk(Lang::Nl, DeskState::There, 1));
+    let (_, desk) = there.split_once("id=\"desk-machine\"").unwrap();
+    let (desk, _) = desk.split_once("</section>").unwrap();
+    assert!(
+        desk.contains("doet het") && desk.contains("zojuist"),
+        "{desk}"
+    );
+    assert!(there.contains("Alles doet het"), "{there}");
+    let new = html(&Devices {
+        desk: Some(DeskView {
+            state: DeskState::NotYetHeard,
+            seen_ms: None,
+        }),
+        ..Devices::default()
+    });
+    assert!(new.contains("heeft zich nog niet gemeld"), "{new}");
+    assert!(new.contains("nog nooit"), "{new}");
 }

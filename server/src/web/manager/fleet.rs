@@ -1,4 +1,4 @@
-//! The devices page: gathers how gateways and fixed beacons do, and keeps it true.
+//! The devices page: gathers how the desk's machine, gateways and fixed beacons do, and keeps it true.
 //!
 //! In: a manager's browser. Out: the page; its stream, an event whenever something looks different.
 //! Invariant: the states are those of [`crate::fleet::state`]; nothing is judged here.
@@ -14,10 +14,14 @@ use crate::{
     fleet::state::{Ears, GatewayState},
     store::{
         beacons::{self, BeaconRow, GatewayRow},
+        homes::{self, HomeRow},
         shop,
     },
     web::{
-        fleet::{BeaconView, Devices, FleetPage, GatewayView, render_devices, render_fleet},
+        fleet::{
+            BeaconView, DeskState, DeskView, Devices, FleetPage, GatewayView, render_devices,
+            render_fleet,
+        },
         routes::PageError,
         visit::ZoneNames,
     },
@@ -41,11 +45,12 @@ async fn draw(desk: &Desk) -> Result<String, PageError> {
 
 async fn devices(desk: &Desk, now_ms: u64) -> Result<Devices, Problem> {
     let of = desk.lintel.store.clone();
-    let (gateways, beacons, zones) = desk
+    let (home, gateways, beacons, zones) = desk
         .app
         .readers
         .read(move |db| {
             Ok((
+                homes::of(db, &of)?,
                 beacons::gateways(db, &of)?,
                 beacons::beacons(db, &of, None, BEACONS_SHOWN)?,
                 shop::zone_names(db, &of)?,
@@ -56,12 +61,24 @@ async fn devices(desk: &Desk, now_ms: u64) -> Result<Devices, Problem> {
     let zones = ZoneNames::new(zones, desk.lintel.texts.lang);
     let beacon = |row| beacon_view(row, &ears, &zones, now_ms);
     Ok(Devices {
+        desk: home.map(|home| desk_view(&home, now_ms)),
         gateways: gateways
             .iter()
             .map(|row| gateway_view(row, &ears, &zones))
             .collect(),
         beacons: beacons.iter().map(beacon).collect(),
     })
+}
+
+fn desk_view(home: &HomeRow, now_ms: u64) -> DeskView {
+    DeskView {
+        state: match home.epoch {
+            0 => DeskState::NotYetHeard,
+            _ if home.is_silent(now_ms) => DeskState::Silent,
+            _ => DeskState::There,
+        },
+        seen_ms: home.seen_ms,
+    }
 }
 
 fn gateway_view(row: &GatewayRow, ears: &Ears, zones: &ZoneNames) -> GatewayView {

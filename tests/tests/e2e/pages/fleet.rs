@@ -1,10 +1,11 @@
 //! The devices page: what a manager sees while gateways come and go, and its pictures.
 
-use demo::stack::STAFF;
+use demo::stack::{STAFF, until};
 use e2e::{
     browser::{Page, Reader},
     hand_gateway::HandGateway,
     harness::{Tool, test},
+    home::Home,
 };
 use firmware_sim::{
     http::Nothing,
@@ -23,6 +24,11 @@ pub(super) fn tests() -> Vec<Trial> {
             "the_fleet_page_follows_its_gateways_without_a_reload",
             &[Tool::Chromium],
             follows,
+        ),
+        test(
+            "the_fleet_page_says_when_nothing_is_heard_of_the_machine_in_the_store",
+            &[Tool::Chromium],
+            of_the_desk,
         ),
         test(
             "the_fleet_page_says_that_it_is_stale_and_keeps_what_it_showed",
@@ -99,6 +105,33 @@ async fn follows() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The machine is cut off, and comes back; the page follows without a reload.
+async fn of_the_desk() -> anyhow::Result<()> {
+    let shop = Shop::open().await?;
+    let page = shop.fleet(Reader::default()).await?;
+    page.until_says(".link-state", "Live").await?;
+    anyhow::ensure!(
+        page.value("document.querySelector('#desk-machine') === null")
+            .await?
+            == true
+    );
+    let home = Home::start(&shop.rig.stack).await?;
+    home.has_desk().await?;
+    page.until_says("#desk-machine", "doet het").await?;
+    page.until_says("#desk-machine", "zojuist").await?;
+    home.wire.cut();
+    // It is silent after 15 s, and up to 5 s of that are not written down.
+    until("the page to say so", async || {
+        let todo = page.text("#todo").await.unwrap_or_default();
+        Ok(todo.contains("De computer in de winkel zwijgt sinds"))
+    })
+    .await?;
+    page.until_says("#desk-machine", "internet en stekker nakijken")
+        .await?;
+    home.wire.mend();
+    page.until_says("#desk-machine", "doet het").await
+}
+
 async fn stale() -> anyhow::Result<()> {
     let mut shop = Shop::open().await?;
     let page = shop.fleet(Reader::default()).await?;
@@ -116,6 +149,7 @@ async fn plain() -> anyhow::Result<()> {
     let reader = Reader {
         scripts: false,
         language: "en",
+        ..Reader::default()
     };
     let page = shop.fleet(reader).await?;
     page.until_says("h1", "Devices").await?;

@@ -242,6 +242,7 @@ async fn plain() -> anyhow::Result<()> {
     let reader = Reader {
         scripts: false,
         language: "en",
+        ..Reader::default()
     };
     let tester = shop.agreed("testklant").await?;
     let page = shop.managed(MAP, reader).await?;

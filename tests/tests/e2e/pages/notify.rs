@@ -1,7 +1,10 @@
 //! Notifications in a browser: the button, and the worker that shows them.
 
 use anyhow::Context;
-use demo::{audit::Audit, stack::until};
+use demo::{
+    audit::Audit,
+    stack::{STAFF, until},
+};
 use e2e::{
     browser::{self, Reader},
     harness::{Tool, test},
@@ -9,15 +12,22 @@ use e2e::{
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::{EVA, Shop, choose, now_ms, pictures};
-use crate::push;
+use super::{EVA, Shop, choose, log_in, now_ms, pictures};
+use crate::push::{self, PushService};
 
 pub(super) fn tests() -> Vec<Trial> {
-    vec![test(
-        "a_browser_shows_a_notification_with_our_words_and_says_so",
-        &[Tool::Chromium],
-        notified,
-    )]
+    vec![
+        test(
+            "a_browser_shows_a_notification_with_our_words_and_says_so",
+            &[Tool::Chromium],
+            notified,
+        ),
+        test(
+            "a_colleague_has_her_browser_told_of_a_customer_and_of_who_goes_until_she_says_stop",
+            &[Tool::Chromium],
+            colleague_told,
+        ),
+    ]
 }
 
 async fn notified() -> anyhow::Result<()> {
@@ -155,5 +165,80 @@ async fn notified() -> anyhow::Result<()> {
             .await?
             == "false"
     );
+    Ok(())
+}
+
+/// A browser that reaches its push service: the stand-in at `endpoint`. Keys are those of RFC 8291,
+/// appendix A.
+fn with_push_service(endpoint: &str) -> String {
+    format!(
+        "const subscription = {{ endpoint: {endpoint:?}, unsubscribe: async () => true, \
+           toJSON: () => ({{ endpoint: {endpoint:?}, keys: {{ auth: 'BTBZMqHH6r4Tts7J_aSIgg', \
+           p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4' }} }}) }}; \
+         let subscribed = null; \
+         PushManager.prototype.getSubscription = async () => subscribed; \
+         PushManager.prototype.subscribe = async (wish) => {{ window.wish = wish; return (subscribed = subscription); }};"
+    )
+}
+
+async fn colleague_told() -> anyhow::Result<()> {
+    let shop = Shop::open_with(push::options()).await?;
+    let (service, endpoint) = PushService::start().await?;
+    let board = shop.page(Reader::default()).await?;
+    let source = json!({ "source": with_push_service(&endpoint) });
+    board
+        .devtools("Page.addScriptToEvaluateOnNewDocument", source)
+        .await?;
+    board.goto("/login").await?;
+    let origin = board.value("location.origin").await?;
+    let permission = json!({ "origin": origin, "permissions": ["notifications"] });
+    board
+        .devtools("Browser.grantPermissions", permission)
+        .await?;
+    log_in(&board, STAFF.0, STAFF.1).await?;
+    board.until("location.pathname === '/staff/kade-9'").await?;
+    board
+        .until_says("#push", "Meld nieuwe klanten op deze telefoon")
+        .await?;
+    board.click("#push").await?;
+    board
+        .until_says("#push-said", "zolang je dienst open is")
+        .await?;
+    anyhow::ensure!(
+        board.value("window.wish.userVisibleOnly && window.wish.applicationServerKey === document.querySelector('#push').dataset.key").await? == true
+    );
+    let known = "SELECT count(*) FROM staff_addresses";
+    anyhow::ensure!(Audit::open(&shop.rig.stack.database())?.number(known)? == 1);
+
+    // One customer, one call; and one word more once somebody goes.
+    shop.eva_waits().await?;
+    until("the push service to be told of her", async || {
+        Ok(service.heads().len() == 1)
+    })
+    .await?;
+    let head = service.heads()[0].to_lowercase();
+    for line in [
+        "post /for/anna http/1.1",
+        "\r\ncontent-encoding: aes128gcm",
+        "\r\nauthorization: vapid t=",
+    ] {
+        anyhow::ensure!(head.contains(line), "{line:?} is not in {head}");
+    }
+    board.click("[data-do=take]").await?;
+    until(
+        "the push service to be told that she is helped",
+        async || Ok(service.heads().len() == 2),
+    )
+    .await?;
+
+    // The button takes it back, here and at the server.
+    board.click("#push").await?;
+    board.until_says("#push-said", "meldt niets meer").await?;
+    anyhow::ensure!(Audit::open(&shop.rig.stack.database())?.number(known)? == 0);
+    board
+        .until("document.querySelector('#push').ariaPressed === 'false'")
+        .await?;
+    let warnings = shop.rig.warnings()?;
+    anyhow::ensure!(warnings.is_empty(), "{warnings:#?}");
     Ok(())
 }

@@ -1,0 +1,150 @@
+//! The broker that runs inside the server.
+//!
+//! In: connections. Out: whoever [`Credentials`] knows is let in under the one client id that is its
+//! own, and reads and writes what [`Who`] says.
+
+use std::{future::Future, net::SocketAddr, pin::Pin};
+
+use mqtt5::{
+    broker::{
+        AuthProvider, AuthResult, BrokerConfig, BrokerShutdownHandle, MqttBroker,
+        config::{StorageBackend, StorageConfig, TlsConfig},
+    },
+    packet::connect::ConnectPacket,
+    protocol::v5::reason_codes::ReasonCode,
+};
+
+use super::{Arc, BrokerError, Credentials, PathBuf, Who};
+
+/// Payloads are 240 KiB at most; this leaves room for topic and properties.
+const PACKET_LEN_MAX: usize = 256 * 1024;
+/// Messages that wait for the server's own client while it is away.
+const QUEUED_MAX: usize = 100_000;
+
+/// The running broker.
+pub struct Embedded {
+    /// Where it listens without TLS.
+    pub address: SocketAddr,
+    /// Where it listens with TLS.
+    pub tls_address: Option<SocketAddr>,
+    stop: BrokerShutdownHandle,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Stops it and waits.
+    pub async fn stop(self) {
+        self.stop.shutdown();
+        // A broker that panicked is down all the same.
+        let _ = self.task.await;
+    }
+}
+
+/// Starts the broker; `tls` is address, certificate and key.
+pub async fn start(
+    address: SocketAddr,
+    tls: Option<(SocketAddr, PathBuf, PathBuf)>,
+    credentials: Arc<Credentials>,
+) -> Result<Embedded, BrokerError> {
+    let failed = |why: String| BrokerError::Start {
+        address: address.to_string(),
+        why,
+    };
+    let storage = StorageConfig::new()
+        .with_backend(StorageBackend::Memory)
+        .with_max_queued_messages_per_client(QUEUED_MAX);
+    let mut config = BrokerConfig::default()
+        .with_bind_address(address)
+        .with_max_packet_size(PACKET_LEN_MAX)
+        .with_max_retained_message_size(PACKET_LEN_MAX)
+        .with_maximum_qos(1)
+        .with_sys_topics_enabled(false)
+        .with_storage(storage);
+    if let Some((tls_address, cert, key)) = tls {
+        config = config.with_tls(TlsConfig::new(cert, key).with_bind_addresses(vec![tls_address]));
+    }
+    let auth = Arc::new(Auth { credentials });
+    let mut broker = MqttBroker::with_config(config)
+        .await
+        .map_err(|e| failed(e.to_string()))?
+        .with_auth_provider(auth);
+    let (mut ready, stop) = (broker.ready_receiver(), broker.shutdown_handle());
+    let address = broker.local_addr().unwrap_or(address);
+    let tls_address = broker.tls_local_addr();
+    let task = tokio::spawn(async move {
+        if let Err(error) = broker.run().await {
+            tracing::error!(%error, "the MQTT broker stopped");
+        }
+    });
+    ready
+        .wait_for(|ready| *ready)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    Ok(Embedded {
+        address,
+        tls_address,
+        stop,
+        task,
+    })
+}
+
+struct Auth {
+    credentials: Arc<Credentials>,
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl AuthProvider for Auth {
+    fn authenticate<'a>(
+        &'a self,
+        connect: &'a ConnectPacket,
+        client_addr: SocketAddr,
+    ) -> Answer<'a, mqtt5::Result<AuthResult>> {
+        Box::pin(async move {
+            let name = connect.username.as_deref().unwrap_or_default();
+            let password = connect.password.as_deref().unwrap_or_default();
+            let Some(who) = self.credentials.check(name, password) else {
+                tracing::warn!(%client_addr, "refused an MQTT client: wrong user or password");
+                return Ok(AuthResult::fail(ReasonCode::BadUsernameOrPassword));
+            };
+            // One name, one client id: a stranger cannot take over another's session.
+            let expected = who.client_id();
+            if connect.client_id != expected {
+                tracing::warn!(%client_addr, expected, "refused an MQTT client: wrong client id");
+                return Ok(AuthResult::fail(ReasonCode::ClientIdentifierNotValid));
+            }
+            Ok(AuthResult::success_with_user(name))
+        })
+    }
+
+    fn authorize_publish<'a>(
+        &'a self,
+        _client_id: &str,
+        user_id: Option<&'a str>,
+        topic: &'a str,
+    ) -> Answer<'a, bool> {
+        let may = user_id
+            .and_then(Who::from_name)
+            .is_some_and(|who| who.may_publish(topic));
+        if !may {
+            tracing::warn!(
+                user = user_id,
+                topic,
+                "refused a publish outside its own topics"
+            );
+        }
+        Box::pin(async move { may })
+    }
+
+    fn authorize_subscribe<'a>(
+        &'a self,
+        _client_id: &str,
+        user_id: Option<&'a str>,
+        topic_filter: &'a str,
+    ) -> Answer<'a, bool> {
+        let may = user_id
+            .and_then(Who::from_name)
+            .is_some_and(|who| who.may_subscribe(topic_filter));
+        Box::pin(async move { may })
+    }
+}
