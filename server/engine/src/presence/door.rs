@@ -19,12 +19,9 @@ use super::{
 };
 use crate::floor::Floor;
 
-/// She is in once it is this much likelier than not, as log odds. Both limits: chosen at a simulated
-/// door (`evaluate door`), with the constants of [`super::ground`]. They are no honest odds: second by
-/// second a shadow gives the same reason again.
-const ENTER_LOG_ODDS: f32 = 3.0;
-
-/// She is gone once it is this much likelier than not.
+/// She is gone once it is this much likelier than not, as log odds. Chosen at a simulated door
+/// (`evaluate door`), with the constants of [`super::ground`], among them the limit for who comes in.
+/// They are no honest odds: second by second a shadow gives the same reason again.
 const LEAVE_LOG_ODDS: f32 = -7.5;
 
 /// Sightings may be underway for this long: windows, disk, broker.
@@ -82,7 +79,7 @@ impl Door {
     ) -> Option<u64> {
         take_in(&mut self.filter, model, floor, heard, scratch);
         self.weigh(model, heard.last_ms);
-        let asked = ENTER_LOG_ODDS + floor.caution_log_odds();
+        let asked = model.settings.enter_log_odds + floor.caution_log_odds();
         let sure = self.log_odds >= asked || heard.strength_cdbm.is_none();
         sure.then(|| self.since_ms.unwrap_or(heard.first_ms))
     }

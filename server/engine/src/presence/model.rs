@@ -63,6 +63,9 @@ pub struct Settings {
     pub open_sigma_db: f32,
     /// How many sightings the assumed advertising rate is worth against the measured one.
     pub rate_prior: f32,
+    /// Somebody is in once that is this much likelier than not, as log odds. Only asked of a model of
+    /// the door.
+    pub enter_log_odds: f32,
     /// Probability at which a zone is said.
     pub say_p: f32,
     /// Probability below which it is no longer said.
@@ -84,6 +87,7 @@ impl Default for Settings {
             offset_fades_s: 120.0,
             open_sigma_db: 0.0,
             rate_prior: 5.0,
+            enter_log_odds: 3.0,
             say_p: 0.9,
             keep_p: 0.6,
         }

@@ -2,11 +2,11 @@
 
 use engine::{
     Input,
-    input::{Layout, OrderState, Rules, Surveyed, TapAction},
+    input::{Layout, OrderState, Place, Rules, Surveyed, TapAction},
     outcome::TapAnswer,
 };
 
-use crate::timeline::{Timeline, layout};
+use crate::timeline::{Timeline, drawn, layout};
 
 /// As the three anchors hear somebody in these places: door, shoes, bags.
 const STREET: [i8; 3] = [-88, -93, -95];
@@ -43,6 +43,42 @@ fn who_stands_before_the_window_is_not_in() {
     let mut t = Timeline::drawn();
     walks(&mut t, STREET, 120);
     t.expect(&[]);
+}
+
+/// Right before the window, with a loud phone.
+const AT_WINDOW: [i8; 3] = [-72, -84, -87];
+
+/// With one antenna more, which hangs outside above the door.
+fn on_both_sides() -> Timeline {
+    let mut layout = drawn();
+    let mut front = layout.anchors[&"door".parse().unwrap()].clone();
+    front.place = Some(Place {
+        x_cm: 500,
+        y_cm: -50,
+    });
+    layout.anchors.insert("front".parse().unwrap(), front);
+    let mut t = Timeline::store();
+    t.input(&Input::Layout(layout));
+    t
+}
+
+#[test]
+fn an_antenna_outside_tells_a_loud_phone_before_the_window_from_one_inside() {
+    let mut without = Timeline::drawn();
+    walks(&mut without, AT_WINDOW, 10);
+    assert!(without.told()[0].starts_with("entered"), "it is loud");
+
+    let mut t = on_both_sides();
+    for s in 0..60 {
+        t.at(s * 1_000).sight("anna", "front", -58);
+        walks(&mut t, AT_WINDOW, s + 1);
+    }
+    t.expect(&[]);
+    for s in 60..66 {
+        t.at(s * 1_000).sight("anna", "front", -82);
+        walks(&mut t, ENTRANCE, s + 1);
+    }
+    assert!(t.told()[0].starts_with("entered"), "she went in");
 }
 
 #[test]

@@ -228,12 +228,12 @@ fn a_plan_tells_the_near_patch_from_the_far_one() {
         wide_m: 10.0,
         deep_m: 8.0,
         door: zone == 0,
-        loss_db: 0.0,
     };
     let spot = |zone: u16| Spot {
         x_m: 5.0 + 10.0 * f32::from(zone),
         y_m: 4.0,
         offset_db: 0.0,
+        in_street: false,
     };
     let air = Air::default();
     let model = plan(
@@ -260,12 +260,12 @@ fn who_stands_before_the_window_is_in_no_zone_until_she_comes_in() {
         wide_m: 12.0,
         deep_m,
         door: zone != 1,
-        loss_db: 0.0,
     };
     let gateway = Spot {
         x_m: 0.0,
         y_m: 2.0,
         offset_db: 0.0,
+        in_street: false,
     };
     let air = Air::default();
     let patches = [
@@ -296,12 +296,12 @@ fn what_the_floor_cuts_off_does_not_make_a_weak_phone_look_strong() {
         wide_m: 10.0,
         deep_m: 8.0,
         door: x_m == 0.0,
-        loss_db: 0.0,
     });
     let gateway = Spot {
         x_m: 0.0,
         y_m: 0.0,
         offset_db: 0.0,
+        in_street: false,
     };
     let air = Air {
         at_1m_dbm: -68.0,

@@ -24,6 +24,7 @@ use rand::RngExt;
 use serde::Serialize;
 
 use crate::{
+    antennas,
     ears::{Ears, LOOK_MS, Told},
     figures::{Figure, quantile},
 };
@@ -55,6 +56,10 @@ pub(crate) struct Args {
     /// A visit begins at this strength; without it, what the store's plan says.
     #[arg(long, allow_hyphen_values = true)]
     enter_dbm: Option<i8>,
+    /// Antennas: 2 as the demo's store has them, by the door and at the back; then one at the desk, one
+    /// outside before the door, and one on each side.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=6))]
+    antennas: u8,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -85,7 +90,7 @@ struct Exit {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let (seed, hall) = (Seed(args.seed), Hall::new(args.enter_dbm));
+    let (seed, hall) = (Seed(args.seed), Hall::new(args));
     let mut rows = Vec::new();
     let mut row = |what: String, figure: Figure, asked: f64| {
         let met = figure.value <= asked;
@@ -207,12 +212,12 @@ struct Hall {
 }
 
 impl Hall {
-    fn new(enter_dbm: Option<i8>) -> Self {
-        let plan = Plan::kade_9();
+    fn new(args: Args) -> Self {
+        let plan = antennas::plan(args.antennas);
         let anchors: BTreeMap<AnchorId, Anchor> = plan
             .gateways()
             .map(|(anchor, _)| {
-                let enter_rssi_dbm = enter_dbm.unwrap_or(anchor.enter_rssi_dbm);
+                let enter_rssi_dbm = args.enter_dbm.unwrap_or(anchor.enter_rssi_dbm);
                 let zone = anchor.zone.clone();
                 let known = Anchor {
                     zone,

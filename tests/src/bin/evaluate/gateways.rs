@@ -237,6 +237,7 @@ impl Scene {
                     x_m,
                     y_m,
                     offset_db: 0.0,
+                    in_street: false,
                 })
                 .collect();
             plan(settings, air, &places.ground(assumed), &spots)
@@ -366,7 +367,6 @@ impl Places {
                 wide_m: place_m,
                 deep_m: place_m,
                 door: true,
-                loss_db: 0.0,
             }
         };
         (0..count(wide_m) * count(deep_m)).map(square).collect()
@@ -403,6 +403,7 @@ impl Default for Assumed {
             sigma_db: 7.7,
             floor_dbm: -92.5,
             per_s: 0.15,
+            ..Air::default()
         };
         Self {
             air,

@@ -22,6 +22,7 @@
 //! standard error. Invariant: an answer rests on what was heard up to its second, nothing later,
 //! and on no truth of the recording that it is about.
 
+mod antennas;
 mod cost;
 mod decisions;
 mod door;

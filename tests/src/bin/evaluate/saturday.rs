@@ -29,11 +29,10 @@ use std::{
 };
 
 use anyhow::bail;
-use firmware_sim::{
-    plan::{PICKUP, Plan, Point},
-    rng::Seed,
-};
+use firmware_sim::rng::Seed;
 use protocol::{GatewayId, message::Sighting};
+
+use crate::antennas;
 
 use self::{air::Air, desk::Desk, people::Person, report::Report, shop::Shop};
 
@@ -82,9 +81,9 @@ pub(crate) struct Args {
     /// Colleagues at the desk.
     #[arg(long, default_value_t = 6)]
     staff: usize,
-    /// Antennas: 2 as the demo's store has them, by the door and at the back; then one at the desk, and one
-    /// on each side.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=5))]
+    /// Antennas: 2 as the demo's store has them, by the door and at the back; then one at the desk, one
+    /// outside before the door, and one on each side.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(2..=6))]
     antennas: u8,
     /// Phones around without the app, at any time.
     #[arg(long, default_value_t = 100)]
@@ -129,20 +128,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The store of that day.
-fn plan(antennas: u8) -> Plan {
-    let mut plan = Plan::kade_9();
-    let more = [
-        ("desk", PICKUP, Point::new(20.0, 11.5)),
-        ("left", "schoenen", Point::new(4.0, 3.0)),
-        ("right", "tassen", Point::new(20.0, 3.0)),
-    ];
-    for (name, zone, at) in more.into_iter().take(usize::from(antennas) - 2) {
-        plan.add_gateway(name, zone, at);
-    }
-    plan
-}
-
 /// In memory where the system has a place for that: each of 200,000 transactions is synced, and how
 /// fast a disk does that is another question.
 fn scratch() -> std::io::Result<tempfile::TempDir> {
@@ -185,7 +170,7 @@ impl Day {
     fn begin(args: &Args, path: &std::path::Path) -> anyhow::Result<Self> {
         let seed = Seed(args.seed);
         let people = people::crowd(args, seed);
-        let mut air = Air::new(seed, plan(args.antennas), args.strangers);
+        let mut air = Air::new(seed, antennas::plan(args.antennas), args.strangers);
         let identities: Vec<_> = people.iter().map(|_| air.add_phone()).collect();
         let starts = people.iter().enumerate();
         let cut_ms = args.home.then(|| {

@@ -149,7 +149,6 @@ fn model(places: u16, store: &Store, knows: Option<&Walker>) -> anyhow::Result<M
                 wide_m: (ZONE_M.0 / f64::from(places)) as f32,
                 deep_m: (ZONE_M.1 / f64::from(places)) as f32,
                 door: zone == 1,
-                loss_db: 0.0,
             }
         })
         .collect();
@@ -157,6 +156,7 @@ fn model(places: u16, store: &Store, knows: Option<&Walker>) -> anyhow::Result<M
         x_m: at.x_m as f32,
         y_m: at.y_m as f32,
         offset_db: 0.0,
+        in_street: false,
     };
     let spots: Vec<Spot> = store.antennas.iter().map(spot).collect();
     let (mut settings, mut air) = (geometry::settings(), geometry::Air::default());

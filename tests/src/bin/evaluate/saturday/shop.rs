@@ -53,8 +53,8 @@ use super::{
     Args, ZERO_MS, air,
     home::{Home, Kept},
     people::Person,
-    plan,
 };
+use crate::antennas;
 
 /// As in the server's own settings.
 pub(crate) const SNAPSHOT_MS: u64 = 300_000;
@@ -113,7 +113,7 @@ impl Shop {
         let store: StoreId = "kade-9".parse()?;
         let db = store::open_writer(path)?;
         db.execute_batch("BEGIN")?;
-        furnish(&db, &store, &plan(args.antennas))?;
+        furnish(&db, &store, &antennas::plan(args.antennas))?;
         for n in 0..args.staff {
             let row = access::StaffRow {
                 staff: colleague(n),
