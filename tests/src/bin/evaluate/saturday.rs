@@ -85,6 +85,9 @@ pub(crate) struct Args {
     /// outside before the door, and one on each side.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(2..=6))]
     antennas: u8,
+    /// What the store accepts of false arrivals, in thousandths: its setting of that name.
+    #[arg(long, default_value_t = 10)]
+    false_arrivals_permille: u16,
     /// Phones around without the app, at any time.
     #[arg(long, default_value_t = 100)]
     strangers: u32,

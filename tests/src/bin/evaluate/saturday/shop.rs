@@ -114,6 +114,11 @@ impl Shop {
         let db = store::open_writer(path)?;
         db.execute_batch("BEGIN")?;
         furnish(&db, &store, &antennas::plan(args.antennas))?;
+        let certainty = plans::Certainty {
+            false_arrivals_permille: args.false_arrivals_permille,
+            ..plans::Certainty::default()
+        };
+        plans::put_certainty(&db, &store, certainty)?;
         for n in 0..args.staff {
             let row = access::StaffRow {
                 staff: colleague(n),
