@@ -2,13 +2,13 @@
 //!
 //! In: the events of one controller. Out: [`Advertisement`]s.
 //! Promises: whatever keeps it from hearing is said once, in words, and tried again; see [`super`].
-//! Invariant: an advertisement takes one read and touches no timer.
+//! Invariant: an advertisement takes one read; nobody is woken for it alone.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep, sleep_until},
+    time::sleep,
 };
 use tracing::{debug, info, warn};
 
@@ -22,7 +22,7 @@ use super::{
     packet::{Answer, Command, H4_EVENT},
     program,
     scan::{Scan, Step},
-    transport::{self, PACKET_LEN_MAX, Transport, Trouble},
+    transport::{self, Look, PACKET_LEN_MAX, Transport, Trouble},
 };
 use crate::{
     backoff::{self, Backoff},
@@ -33,6 +33,13 @@ use crate::{
 
 /// An adapter that is off is looked after this often.
 const OFF_EVERY_MS: u64 = 1_000;
+/// The socket is looked at this often: of the 500 ms of a window, and of the second in which
+/// somebody walks through a door, a trifle. Its buffer holds some 250 packets.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// The same while the controller is told what to do.
+const LOOK_EVERY_SOON: Duration = Duration::from_millis(2);
+/// Packets that are taken at one look, at most; then others have a turn.
+const PACKETS_MAX: usize = 512;
 const LE_META: u8 = 0x3e;
 
 pub(super) struct Ears {
@@ -140,35 +147,40 @@ impl Ears {
             return ended;
         }
         let mut packet = [0; PACKET_LEN_MAX];
-        let mut wake = pin!(sleep_until(self.wake_at()));
+        let mut last = Monotonic::now();
         loop {
-            let Some(transport) = &self.transport else {
-                return Ended::Lost(Trouble::Gone);
+            let every = match self.scan.poll_at() {
+                Some(_) => LOOK_EVERY_SOON,
+                None => LOOK_EVERY,
             };
-            let taken = tokio::select! {
-                received = transport.receive(&mut packet) => match received {
-                    Ok(packet) => self.take(packet, backoff).await,
-                    Err(trouble) => Err(Ended::Lost(trouble)),
-                },
-                () = &mut wake => {
-                    let looked = self.look(silence_ms).await;
-                    wake.as_mut().reset(self.wake_at());
-                    looked
+            sleep(every).await;
+            let look = Look::after(last);
+            last = look.at();
+            for _ in 0..PACKETS_MAX {
+                let Some(transport) = &self.transport else {
+                    return Ended::Lost(Trouble::Gone);
+                };
+                let (came, packet) = match transport.receive(&look, &mut packet) {
+                    Ok(Some(received)) => received,
+                    Ok(None) => break,
+                    Err(trouble) => return Ended::Lost(trouble),
+                };
+                if let Err(ended) = self.take(came, packet, backoff).await {
+                    return ended;
                 }
-            };
-            if let Err(ended) = taken {
-                return ended;
             }
-            // An answer may be due sooner than what is waited for; an advertisement puts
-            // everything off, and the look then finds nothing to do.
-            if !packet_is_advert(&packet) {
-                wake.as_mut().reset(self.wake_at());
+            if let Err(ended) = self.look(last, silence_ms).await {
+                return ended;
             }
         }
     }
 
-    async fn take(&mut self, packet: &[u8], backoff: &mut Backoff) -> Result<(), Ended> {
-        let now = Monotonic::now();
+    async fn take(
+        &mut self,
+        came: Monotonic,
+        packet: &[u8],
+        backoff: &mut Backoff,
+    ) -> Result<(), Ended> {
         let event = match packet {
             [H4_EVENT, event @ ..] => event,
             // Our own socket's filter lets nothing else in; another's may.
@@ -176,13 +188,13 @@ impl Ears {
         };
         if event.first() != Some(&LE_META) {
             return match Answer::of(event) {
-                Some(answer) => self.answered(now, answer, backoff),
+                Some(answer) => self.answered(came, answer, backoff),
                 None => Ok(()),
             };
         }
-        for advert in self.hearing.adverts(now, event) {
-            self.watchdog.heard(now);
-            self.heard.at(now);
+        for advert in self.hearing.adverts(came, event) {
+            self.watchdog.heard(came);
+            self.heard.at(came);
             if self.to.send(advert).await.is_err() {
                 return Err(Ended::Unwanted);
             }
@@ -222,8 +234,7 @@ impl Ears {
     }
 
     /// What is due by the clock.
-    async fn look(&mut self, silence_ms: u64) -> Result<(), Ended> {
-        let now = Monotonic::now();
+    async fn look(&mut self, now: Monotonic, silence_ms: u64) -> Result<(), Ended> {
         match self.scan.due(now) {
             Step::Send(command) => return self.command(command),
             Step::Refused(command, status) => self.refused(now, command, status),
@@ -307,17 +318,6 @@ impl Ears {
         }
     }
 
-    fn wake_at(&self) -> Instant {
-        let due = [
-            Some(self.watchdog.poll_at()),
-            self.scan.poll_at(),
-            self.off_until,
-        ];
-        let now = Monotonic::now();
-        let ms = due.into_iter().flatten().map(|at| at.ms_since(now)).min();
-        Instant::now() + Duration::from_millis(ms.unwrap_or(OFF_EVERY_MS))
-    }
-
     fn tell(&mut self, trouble: &Trouble) {
         let told = trouble.to_string();
         if self.told.as_ref() == Some(&told) {
@@ -337,8 +337,4 @@ impl Ears {
             warn!(%adapter, "somebody else changes this adapter's scan; setting it right");
         }
     }
-}
-
-fn packet_is_advert(packet: &[u8; PACKET_LEN_MAX]) -> bool {
-    packet[1] == LE_META
 }

@@ -4,7 +4,7 @@
 //! Promises: what went wrong is said in words, with what to type where that helps.
 //! Invariant: knows no command and no event: only how packets travel.
 
-use std::{io, os::unix::net};
+use std::{io, os::fd::OwnedFd, time::Duration};
 
 use rustix::{
     io::Errno,
@@ -13,10 +13,9 @@ use rustix::{
         socket_with,
     },
 };
-use tokio::net::UnixDatagram;
 
 use super::socket;
-use crate::config::HciAdapter;
+use crate::{clock::Monotonic, config::HciAdapter};
 
 /// The longest event, with its packet indicator.
 pub(super) const PACKET_LEN_MAX: usize = 1 + 2 + 255;
@@ -69,11 +68,45 @@ impl From<Errno> for Trouble {
     }
 }
 
-/// An open way. Of a datagram socket's type, since that is what tokio calls a socket of messages;
-/// it asks for no family.
+/// An open way. It is looked at now and then, and not waited for: with what a crowd sends, being
+/// woken costs a multiple of hearing. The kernel notes when each packet came.
 #[derive(Debug)]
 pub(super) struct Transport {
-    socket: UnixDatagram,
+    fd: OwnedFd,
+}
+
+/// A look at a socket: what is read at it came since the look before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    now: Monotonic,
+    wall: Duration,
+    last_ms: u64,
+}
+
+impl Look {
+    pub(super) fn after(last: Monotonic) -> Self {
+        let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let seconds = u64::try_from(wall.tv_sec).unwrap_or(0);
+        let nanos = u32::try_from(wall.tv_nsec).unwrap_or(0);
+        let now = Monotonic::now();
+        Self {
+            now,
+            wall: Duration::new(seconds, nanos),
+            last_ms: now.ms_since(last),
+        }
+    }
+
+    pub(super) fn at(&self) -> Monotonic {
+        self.now
+    }
+
+    /// When a packet with this time stamp came. The wall clock only tells how long ago that was;
+    /// should it be set meanwhile, the error is no more than the time between two looks.
+    fn came(&self, stamp: Option<Duration>) -> Monotonic {
+        let age = stamp.map_or(Duration::ZERO, |stamp| self.wall.saturating_sub(stamp));
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        Monotonic(self.now.0.saturating_sub(age_ms.min(self.last_ms)))
+    }
 }
 
 impl Transport {
@@ -88,29 +121,33 @@ impl Transport {
                 let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
                 let fd = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
                 connect(&fd, &SocketAddrUnix::new(path)?)?;
+                socket::stamp(&fd)?;
                 fd
             }
         };
-        let socket = UnixDatagram::from_std(net::UnixDatagram::from(fd))?;
-        Ok(Self { socket })
+        Ok(Self { fd })
     }
 
     /// Writes one packet.
     pub(super) fn send(&self, packet: &[u8]) -> Result<(), Trouble> {
-        // Past tokio, which does not know of a new socket that it can be written to.
-        send(&self.socket, packet, SendFlags::NOSIGNAL)?;
+        send(&self.fd, packet, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    /// Waits for the next packet; may be dropped while waiting.
-    pub(super) async fn receive<'a>(
+    /// Takes the next packet and when it came; none: there is none now.
+    pub(super) fn receive<'a>(
         &self,
+        look: &Look,
         packet: &'a mut [u8; PACKET_LEN_MAX],
-    ) -> Result<&'a [u8], Trouble> {
-        match self.socket.recv(packet).await? {
+    ) -> Result<Option<(Monotonic, &'a [u8])>, Trouble> {
+        match socket::receive(&self.fd, packet) {
             // The other end closed.
-            0 => Err(Trouble::Gone),
-            len => Ok(&packet[..len]),
+            Ok((0, _)) => Err(Trouble::Gone),
+            Ok((len, stamp)) => Ok(Some((look.came(stamp), &packet[..len]))),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
+                _ => Err(error.into()),
+            },
         }
     }
 }
@@ -132,6 +169,20 @@ async fn set_power(device: u16, on: bool) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_moves_a_packet_no_further_than_the_last_look() {
+        let look = Look {
+            now: Monotonic(10_000),
+            wall: Duration::from_secs(1_000),
+            last_ms: 40,
+        };
+        let came = |ms| look.came(Some(Duration::from_millis(ms))).0;
+        assert_eq!(came(999_980), 9_980);
+        assert_eq!(came(900_000), 9_960);
+        assert_eq!(came(2_000_000), 10_000);
+        assert_eq!(look.came(None).0, 10_000);
+    }
 
     #[test]
     fn what_went_wrong_is_said_in_words() {
