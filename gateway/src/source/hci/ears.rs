@@ -35,7 +35,7 @@ use crate::{
 const OFF_EVERY_MS: u64 = 1_000;
 /// The socket is looked at this often: of the 500 ms of a window, and of the second in which
 /// somebody walks through a door, a trifle. Its buffer holds some 250 packets.
-const LOOK_EVERY: Duration = Duration::from_millis(40);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The same while the controller is told what to do.
 const LOOK_EVERY_SOON: Duration = Duration::from_millis(2);
 /// Packets that are taken at one look, at most; then others have a turn.
@@ -54,6 +54,8 @@ pub(super) struct Ears {
     /// What was said last, so that it is not said twice.
     told: Option<String>,
     told_others: bool,
+    /// What one look found. Handed on together, so that who takes it is woken once.
+    found: Vec<Advertisement>,
     to: mpsc::Sender<Advertisement>,
 }
 
@@ -85,6 +87,7 @@ impl Ears {
             off_until: None,
             told: None,
             told_others: false,
+            found: Vec::new(),
             to,
         }
     }
@@ -165,8 +168,13 @@ impl Ears {
                     Ok(None) => break,
                     Err(trouble) => return Ended::Lost(trouble),
                 };
-                if let Err(ended) = self.take(came, packet, backoff).await {
+                if let Err(ended) = self.take(came, packet, backoff) {
                     return ended;
+                }
+            }
+            for advert in self.found.drain(..) {
+                if self.to.send(advert).await.is_err() {
+                    return Ended::Unwanted;
                 }
             }
             if let Err(ended) = self.look(last, silence_ms).await {
@@ -175,12 +183,7 @@ impl Ears {
         }
     }
 
-    async fn take(
-        &mut self,
-        came: Monotonic,
-        packet: &[u8],
-        backoff: &mut Backoff,
-    ) -> Result<(), Ended> {
+    fn take(&mut self, came: Monotonic, packet: &[u8], backoff: &mut Backoff) -> Result<(), Ended> {
         let event = match packet {
             [H4_EVENT, event @ ..] => event,
             // Our own socket's filter lets nothing else in; another's may.
@@ -192,12 +195,11 @@ impl Ears {
                 None => Ok(()),
             };
         }
-        for advert in self.hearing.adverts(came, event) {
+        let before = self.found.len();
+        self.found.extend(self.hearing.adverts(came, event));
+        if self.found.len() > before {
             self.watchdog.heard(came);
             self.heard.at(came);
-            if self.to.send(advert).await.is_err() {
-                return Err(Ended::Unwanted);
-            }
         }
         Ok(())
     }
