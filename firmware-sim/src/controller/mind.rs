@@ -244,6 +244,10 @@ fn answer(opcode: u16, extended: bool) -> Option<Vec<u8>> {
         // Sizes of the white list and the resolving list.
         0x200f | 0x202a => vec![16],
         0x2018 => vec![7; 8],
+        // Extended advertising: forget all sets; longest data, number of sets.
+        0x203d if extended => Vec::new(),
+        0x203a if extended => vec![31, 0],
+        0x203b if extended => vec![1],
         0x201c => vec![0xff, 0xff, 0xff, 0xff, 0xff, 0x03, 0, 0],
         _ => return None,
     };

@@ -110,7 +110,7 @@ impl Ears {
     }
 
     async fn listen(&mut self, silence_ms: u64) -> Result<(), HciError> {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
         loop {
             let trouble = match Transport::open(&self.adapter).await {
                 Ok(transport) => {
@@ -129,7 +129,8 @@ impl Ears {
                 Err(trouble) => trouble,
             };
             self.transport = None;
-            if matches!(trouble, Trouble::NotAllowed) {
+            let in_kernel = matches!(self.adapter, HciAdapter::Kernel(_));
+            if in_kernel && matches!(trouble, Trouble::NotAllowed) {
                 return Err(HciError::NotAllowed {
                     adapter: self.adapter.clone(),
                     missing: "CAP_NET_ADMIN or CAP_NET_RAW".into(),

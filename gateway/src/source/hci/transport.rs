@@ -34,7 +34,7 @@ pub(super) enum Trouble {
          type: rfkill unblock bluetooth"
     )]
     Blocked,
-    #[error("this process may not use raw Bluetooth sockets")]
+    #[error("this process may not use this adapter")]
     NotAllowed,
     #[error(
         "the kernel has no Bluetooth here; type: modprobe bluetooth. In a container it needs \
@@ -191,7 +191,7 @@ mod tests {
             (Errno::PIPE, "was pulled out"),
             (Errno::NETDOWN, "is off"),
             (Errno::RFKILL, "type: rfkill unblock bluetooth"),
-            (Errno::PERM, "may not use raw Bluetooth sockets"),
+            (Errno::PERM, "may not use this adapter"),
             (Errno::AFNOSUPPORT, "type: modprobe bluetooth"),
             (Errno::IO, "connection to the adapter failed"),
         ] {
