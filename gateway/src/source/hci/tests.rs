@@ -63,8 +63,9 @@ impl Controller {
 
     /// Answers what is asked until the scan is on.
     async fn until_it_scans(&mut self) -> Vec<String> {
-        let mut commands = Vec::new();
+        let mut commands: Vec<String> = Vec::new();
         loop {
+            assert!(commands.len() < 8, "{commands:?}");
             let command = self.command().await;
             self.say(&format!("040e0401 {} 00", &command[2..6])).await;
             let is_on = command == "010c20020100";
