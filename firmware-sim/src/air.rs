@@ -1,5 +1,5 @@
-//! The air, and the plainest way to bring it to gateways: a socket (`protocol::sim`). The other way
-//! is [`crate::bluez`].
+//! The air, and the plainest way to bring it to gateways: a socket (`protocol::sim`). The other ways
+//! are [`crate::bluez`] and [`crate::controller`].
 //!
 //! In: advertisements that an antenna would receive now. Out: lines on that antenna's socket, and
 //! a count of those that the socket took.
@@ -57,6 +57,11 @@ pub trait Air: Send + Sync {
 pub enum Source {
     /// It connects to the simulator.
     Socket(SocketAddr),
+    /// It uses controllers without BlueZ, at these sockets.
+    Hci {
+        /// For `adapters`, each behind `unix:`.
+        paths: Vec<std::path::PathBuf>,
+    },
     /// It uses BlueZ; its machine's system bus is here.
     Bluez {
         /// For `DBUS_SYSTEM_BUS_ADDRESS`.

@@ -5,6 +5,8 @@
 //! to standard error.
 
 mod bluez;
+mod crowd;
+mod hci;
 
 use std::{
     ffi::OsString,
@@ -47,6 +49,8 @@ Examples:
   welkom-sim air --listen 127.0.0.1:7001 --seed 7
   # the same through a virtual BlueZ, for a gateway with source \"btleplug\"
   welkom-sim bluez --dir /tmp/bus --rate 200 --devices 50 --for 30s
+  # and through a virtual controller, for one with source \"hci\"
+  welkom-sim hci --socket /tmp/hci --rate 200 --devices 50 --for 30s
 ";
 
 #[derive(Parser)]
@@ -72,6 +76,8 @@ enum Command {
     Boards(BoardsArgs),
     /// Serve a virtual BlueZ full of strangers, to try or measure a gateway
     Bluez(bluez::BluezArgs),
+    /// Serve a virtual Bluetooth controller full of strangers, to try or measure a gateway
+    Hci(hci::HciArgs),
 }
 
 #[derive(Args)]
@@ -320,6 +326,7 @@ fn in_runtime(command: Command) -> anyhow::Result<()> {
             Command::Events(args) => events(args).await,
             Command::Boards(args) => boards(args).await,
             Command::Bluez(args) => bluez::run(args, shutdown).await,
+            Command::Hci(args) => hci::run(args, shutdown).await,
         }
     })
 }

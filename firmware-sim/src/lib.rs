@@ -12,6 +12,7 @@ pub mod carrier;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
+pub mod controller;
 pub mod firmware;
 pub mod http;
 pub mod load;

@@ -2,8 +2,10 @@
 //!
 //! In: the file. Out: a [`Config`] that can be run, or a [`ConfigError`] with file, line and key.
 //! Paths in the file are relative to the file.
-//! Invariant: a key that is not known is an error, a default is written in one place (here), and
+//! Invariant: a key that is not known is an error, a default is written in one place (here and in `source`), and
 //! a password is never printed.
+
+mod source;
 
 use std::{
     fmt, fs, io,
@@ -17,20 +19,17 @@ use serde::Deserialize;
 use toml::Spanned;
 use uuid::Uuid;
 
+pub use self::source::{
+    ADAPTER, ADAPTERS_MAX, BtleplugConfig, HciAdapter, HciConfig, SILENCE_S, SPEEDS, SourceConfig,
+};
+use self::source::{SourceTable, source};
 use crate::intake::Chain;
 
 /// How long a window of gathering is, unless the file says otherwise. A person walks through a door
 /// in about a second: two windows must fit into that.
 pub const WINDOW_MS: u64 = 500;
-/// The adapter that is listened to, unless the file says otherwise.
-pub const ADAPTER: &str = "hci0";
-/// Silence that is worth a new scan, unless the file says otherwise. A controller that filters
-/// duplicates reports a radio once in 10.24 s, so less than two of those may be luck.
-pub const SILENCE_S: u64 = 21;
 /// What the spool may take of the disk, unless the file says otherwise.
 pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// How much slower or faster than it was recorded a recording may be played.
-pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=10_000.0;
 /// The size at which a segment is full, unless the file says otherwise.
 pub const SEGMENT_BYTES: u64 = 1024 * 1024;
 /// A segment is read into memory whole, so it must not be larger than this.
@@ -57,35 +56,6 @@ pub struct Config {
     pub spool: SpoolConfig,
     /// Where they go.
     pub mqtt: MqttConfig,
-}
-
-/// Where advertisements come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SourceConfig {
-    /// This machine's radio, through BlueZ.
-    Btleplug(BtleplugConfig),
-    /// A recording.
-    Replay {
-        /// A btsnoop file.
-        file: PathBuf,
-        /// How much faster than it was recorded.
-        speed: f64,
-    },
-    /// The simulator's air.
-    Sim {
-        /// Its socket, as `host:port`.
-        connect: String,
-    },
-}
-
-/// The radio.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BtleplugConfig {
-    /// The adapter's name.
-    pub adapter: String,
-    /// Silence after which the scan is restarted. After twice as much the adapter is switched off
-    /// and on, after four times as much the process ends.
-    pub silence_ms: u64,
 }
 
 /// Where sightings wait.
@@ -165,18 +135,6 @@ struct File {
     mqtt: MqttTable,
 }
 
-/// The keys of all kinds; which of them belong to one is checked when the kind is known.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceTable {
-    kind: Spanned<String>,
-    adapter: Option<Spanned<String>>,
-    silence_s: Option<Spanned<u64>>,
-    connect: Option<Spanned<String>>,
-    file: Option<Spanned<PathBuf>>,
-    speed: Option<Spanned<f64>>,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AggregateTable {
@@ -250,15 +208,6 @@ fn anchor_named_as(gateway: &GatewayId, place: &Place<'_>) -> Result<AnchorId, C
     named.map_err(|e: protocol::id::IdError| place.error(0, e.to_string()))
 }
 
-impl Default for BtleplugConfig {
-    fn default() -> Self {
-        Self {
-            adapter: ADAPTER.into(),
-            silence_ms: SILENCE_S * 1_000,
-        }
-    }
-}
-
 fn namespaces(
     texts: Vec<Spanned<String>>,
     place: &Place<'_>,
@@ -271,87 +220,6 @@ fn namespaces(
         text.get_ref().parse().map_err(wrong)
     };
     texts.into_iter().map(namespace).collect()
-}
-
-fn source(table: SourceTable, place: &Place<'_>) -> Result<SourceConfig, ConfigError> {
-    let SourceTable {
-        kind,
-        adapter,
-        silence_s,
-        connect,
-        file,
-        speed,
-    } = table;
-    let at = |key: &'static str, start: Option<usize>| start.map(|start| (key, start));
-    let given = [
-        at("adapter", adapter.as_ref().map(|v| v.span().start)),
-        at("silence_s", silence_s.as_ref().map(|v| v.span().start)),
-        at("connect", connect.as_ref().map(|v| v.span().start)),
-        at("file", file.as_ref().map(|v| v.span().start)),
-        at("speed", speed.as_ref().map(|v| v.span().start)),
-    ];
-    let only = |keys: &[&str]| {
-        let stray = given.iter().flatten().find(|(key, _)| !keys.contains(key));
-        stray.map_or(Ok(()), |(key, start)| {
-            let what = format!("a source of kind {:?} has no {key}", kind.get_ref());
-            Err(place.error(*start, what))
-        })
-    };
-    let missing = |key: &str| {
-        let what = format!("a source of kind {:?} needs {key}", kind.get_ref());
-        place.error(kind.span().start, what)
-    };
-    match kind.get_ref().as_str() {
-        "btleplug" => {
-            only(&["adapter", "silence_s"])?;
-            Ok(SourceConfig::Btleplug(BtleplugConfig {
-                adapter: adapter.map_or(ADAPTER.into(), Spanned::into_inner),
-                silence_ms: in_range(silence_s, SILENCE_S, 2..=600, place)? * 1_000,
-            }))
-        }
-        "sim" => {
-            only(&["connect"])?;
-            let connect = connect.ok_or_else(|| missing("connect"))?;
-            Ok(SourceConfig::Sim {
-                connect: host_and_port(connect, place)?,
-            })
-        }
-        "replay" => {
-            only(&["file", "speed"])?;
-            let file = file.ok_or_else(|| missing("file"))?;
-            Ok(SourceConfig::Replay {
-                file: place.beside(file.get_ref()),
-                speed: speed_of(speed, place)?,
-            })
-        }
-        other => {
-            let what = format!("{other:?} is not btleplug, replay or sim");
-            Err(place.error(kind.span().start, what))
-        }
-    }
-}
-
-fn host_and_port(text: Spanned<String>, place: &Place<'_>) -> Result<String, ConfigError> {
-    let port = text.get_ref().rsplit_once(':');
-    if matches!(port.map(|(_, port)| port.parse::<u16>()), Some(Ok(1..))) {
-        return Ok(text.into_inner());
-    }
-    let what = format!(
-        "{:?} is not host:port, such as 127.0.0.1:7001",
-        text.get_ref()
-    );
-    Err(place.error(text.span().start, what))
-}
-
-fn speed_of(speed: Option<Spanned<f64>>, place: &Place<'_>) -> Result<f64, ConfigError> {
-    let Some(speed) = speed else {
-        return Ok(1.0);
-    };
-    if SPEEDS.contains(speed.get_ref()) {
-        return Ok(speed.into_inner());
-    }
-    let what = format!("must be {} to {}", SPEEDS.start(), SPEEDS.end());
-    Err(place.error(speed.span().start, what))
 }
 
 fn window_ms(value: Option<Spanned<u64>>, place: &Place<'_>) -> Result<u64, ConfigError> {

@@ -23,6 +23,8 @@ struct Cells {
     lookups_shed: AtomicU64,
     malformed: AtomicU64,
     bad_lines: AtomicU64,
+    without_strength: AtomicU64,
+    cut_off: AtomicU64,
     shed: AtomicU64,
     spooled: AtomicU64,
     evicted: AtomicU64,
@@ -59,6 +61,14 @@ impl Counters {
     pub fn bad_line(&self) {
         self.0.bad_lines.fetch_add(1, Relaxed);
     }
+    /// The radio did not know how strong one was, so there is nothing to place it by.
+    pub fn without_strength(&self) {
+        self.0.without_strength.fetch_add(1, Relaxed);
+    }
+    /// The radio lost the end of a long one. What there is of it is used all the same.
+    pub fn cut_off(&self) {
+        self.0.cut_off.fetch_add(1, Relaxed);
+    }
     /// What the aggregator has shed since it began.
     pub fn set_shed(&self, total: u64) {
         self.0.shed.store(total, Relaxed);
@@ -70,14 +80,16 @@ impl Counters {
         self.0.waiting.store(waiting, Relaxed);
     }
 
-    /// As they stand. A line that the source could not read counts as malformed on the wire.
+    /// As they stand. What the source could not read or place counts as malformed on the wire.
     pub fn snapshot(&self) -> Counts {
         Counts {
             heard_total: self.0.heard.load(Relaxed),
             foreign_total: self.0.foreign.load(Relaxed),
             apple_overflow_total: self.0.apple_overflow.load(Relaxed),
             beacon_total: self.0.beacon.load(Relaxed),
-            malformed_total: self.0.malformed.load(Relaxed) + self.bad_lines_total(),
+            malformed_total: self.0.malformed.load(Relaxed)
+                + self.bad_lines_total()
+                + self.without_strength_total(),
             shed_total: self.0.shed.load(Relaxed) + self.0.lookups_shed.load(Relaxed),
             spooled_total: self.0.spooled.load(Relaxed),
             evicted_total: self.0.evicted.load(Relaxed),
@@ -88,5 +100,15 @@ impl Counters {
     /// Lines of the source that were skipped.
     pub fn bad_lines_total(&self) -> u64 {
         self.0.bad_lines.load(Relaxed)
+    }
+
+    /// Advertisements without a strength.
+    pub fn without_strength_total(&self) -> u64 {
+        self.0.without_strength.load(Relaxed)
+    }
+
+    /// Advertisements whose end is missing.
+    pub fn cut_off_total(&self) -> u64 {
+        self.0.cut_off.load(Relaxed)
     }
 }

@@ -29,6 +29,32 @@ pub struct Report {
     pub ad: AdData,
     /// In an extended report.
     pub extended: bool,
+    /// Which of its advertising sets; 0 for a legacy report.
+    pub set: u8,
+    /// What `ad` is of the whole.
+    pub part: Part,
+}
+
+/// A long advertisement comes in several reports, the last of which says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it, or the last of several parts.
+    Last,
+    /// More will follow.
+    More,
+    /// The controller lost the rest.
+    CutOff,
+}
+
+impl Part {
+    /// Bits 5 and 6 of an extended report's event type.
+    fn of(event_type: u16) -> Self {
+        match event_type >> 5 & 0b11 {
+            0b00 => Self::Last,
+            0b01 => Self::More,
+            _ => Self::CutOff,
+        }
+    }
 }
 
 /// A device's address; shown as `c0:ff:ee:00:00:01`.
@@ -134,6 +160,8 @@ fn report(bytes: &[u8]) -> Option<(Report, &[u8])> {
         rssi_dbm: rssi_of(rssi),
         ad: AdData::from_bytes(data).ok()?,
         extended: false,
+        set: 0,
+        part: Part::Last,
     };
     Some((report, rest))
 }
@@ -141,9 +169,9 @@ fn report(bytes: &[u8]) -> Option<(Report, &[u8])> {
 /// Event type (2), address type, address, two PHYs, set id, power, RSSI, interval (2), direct
 /// address type and address (7), length, data.
 fn extended_report(bytes: &[u8]) -> Option<(Report, &[u8])> {
-    let (&[_, _, address_type], rest) = bytes.split_first_chunk()?;
+    let (&[kind_low, kind_high, address_type], rest) = bytes.split_first_chunk()?;
     let (address, rest) = rest.split_first_chunk()?;
-    let (&[_phy1, _phy2, _set, _power, rssi], rest) = rest.split_first_chunk()?;
+    let (&[_phy1, _phy2, set, _power, rssi], rest) = rest.split_first_chunk()?;
     let (_interval_and_direct_address, rest) = rest.split_first_chunk::<9>()?;
     let (&len, rest) = rest.split_first()?;
     let (data, rest) = rest.split_at_checked(usize::from(len))?;
@@ -153,6 +181,8 @@ fn extended_report(bytes: &[u8]) -> Option<(Report, &[u8])> {
         rssi_dbm: rssi_of(rssi),
         ad: AdData::from_bytes(data).ok()?,
         extended: true,
+        set,
+        part: Part::of(u16::from_le_bytes([kind_low, kind_high])),
     };
     Some((report, rest))
 }
@@ -203,6 +233,18 @@ mod tests {
         assert!(report.extended);
         assert_eq!(report.rssi_dbm, Some(-75));
         assert_eq!(report.ad.as_bytes(), [2, 1, 6]);
+        assert_eq!((report.set, report.part), (0xff, Part::Last));
+    }
+
+    #[test]
+    fn a_part_says_whether_more_follows() {
+        for (kind, part) in [("00", Part::Last), ("20", Part::More), ("40", Part::CutOff)] {
+            let event = event(&format!(
+                "3e 1a 0d 01 {kind}00 01 0100000000c0 01 00 02 7f b5 0000 00 000000000000 00"
+            ));
+            let report = reports(&event).next().unwrap().unwrap();
+            assert_eq!((report.set, report.part), (2, part));
+        }
     }
 
     #[test]

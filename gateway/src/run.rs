@@ -61,7 +61,7 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
         intake: Intake::new(config.chain.clone(), beacons, counts.clone()),
         aggregator: Aggregator::new(config.anchor, config.window_ms, TRANSMITTERS_MAX),
         spool: spool.clone(),
-        counts,
+        counts: counts.clone(),
     };
 
     let heard = ears.listen(shutdown).await;
@@ -69,7 +69,8 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     say_goodbye.send_replace(true);
     let sent = uplink.await.context("uplink ended in a panic")?;
     spool.close().await?;
-    info!("gateway stops");
+    let heard_total = counts.snapshot().heard_total;
+    info!(heard_total, "gateway stops");
     sent?;
     heard
 }

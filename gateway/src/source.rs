@@ -7,8 +7,10 @@
 //! Invariant: an advertiser's address does not leave this module; what leaves is a [`RadioKey`].
 
 mod bluez;
+mod hci;
 mod replay;
 mod sim;
+mod watchdog;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
@@ -41,8 +43,8 @@ pub struct Advertisement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RadioKey(u64);
 
-/// Makes [`RadioKey`]s of addresses.
-#[derive(Debug, Default)]
+/// Makes [`RadioKey`]s of addresses. A clone makes the same.
+#[derive(Debug, Default, Clone)]
 struct RadioKeys(RandomState);
 
 /// A radio of tests elsewhere in this crate.
@@ -63,6 +65,9 @@ pub enum SourceError {
     /// The radio cannot be listened to any more; a new process may.
     #[error("listen through BlueZ")]
     Bluez(#[from] bluez::BluezError),
+    /// The radio may not be listened to, or not any more; a new process may.
+    #[error("listen through HCI")]
+    Hci(#[from] hci::HciError),
     /// The recording cannot be played.
     #[error("replay {path}")]
     Replay {
@@ -93,10 +98,11 @@ impl Source {
         let config = config.clone();
         let task = tokio::spawn(async move {
             match config {
-                // Has a scan to end.
+                // These two have a scan to end.
                 SourceConfig::Btleplug(config) => {
                     Ok(bluez::listen(config, to, counts, stopped).await?)
                 }
+                SourceConfig::Hci(config) => Ok(hci::listen(config, to, counts, stopped).await?),
                 SourceConfig::Sim { connect } => tokio::select! {
                     () = sim::listen(connect, anchor, to, counts) => Ok(()),
                     () = stop::asked(&mut stopped) => Ok(()),

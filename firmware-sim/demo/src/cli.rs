@@ -39,6 +39,7 @@ use crate::{
   cargo demo                                       look at the pages; Ctrl-C stops everything
   cargo demo --headless --seed 7 --for 90s --json  run once and compare with the truth
   cargo demo --radio bluez                         gateways hear through BlueZ and D-Bus
+  cargo demo --radio hci                           gateways hear through raw HCI controllers
   cargo demo --keep /tmp/welkom                    keep database, spools and logs"
 )]
 struct Args {

@@ -16,6 +16,7 @@ use anyhow::Context;
 use firmware_sim::{
     air::{Air, AirServer, Source},
     bluez::{self, Bluez},
+    controller::{self, Controllers},
     http::{Api, Nothing},
     plan::{CHAIN_UUID, Plan},
     provision::{self, GatewayCredentials},
@@ -58,6 +59,8 @@ pub enum Radio {
     Sim,
     /// Through a virtual BlueZ per gateway, as from a real radio; needs dbus-daemon.
     Bluez,
+    /// Through a virtual controller per gateway, as from a raw HCI socket.
+    Hci,
 }
 
 /// A server with its store.
@@ -163,11 +166,13 @@ impl Stack {
         Ok(match radio {
             Radio::Sim => Box::new(AirServer::bind("127.0.0.1:0").await?),
             Radio::Bluez => {
-                let anchors = credentials
-                    .iter()
-                    .map(antenna)
-                    .collect::<Result<Vec<_>, _>>()?;
+                let anchors = antennas(credentials)?;
                 Box::new(Bluez::start(&self.dir, anchors, &bluez::Options::default()).await?)
+            }
+            Radio::Hci => {
+                let options = controller::Options::default();
+                let anchors = antennas(credentials)?;
+                Box::new(Controllers::start(&self.dir, anchors, &options)?)
             }
         })
     }
@@ -226,12 +231,15 @@ impl Stack {
             (Some(ca), Some(_)) => format!("tls = {{ ca_file = {ca:?} }}\n"),
             _ => String::new(),
         };
+        let silence = self.options.silence_s.map(|s| format!("\nsilence_s = {s}"));
+        let silence = silence.unwrap_or_default();
         let source = match source {
             Source::Socket(address) => format!("kind = \"sim\"\nconnect = \"{address}\""),
-            Source::Bluez { .. } => {
-                let silence = self.options.silence_s.map(|s| format!("\nsilence_s = {s}"));
-                let silence = silence.unwrap_or_default();
-                format!("kind = \"btleplug\"\nadapter = \"hci0\"{silence}")
+            Source::Bluez { .. } => format!("kind = \"btleplug\"\nadapter = \"hci0\"{silence}"),
+            Source::Hci { paths } => {
+                let adapter = |path: &PathBuf| format!("unix:{}", path.display());
+                let adapters: Vec<String> = paths.iter().map(adapter).collect();
+                format!("kind = \"hci\"\nadapters = {adapters:?}{silence}")
             }
         };
         format!(
@@ -262,6 +270,10 @@ impl Stack {
 /// A gateway's antenna has its name.
 fn antenna(credentials: &GatewayCredentials) -> anyhow::Result<AnchorId> {
     Ok(credentials.gateway.as_str().parse()?)
+}
+
+fn antennas(credentials: &[GatewayCredentials]) -> anyhow::Result<Vec<AnchorId>> {
+    credentials.iter().map(antenna).collect()
 }
 
 fn api(ready: &Ready, key: &str) -> anyhow::Result<Api> {

@@ -59,6 +59,52 @@ fn the_radio_of_this_machine_is_the_source_unless_another_is_named() {
 }
 
 #[test]
+fn radios_of_raw_sockets_are_one_or_several() {
+    let hci = |source: &str| {
+        let from = "kind = \"sim\"\nconnect = \"127.0.0.1:7001\"";
+        let source = format!("kind = \"hci\"\n{source}");
+        match parse(&GOOD.replace(from, &source)).unwrap().source {
+            SourceConfig::Hci(hci) => hci,
+            other => panic!("{other:?}"),
+        }
+    };
+    let config = hci("");
+    assert_eq!(config.adapters, [HciAdapter::Kernel(0)]);
+    assert_eq!(config.silence_ms, SILENCE_S * 1_000);
+    assert_eq!(hci("adapter = \"hci7\"").adapters, [HciAdapter::Kernel(7)]);
+    let both = hci("adapters = [\"hci1\", \"unix:air\"]\nsilence_s = 3");
+    assert_eq!(both.silence_ms, 3_000);
+    let air = HciAdapter::Unix("/etc/welkom/air".into());
+    assert_eq!(both.adapters, [HciAdapter::Kernel(1), air]);
+    for (source, expected) in [
+        ("adapter = \"eth0\"", "\"eth0\" is not an adapter"),
+        ("adapter = \"hci65535\"", "\"hci65535\" is not an adapter"),
+        ("adapters = []", "names 0 adapters"),
+        ("adapters = [\"hci0\", \"hci0\"]", "\"hci0\" is named twice"),
+        (
+            "adapter = \"hci0\"\nadapters = [\"hci1\"]",
+            "there is an adapter as well",
+        ),
+        ("connect = \"x\"", "a source of kind \"hci\" has no connect"),
+    ] {
+        let to = format!("kind = \"hci\"\n{source}");
+        let key = source
+            .rsplit('\n')
+            .next()
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap();
+        let line = 6 + to.matches('\n').count();
+        reject(
+            "kind = \"sim\"\nconnect = \"127.0.0.1:7001\"",
+            &to,
+            &format!("gateway.toml:{line}: source.{key}: {expected}"),
+        );
+    }
+}
+
+#[test]
 fn what_is_not_said_has_its_default() {
     let text = GOOD.replace("window_ms = 500", "");
     let text = text.replace("bytes_max = 1000000\nsegment_bytes = 65536", "");

@@ -14,7 +14,6 @@
 
 mod power;
 mod radios;
-mod watchdog;
 
 use std::{collections::HashMap, pin::Pin, time::Duration};
 
@@ -30,11 +29,11 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use self::{
-    radios::Radios,
+use self::radios::Radios;
+use super::{
+    Advertisement, RadioKey, RadioKeys,
     watchdog::{Rung, Watchdog},
 };
-use super::{Advertisement, RadioKey, RadioKeys};
 use crate::{clock::Monotonic, config::BtleplugConfig, counts::Counters, stop};
 
 /// Devices that are looked up at once. Each takes three calls over the bus; strangers that come

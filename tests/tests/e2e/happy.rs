@@ -5,27 +5,38 @@ use std::collections::BTreeMap;
 use demo::{
     audit::Audit,
     score::{Seen, score},
-    stack::Options,
+    stack::{Options, Radio},
 };
-use e2e::{harness::test, rig::Rig};
+use e2e::{
+    harness::test,
+    rig::{Rig, program},
+};
 use firmware_sim::{shopper::Scenario, world::World};
 use libtest_mimic::Trial;
 use tokio::sync::watch;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![test(
-        "healthy_run_matches_the_truth_and_logs_no_warning",
-        &[],
-        healthy_run,
-    )]
+    vec![
+        test(
+            "healthy_run_matches_the_truth_and_logs_no_warning",
+            &[],
+            || healthy_run(Radio::Sim),
+        ),
+        test(
+            "healthy_run_through_raw_hci_matches_the_truth_and_logs_no_warning",
+            &[],
+            || healthy_run(Radio::Hci),
+        ),
+    ]
 }
 
-async fn healthy_run() -> anyhow::Result<()> {
+async fn healthy_run(radio: Radio) -> anyhow::Result<()> {
     let options = Options {
         snapshot_s: Some(86_400),
         ..Options::default()
     };
-    let mut rig = Rig::start(options).await?.with_gateways().await?;
+    let rig = Rig::start_on(radio, &program()?, options).await?;
+    let mut rig = rig.with_gateways().await?;
     let scenario = Scenario::new(rig.stack.store.clone(), 60_000, "happy");
     let world = World::new(
         Scenario {

@@ -15,6 +15,7 @@ mod evaluate;
 mod fleet;
 mod floor;
 mod happy;
+mod hci;
 mod history;
 mod home;
 mod kills;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(fleet::tests());
     tests.extend(floor::tests());
     tests.extend(happy::tests());
+    tests.extend(hci::tests());
     tests.extend(history::tests());
     tests.extend(home::tests());
     tests.extend(kills::tests());

@@ -150,6 +150,11 @@ impl Watchdog {
         )
     }
 
+    /// The last rung is not to be taken now: others still hear.
+    pub(super) fn stay(&mut self, now: Monotonic) {
+        self.begin_again(now);
+    }
+
     /// Never heard anything: the ladder again from its foot, more slowly.
     fn begin_again(&mut self, now: Monotonic) -> Rung {
         self.silence_ms = self.silence_ms.saturating_mul(2).min(PATIENCE_MS_MAX);
@@ -245,6 +250,15 @@ mod tests {
         watchdog.powered_off(at(141));
         watchdog.powered_on(at(142));
         assert_eq!(climb(&mut watchdog, 142, 180), [(180, Rung::Leave)]);
+    }
+
+    #[test]
+    fn one_that_stays_climbs_again_more_slowly() {
+        let mut watchdog = Watchdog::new(SILENCE_MS, at(0));
+        watchdog.heard(at(100));
+        climb(&mut watchdog, 100, 180);
+        watchdog.stay(at(180));
+        assert_eq!(climb(&mut watchdog, 181, 220), [(220, Rung::RestartScan)]);
     }
 
     #[test]
