@@ -7,6 +7,7 @@
 
 use std::{
     fmt, fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -57,6 +58,8 @@ pub struct Config {
     pub spool: SpoolConfig,
     /// Where they go.
     pub mqtt: MqttConfig,
+    /// Where the health page is; none: there is none.
+    pub health: Option<SocketAddr>,
 }
 
 /// Where advertisements come from.
@@ -163,6 +166,7 @@ struct File {
     aggregate: AggregateTable,
     spool: SpoolTable,
     mqtt: MqttTable,
+    health: Option<HealthTable>,
 }
 
 /// The keys of all kinds; which of them belong to one is checked when the kind is known.
@@ -175,6 +179,12 @@ struct SourceTable {
     connect: Option<Spanned<String>>,
     file: Option<Spanned<PathBuf>>,
     speed: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HealthTable {
+    listen: SocketAddr,
 }
 
 #[derive(Default, Deserialize)]
@@ -240,6 +250,7 @@ impl Config {
             window_ms: window_ms(file.aggregate.window_ms, &place)?,
             spool: spool(file.spool, &place)?,
             mqtt: mqtt(file.mqtt, &place)?,
+            health: file.health.map(|table| table.listen),
         })
     }
 }

@@ -29,11 +29,12 @@ use tracing::{debug, info, warn};
 
 use self::session::{Ended, Session};
 use crate::{
+    alive::Part,
     backoff::{self, Backoff},
     beacons::Beacons,
     clock::{ClockEstimate, Monotonic},
     config::MqttConfig,
-    counts::Counters,
+    counts::{Counters, Line},
     spool::{Address, Gone, SpoolHandle},
     stop,
 };
@@ -86,8 +87,10 @@ impl Uplink {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         let mut outage = Outage::default();
         loop {
+            self.counts.alive().beat(Part::Uplink, Monotonic::now());
             self.spool.recall().await?;
             let (ended, was_good) = Session::new(&mut self).run(goodbye.clone()).await;
+            self.counts.set_line(Line::Away);
             let error = match ended {
                 Ended::Goodbye => return Ok(()),
                 Ended::SpoolGone => return Err(Gone),

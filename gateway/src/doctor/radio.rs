@@ -1,0 +1,196 @@
+//! Adapter, rfkill, and BlueZ on its bus; or what takes the radio's place.
+//!
+//! In: the configured source, `/sys`, the system bus. Out: [`Problem`]s.
+//! Promises: of problems that follow from each other the first is told, not its consequences.
+//! Invariant: asks BlueZ for what it knows; starts no scan and switches nothing.
+
+use std::{collections::HashMap, fs, io, path::Path, time::Duration};
+
+use dbus::{
+    arg::{PropMap, prop_cast},
+    blocking::{Connection, stdintf::org_freedesktop_dbus::ObjectManager},
+};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{Machine, Problem, plain, user};
+use crate::{btsnoop::Recording, config::SourceConfig};
+
+/// What one call to BlueZ may take.
+const CALL_MAX: Duration = Duration::from_secs(3);
+const ADAPTER: &str = "org.bluez.Adapter1";
+
+pub(super) async fn examine(source: &SourceConfig, machine: &Machine) -> Vec<Problem> {
+    let found = match source {
+        SourceConfig::Btleplug(config) => {
+            let (adapter, machine) = (config.adapter.clone(), machine.clone());
+            let look = tokio::task::spawn_blocking(move || bluez(&adapter, &machine));
+            look.await.unwrap_or_else(|_| Problem::BluezOdd {
+                why: "the question was not answered".into(),
+            })
+        }
+        SourceConfig::Sim { connect } => simulator(connect).await,
+        SourceConfig::Replay { file, .. } => recording(file),
+    };
+    vec![found]
+}
+
+fn bluez(adapter: &str, machine: &Machine) -> Problem {
+    if let Some(blocked) = rfkill(adapter, &machine.root.join("sys/class/rfkill")) {
+        return blocked;
+    }
+    let Ok(connection) = Connection::new_system() else {
+        return Problem::BusMissing;
+    };
+    let objects = connection
+        .with_proxy("org.bluez", "/", CALL_MAX)
+        .get_managed_objects();
+    match objects {
+        Ok(objects) => adapter_of(adapter, &objects),
+        Err(error) => refused(&error, machine),
+    }
+}
+
+type Objects = HashMap<dbus::Path<'static>, HashMap<String, PropMap>>;
+
+fn adapter_of(adapter: &str, objects: &Objects) -> Problem {
+    let mut powered = HashMap::new();
+    for (path, interfaces) in objects {
+        if let Some(properties) = interfaces.get(ADAPTER) {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let is_on = prop_cast::<bool>(properties, "Powered").copied();
+            powered.insert(name.to_owned(), is_on.unwrap_or_default());
+        }
+    }
+    let adapter = adapter.to_owned();
+    match powered.get(&adapter) {
+        Some(true) => Problem::RadioOn { adapter },
+        Some(false) => Problem::RadioOff { adapter },
+        None => {
+            let mut others: Vec<String> = powered.into_keys().collect();
+            others.sort_unstable();
+            let command = if others.is_empty() {
+                "sudo dmesg | grep -i bluetooth".into()
+            } else {
+                "bluetoothctl list".into()
+            };
+            Problem::RadioMissing {
+                adapter,
+                others,
+                command,
+            }
+        }
+    }
+}
+
+fn refused(error: &dbus::Error, machine: &Machine) -> Problem {
+    let name = error.name().unwrap_or_default();
+    match name.rsplit('.').next().unwrap_or_default() {
+        "AccessDenied" => {
+            let user = user(machine);
+            Problem::BluezDenied {
+                command: match user.as_str() {
+                    "welkom-gateway" => "sudo systemctl reload dbus".into(),
+                    other => format!("sudo usermod -aG welkom-gateway {other}"),
+                },
+                user,
+            }
+        }
+        "ServiceUnknown" | "NameHasNoOwner" | "SpawnChildExited" | "Spawn" => Problem::BluezMissing,
+        "NoReply" | "Timeout" | "TimedOut" => Problem::BluezSilent,
+        _ => Problem::BluezOdd {
+            why: error.message().unwrap_or(name).to_owned(),
+        },
+    }
+}
+
+/// Linux, `Documentation/ABI/stable/sysfs-class-rfkill`. A block that is not of an adapter by name
+/// (laptops have one for all) counts for each.
+fn rfkill(adapter: &str, dir: &Path) -> Option<Problem> {
+    let read = |path: &Path, key: &str| {
+        let text = fs::read_to_string(path.join(key)).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let mut soft = false;
+    for entry in fs::read_dir(dir).ok()?.flatten() {
+        let path = entry.path();
+        let name = read(&path, "name");
+        if read(&path, "type") != "bluetooth" || (name.starts_with("hci") && name != adapter) {
+            continue;
+        }
+        if read(&path, "hard") == "1" {
+            return Some(Problem::RadioSwitchedOff);
+        }
+        soft |= read(&path, "soft") == "1";
+    }
+    soft.then_some(Problem::RadioBlocked)
+}
+
+async fn simulator(connect: &str) -> Problem {
+    let what = format!("the simulator at {connect}");
+    let why = match timeout(CALL_MAX, TcpStream::connect(connect)).await {
+        Ok(Ok(_)) => return Problem::StandInThere { what },
+        Ok(Err(error)) => plain(&error),
+        Err(_) => plain(&io::ErrorKind::TimedOut.into()),
+    };
+    Problem::StandInMissing { what, why }
+}
+
+fn recording(file: &Path) -> Problem {
+    let what = format!("the recording {}", file.display());
+    match Recording::open(file) {
+        Ok(_) => Problem::StandInThere { what },
+        Err(error) => {
+            let why = match std::error::Error::source(&error) {
+                Some(source) => source.to_string(),
+                None => error.to_string(),
+            };
+            Problem::StandInMissing { what, why }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A switch as the kernel shows it.
+    fn switch(dir: &Path, no: u8, [name, kind, soft, hard]: [&str; 4]) {
+        let dir = dir.join(format!("rfkill{no}"));
+        fs::create_dir_all(&dir).unwrap();
+        for (key, value) in [
+            ("name", name),
+            ("type", kind),
+            ("soft", soft),
+            ("hard", hard),
+        ] {
+            fs::write(dir.join(key), format!("{value}\n")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_block_is_found_for_this_adapter_and_for_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        assert_eq!(rfkill("hci0", &dir.join("nowhere")), None);
+        switch(dir, 0, ["phy0", "wlan", "1", "1"]);
+        switch(dir, 1, ["hci0", "bluetooth", "0", "0"]);
+        switch(dir, 2, ["hci1", "bluetooth", "1", "0"]);
+        assert_eq!(rfkill("hci0", dir), None);
+        assert_eq!(rfkill("hci1", dir), Some(Problem::RadioBlocked));
+        switch(dir, 3, ["ideapad_bluetooth", "bluetooth", "0", "1"]);
+        assert_eq!(rfkill("hci0", dir), Some(Problem::RadioSwitchedOff));
+    }
+
+    #[test]
+    fn what_the_bus_says_no_with_is_told_apart() {
+        let machine = Machine {
+            root: "/nowhere".into(),
+        };
+        let of = |name| refused(&dbus::Error::new_custom(name, "because"), &machine).code();
+        let bus = |name: &str| of(format!("org.freedesktop.DBus.Error.{name}"));
+        assert_eq!(bus("AccessDenied"), "bluez_denied");
+        assert_eq!(bus("ServiceUnknown"), "bluez_missing");
+        assert_eq!(bus("NoReply"), "bluez_silent");
+        assert_eq!(of("org.bluez.Error.Failed".into()), "bluez_odd");
+    }
+}
