@@ -1,7 +1,8 @@
 //! `/metrics`: what Prometheus collects.
 //!
 //! In: a [`State`]. Out: the text exposition format, names with their unit as suffix.
-//! Promises: counters end with `_total`, which the library adds; a name that stands in `docs/monitoring` is in here: a test reads both.
+//! Promises: counters end with `_total`, which the library adds; a name that stands in
+//! `docs/monitoring` is in here: a test reads both.
 //! Invariant: labels have values of a fixed, short list; no label names a person, a radio or an
 //! address. What is not known has no sample: a radio that never heard anything has no age.
 
