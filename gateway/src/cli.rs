@@ -22,7 +22,8 @@ use crate::{
     btsnoop::Recording,
     config::{Config, SPEEDS, SourceConfig},
     decode::{self, FrameView},
-    doctor, run,
+    doctor::{self, Machine},
+    run,
     spool::inspect,
 };
 
@@ -68,6 +69,9 @@ A gateway that runs is not disturbed.")]
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Where /sys, /run and /etc are looked for; for tests
+        #[arg(long, value_name = "DIR", hide = true, default_value = "/")]
+        root: PathBuf,
     },
     /// Show what a spool holds; changes nothing, also while a gateway runs
     #[command(after_help = "Example:\n  welkom-gateway spool --dir spool --json")]
@@ -141,7 +145,7 @@ where
     };
     let outcome = match arguments.command {
         Command::Spool { dir, json } => show_spool(&dir, json),
-        Command::Doctor { config, json } => match show_doctor(&config.config, json) {
+        Command::Doctor { config, json, root } => match show_doctor(&config.config, json, root) {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
@@ -272,12 +276,12 @@ fn unless_nobody_reads(done: std::io::Result<()>) -> std::io::Result<()> {
     }
 }
 
-fn show_doctor(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+fn show_doctor(config: &Path, json: bool, root: PathBuf) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let report = runtime.block_on(doctor::examine(config, &doctor::Machine::default()));
+    let report = runtime.block_on(doctor::examine(config, &Machine { root }));
     // A name server that hangs must not keep us.
     runtime.shutdown_background();
     if json {

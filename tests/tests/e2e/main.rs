@@ -11,6 +11,7 @@ mod corpus;
 mod data_in;
 mod delivery;
 mod desk_mqtt;
+mod doctor;
 mod evaluate;
 mod fleet;
 mod floor;
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(data_in::tests());
     tests.extend(desk_mqtt::tests());
     tests.extend(delivery::tests());
+    tests.extend(doctor::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
     tests.extend(floor::tests());
