@@ -187,6 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_waits_for_ready_and_for_life_and_its_pulse_is_quicker_than_its_patience() {
+        let unit = include_str!("../../deploy/gateway/welkom-gateway.service");
+        let of = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
+        assert_eq!(of("Type="), Some("notify"));
+        assert_eq!(of("Restart="), Some("always"));
+        let watchdog_s: u64 = of("WatchdogSec=").unwrap().parse().unwrap();
+        // A part that hangs is told after at most both.
+        assert!(watchdog_s * 1_000 + STILL_MS <= 120_000);
+        assert!(watchdog_s >= 30);
+    }
+
+    #[test]
     fn without_systemd_nothing_happens() {
         Systemd::new(None, None).ready();
         Systemd::new(Some(OsStr::new("/nowhere/notify")), None).ready();

@@ -193,7 +193,7 @@ fn tls(error: &rustls::Error, mqtt: &MqttConfig) -> Problem {
         CertificateError::UnknownIssuer
         | CertificateError::BadSignature
         | CertificateError::InvalidPurpose => Problem::TlsUntrusted {
-            command: format!("scp {host}:/var/lib/welkom/tls/ca.pem /etc/welkom/ca.pem"),
+            command: format!("sudo scp {host}:/var/lib/welkom/tls/ca.pem /etc/welkom/ca.pem"),
             host,
         },
         CertificateError::NotValidForName => Problem::TlsWrongName {
@@ -228,4 +228,64 @@ fn names(presented: &[String]) -> String {
             .unwrap_or(name)
     });
     names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustls::pki_types::{ServerName, UnixTime};
+
+    use super::*;
+
+    fn config(tls: bool) -> Config {
+        let text = format!(
+            "store = \"kade-9\"\ngateway = \"door\"\n[spool]\ndir = \"spool\"\n\
+             [mqtt]\nhost = \"shop.example\"\nport = 8883\nusername = \"kade-9/door\"\n\
+             password = \"secret-{tls}\"\n"
+        );
+        Config::parse(&text, Path::new("gateway.toml")).unwrap()
+    }
+
+    fn of(error: CertificateError) -> Problem {
+        let error = rustls::Error::InvalidCertificate(error);
+        let wrapped = io::Error::new(io::ErrorKind::InvalidData, error);
+        of_error(&ConnectionError::Tls(wrapped.into()), &config(true))
+    }
+
+    #[test]
+    fn a_certificate_is_refused_in_words_that_fit() {
+        let presented = ["DnsName(\"welkom.kade9.nl\")", "IpAddress(10.0.0.7)"];
+        let named = of(CertificateError::NotValidForNameContext {
+            expected: ServerName::try_from("shop.example").unwrap(),
+            presented: presented.map(str::to_owned).into(),
+        });
+        let names = "welkom.kade9.nl, 10.0.0.7".to_owned();
+        let host = "shop.example".to_owned();
+        assert_eq!(named, Problem::TlsWrongName { host, names });
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(9));
+        let early = CertificateError::NotValidYetContext {
+            time,
+            not_before: time,
+        };
+        assert_eq!(of(early), Problem::TlsNotYet);
+        assert_eq!(of(CertificateError::Expired).code(), "tls_expired");
+        assert_eq!(of(CertificateError::UnknownIssuer).code(), "tls_untrusted");
+        assert_eq!(of(CertificateError::Revoked).code(), "tls_odd");
+    }
+
+    #[test]
+    fn a_log_in_that_is_refused_names_the_user_and_never_the_password() {
+        let refused = ConnectionError::ConnectionRefused(ConnectReturnCode::NotAuthorized);
+        let problem = of_error(&refused, &config(false));
+        assert_eq!(problem.code(), "login_refused");
+        assert!(format!("{problem:?}").contains("kade-9/door"));
+        assert!(!format!("{problem:?}").contains("secret-"));
+    }
+
+    #[test]
+    fn only_another_machine_gets_a_password_in_clear() {
+        assert!(is_this_machine("localhost") && is_this_machine("::1"));
+        assert!(!is_this_machine("192.168.1.4") && !is_this_machine("shop.example"));
+    }
 }

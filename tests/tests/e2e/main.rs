@@ -26,6 +26,7 @@ mod pages;
 mod push;
 mod radio;
 mod redelivery;
+mod signs;
 mod table;
 mod write_loss;
 
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(push::tests());
     tests.extend(radio::tests());
     tests.extend(redelivery::tests());
+    tests.extend(signs::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());
     e2e::harness::run(tests)

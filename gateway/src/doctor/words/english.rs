@@ -193,7 +193,7 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             user: Some(user), ..
         } => (
             format!("The broker refuses user {user}: unknown, or another password."),
-            "With an admin's or manager's key the server gives out a new password; the old one ends.",
+            "With an admin's key the server gives out a new password; the old one ends.",
         ),
         MqttOdd { why } => (
             format!("There is a listener, but no MQTT connection comes about: {why}."),
