@@ -86,8 +86,8 @@ pub async fn start(config: &Config, counts: &Counters, view: watch::Receiver<Vie
             return nothing;
         }
     };
-    let address = listener.local_addr().ok();
-    info!(listen = ?address, "health page and metrics are served");
+    let address = listener.local_addr().unwrap_or(listen);
+    info!(listen = %address, "health page and metrics are served");
     let health = Arc::new(Health {
         config: config.clone(),
         counts: counts.clone(),
@@ -98,7 +98,7 @@ pub async fn start(config: &Config, counts: &Counters, view: watch::Receiver<Vie
     });
     Served {
         task: Some(tokio::spawn(accept(listener, health))),
-        address,
+        address: Some(address),
     }
 }
 

@@ -29,7 +29,6 @@ use tracing::{debug, info, warn};
 
 use self::session::{Ended, Session};
 use crate::{
-    alive::Part,
     backoff::{self, Backoff},
     beacons::Beacons,
     clock::{ClockEstimate, Monotonic},
@@ -87,7 +86,6 @@ impl Uplink {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         let mut outage = Outage::default();
         loop {
-            self.counts.alive().beat(Part::Uplink, Monotonic::now());
             self.spool.recall().await?;
             let (ended, was_good) = Session::new(&mut self).run(goodbye.clone()).await;
             self.counts.set_line(Line::Away);

@@ -126,7 +126,7 @@ fn rfkill(adapter: &str, dir: &Path) -> Option<Problem> {
 }
 
 async fn simulator(connect: &str) -> Problem {
-    let what = format!("the simulator at {connect}");
+    let what = connect.to_owned();
     let why = match timeout(CALL_MAX, TcpStream::connect(connect)).await {
         Ok(Ok(_)) => return Problem::StandInThere { what },
         Ok(Err(error)) => plain(&error),
@@ -136,7 +136,7 @@ async fn simulator(connect: &str) -> Problem {
 }
 
 fn recording(file: &Path) -> Problem {
-    let what = format!("the recording {}", file.display());
+    let what = file.display().to_string();
     match Recording::open(file) {
         Ok(_) => Problem::StandInThere { what },
         Err(error) => {

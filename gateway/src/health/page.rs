@@ -76,6 +76,7 @@ struct Words {
     kept: &'static str,
     evicted: &'static str,
     began: &'static str,
+    hangs: [&'static str; 2],
     metrics: &'static str,
 }
 
@@ -101,13 +102,11 @@ const ENGLISH: Words = Words {
         "the server answers",
     ],
     waits: "Waits",
-    waiting: [
-        "nothing: the server has everything",
-        "sightings that the server does not have yet",
-    ],
+    waiting: ["nothing", "sightings that the server does not have yet"],
     kept: "on the disk",
     evicted: "sightings were given up for lack of room",
     began: "Running for",
+    hangs: ["Hangs", "systemd starts the gateway anew"],
     metrics: "Figures for Prometheus",
 };
 
@@ -133,13 +132,11 @@ const DUTCH: Words = Words {
         "de server antwoordt",
     ],
     waits: "Wacht nog",
-    waiting: [
-        "niets: de server heeft alles",
-        "waarnemingen die de server nog niet heeft",
-    ],
+    waiting: ["niets", "waarnemingen die de server nog niet heeft"],
     kept: "op de schijf",
     evicted: "waarnemingen zijn opgegeven bij gebrek aan ruimte",
     began: "Draait al",
+    hangs: ["Hangt", "systemd start de gateway opnieuw"],
     metrics: "Cijfers voor Prometheus",
 };
 
@@ -212,17 +209,36 @@ fn runs(state: &State, words: &Words, language: Language) -> String {
     if counts.evicted_total > 0 {
         let _ = write!(waits, "; {} {}", counts.evicted_total, words.evicted);
     }
-    let rows = [
+    let line = state.counts.line();
+    let line_level = if line == Line::Server {
+        Level::Good
+    } else {
+        Level::Look
+    };
+    let line = format!(
+        "<span class=\"mark {}\">{}</span> {}",
+        class(line_level),
+        mark(line_level),
+        words.lines[line as usize]
+    );
+    let mut rows = vec![
         (words.heard, heard),
-        (
-            words.line,
-            words.lines[state.counts.line() as usize].to_owned(),
-        ),
+        (words.line, line),
         (words.waits, waits),
         (words.began, duration(state.now.ms_since(state.began))),
     ];
-    let rows = rows.map(|(term, text)| format!("<div><dt>{term}</dt><dd>{text}</dd></div>"));
-    format!("<h2>{}</h2>\n<dl>{}</dl>\n", words.runs, rows.concat())
+    if let Some(part) = state.counts.alive().still(state.now) {
+        let [term, then] = words.hangs;
+        let mark = mark(Level::Wrong);
+        let text = format!(
+            "<span class=\"mark wrong\">{mark} {}</span>: {then}",
+            part.as_str()
+        );
+        rows.insert(0, (term, text));
+    }
+    let row = |(term, text)| format!("<div><dt>{term}</dt><dd>{text}</dd></div>");
+    let rows: String = rows.into_iter().map(row).collect();
+    format!("<h2>{}</h2>\n<dl>{rows}</dl>\n", words.runs)
 }
 
 fn found(finding: &Problem, words: &Words, language: Language) -> String {

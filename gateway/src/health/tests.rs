@@ -150,6 +150,21 @@ fn the_page_says_the_same_in_both_languages_and_runs_no_script() {
     }
 }
 
+#[test]
+fn a_part_that_hangs_stands_at_the_top_and_all_is_not_well() {
+    let state = state();
+    state.counts.alive().begin(Monotonic(60_000));
+    let good = page::page(&state, &Report::default(), Language::English);
+    assert!(good.contains("All is well."), "{good}");
+    let later = State {
+        now: Monotonic(60_000 + crate::alive::STILL_MS),
+        ..state
+    };
+    let page = page::page(&later, &Report::default(), Language::English);
+    assert!(page.contains("Something is wrong."), "{page}");
+    assert!(page.contains("intake</span>: systemd starts"), "{page}");
+}
+
 async fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{request}\r\nHost: here\r\nConnection: close\r\n\r\n");

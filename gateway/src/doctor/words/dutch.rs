@@ -69,9 +69,9 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             format!("BlueZ antwoordt met een fout: {why}."),
             "Kijk wat het er zelf over zegt.",
         ),
-        StandInThere { what } => (format!("{what} staat in plaats van de radio."), ""),
+        StandInThere { what } => (format!("In plaats van de radio: {what}."), ""),
         StandInMissing { what, why } => (
-            format!("{what} staat in plaats van de radio, en is er niet: {why}."),
+            format!("In plaats van de radio, maar niet te gebruiken: {what}: {why}."),
             "Zet [source] goed, of laat het weg: dan luistert de gateway naar de eigen radio.",
         ),
         DiskGood { free_mb, waiting } => (

@@ -69,9 +69,9 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             format!("BlueZ answers with an error: {why}."),
             "See what it says of itself.",
         ),
-        StandInThere { what } => (format!("{what} takes the radio's place."), ""),
+        StandInThere { what } => (format!("A stand-in takes the radio's place: {what}."), ""),
         StandInMissing { what, why } => (
-            format!("{what} takes the radio's place, and is not there: {why}."),
+            format!("A stand-in is to take the radio's place, and cannot be used: {what}: {why}."),
             "Set [source] right, or leave it out: then the machine's own radio is listened to.",
         ),
         DiskGood { free_mb, waiting } => (
