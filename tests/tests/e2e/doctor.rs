@@ -264,7 +264,10 @@ async fn denied() -> anyhow::Result<()> {
     reload(ward.machine.address()).await?;
     ward.transcript("denied", 1).await?;
 
-    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/gateway/dbus-1/welkom-gateway.conf");
+    let package = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/gateway/dbus-1/welkom-gateway.conf"
+    );
     let mine = format!("group=\"{}\"", fs::metadata("/proc/self")?.gid());
     let policy = fs::read_to_string(package)?.replace("group=\"welkom-gateway\"", &mine);
     fs::write(ward.folder.path().join("policy.conf"), policy)?;
