@@ -22,6 +22,7 @@ use crate::{
     btsnoop::Recording,
     config::{Config, SPEEDS, SourceConfig},
     decode::{self, FrameView},
+    doctor::{self, Machine},
     run,
     spool::inspect,
 };
@@ -31,6 +32,7 @@ const CONFIG_WRONG: u8 = 2;
 const EXAMPLES: &str = "\
 Examples:
   welkom-gateway check --config /etc/welkom/gateway.toml
+  welkom-gateway doctor --config /etc/welkom/gateway.toml
   welkom-gateway run --config /etc/welkom/gateway.toml
   welkom-gateway spool --dir /var/lib/welkom/spool --json
   welkom-gateway decode < payloads.jsonl
@@ -54,6 +56,23 @@ enum Command {
     /// Say whether the settings can be used, and what is wrong with them
     #[command(after_help = "Example:\n  welkom-gateway check --config gateway.toml")]
     Check(ConfigArgument),
+    /// Find what is wrong, and say what to type: radio, bus, disk, clock, broker
+    #[command(after_help = "\
+Example:
+  sudo -u welkom-gateway welkom-gateway doctor --config /etc/welkom/gateway.toml
+
+Ends with 0 if nothing is wrong, 1 if something is, 2 if the settings are.
+A gateway that runs is not disturbed.")]
+    Doctor {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Where /sys, /run and /etc are looked for; for tests
+        #[arg(long, value_name = "DIR", hide = true, default_value = "/")]
+        root: PathBuf,
+    },
     /// Show what a spool holds; changes nothing, also while a gateway runs
     #[command(after_help = "Example:\n  welkom-gateway spool --dir spool --json")]
     Spool {
@@ -126,6 +145,10 @@ where
     };
     let outcome = match arguments.command {
         Command::Spool { dir, json } => show_spool(&dir, json),
+        Command::Doctor { config, json, root } => match show_doctor(&config.config, json, root) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Check(ConfigArgument { config }) => match load(&config) {
             Ok(_) => print(&format!("{}: good", config.display())),
             Err(code) => return code,
@@ -251,6 +274,22 @@ fn unless_nobody_reads(done: std::io::Result<()>) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
+}
+
+fn show_doctor(config: &Path, json: bool, root: PathBuf) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let report = runtime.block_on(doctor::examine(config, &Machine { root }));
+    // A name server that hangs must not keep us.
+    runtime.shutdown_background();
+    if json {
+        print(&report.json()?)?;
+    } else {
+        print(&report.text(std::io::stdout().is_terminal()))?;
+    }
+    Ok(ExitCode::from(report.exit_code()))
 }
 
 fn show_spool(dir: &Path, json: bool) -> anyhow::Result<()> {

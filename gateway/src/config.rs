@@ -9,6 +9,7 @@ mod source;
 
 use std::{
     fmt, fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -56,6 +57,8 @@ pub struct Config {
     pub spool: SpoolConfig,
     /// Where they go.
     pub mqtt: MqttConfig,
+    /// Where the health page is; none: there is none.
+    pub health: Option<SocketAddr>,
 }
 
 /// Where sightings wait.
@@ -133,6 +136,13 @@ struct File {
     aggregate: AggregateTable,
     spool: SpoolTable,
     mqtt: MqttTable,
+    health: Option<HealthTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HealthTable {
+    listen: SocketAddr,
 }
 
 #[derive(Default, Deserialize)]
@@ -198,6 +208,7 @@ impl Config {
             window_ms: window_ms(file.aggregate.window_ms, &place)?,
             spool: spool(file.spool, &place)?,
             mqtt: mqtt(file.mqtt, &place)?,
+            health: file.health.map(|table| table.listen),
         })
     }
 }

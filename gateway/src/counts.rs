@@ -1,14 +1,17 @@
 //! All counts of this process, in one place.
 //!
-//! In: every drop, whoever drops. Out: the [`Counts`] that go out with each status.
-//! Invariant: a count only grows, but for the one gauge, `waiting`.
+//! In: every drop, whoever drops; how disk and line do. Out: the [`Counts`] that go out with each
+//! status, and what the health page says besides.
+//! Invariant: a count only grows, but for the gauges: `waiting`, the spool's bytes, the line.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
 use protocol::message::Counts;
+
+use crate::{alive::Alive, clock::Monotonic, spool::SpoolCounts};
 
 /// Shared by the tasks of one gateway; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -29,12 +32,32 @@ struct Cells {
     spooled: AtomicU64,
     evicted: AtomicU64,
     waiting: AtomicU64,
+    failed_writes: AtomicU64,
+    spool_bytes: AtomicU64,
+    heard_ms: AtomicU64,
+    connections: AtomicU64,
+    line: AtomicU8,
+    alive: Alive,
+}
+
+/// How the line to the server is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Line {
+    /// There is none.
+    #[default]
+    Away = 0,
+    /// To the broker; the server has said nothing yet.
+    Broker = 1,
+    /// The server answers.
+    Server = 2,
 }
 
 impl Counters {
-    /// One advertisement came from the source.
-    pub fn heard(&self) {
+    /// One advertisement came from the source, heard at `at`.
+    pub fn heard(&self, at: Monotonic) {
         self.0.heard.fetch_add(1, Relaxed);
+        self.0.heard_ms.store(at.0, Relaxed);
     }
     /// One was in none of our layouts or not on the chain's list.
     pub fn foreign(&self) {
@@ -74,10 +97,20 @@ impl Counters {
         self.0.shed.store(total, Relaxed);
     }
     /// What the spool has done since it was opened, in sightings.
-    pub fn set_spool(&self, spooled_total: u64, evicted_total: u64, waiting: u64) {
-        self.0.spooled.store(spooled_total, Relaxed);
-        self.0.evicted.store(evicted_total, Relaxed);
-        self.0.waiting.store(waiting, Relaxed);
+    pub fn set_spool(&self, counts: &SpoolCounts, bytes: u64) {
+        self.0.spooled.store(counts.spooled_total, Relaxed);
+        self.0.evicted.store(counts.evicted_total, Relaxed);
+        self.0.waiting.store(counts.waiting, Relaxed);
+        self.0
+            .failed_writes
+            .store(counts.failed_writes_total, Relaxed);
+        self.0.spool_bytes.store(bytes, Relaxed);
+    }
+    /// What became of the line to the server.
+    pub fn set_line(&self, line: Line) {
+        if self.0.line.swap(line as u8, Relaxed) != line as u8 && line == Line::Broker {
+            self.0.connections.fetch_add(1, Relaxed);
+        }
     }
 
     /// As they stand. What the source could not read or place counts as malformed on the wire.
@@ -95,6 +128,41 @@ impl Counters {
             evicted_total: self.0.evicted.load(Relaxed),
             waiting: self.0.waiting.load(Relaxed),
         }
+    }
+
+    /// Which parts get on.
+    pub fn alive(&self) -> &Alive {
+        &self.0.alive
+    }
+
+    /// When the source last heard anything.
+    pub fn heard_at(&self) -> Option<Monotonic> {
+        let heard_ms = self.0.heard_ms.load(Relaxed);
+        (heard_ms > 0).then_some(Monotonic(heard_ms))
+    }
+
+    /// How the line is.
+    pub fn line(&self) -> Line {
+        match self.0.line.load(Relaxed) {
+            2 => Line::Server,
+            1 => Line::Broker,
+            _ => Line::Away,
+        }
+    }
+
+    /// Connections to the broker since the process started.
+    pub fn connections_total(&self) -> u64 {
+        self.0.connections.load(Relaxed)
+    }
+
+    /// Writes of the spool that the disk refused.
+    pub fn failed_writes_total(&self) -> u64 {
+        self.0.failed_writes.load(Relaxed)
+    }
+
+    /// What the spool takes of the disk.
+    pub fn spool_bytes(&self) -> u64 {
+        self.0.spool_bytes.load(Relaxed)
     }
 
     /// Lines of the source that were skipped.

@@ -43,7 +43,7 @@ impl Intake {
 
     /// Who sent it, if that may be somebody.
     pub fn admit(&self, advert: &Advertisement) -> Option<Transmitter> {
-        self.counts.heard();
+        self.counts.heard(advert.heard_at);
         let frame = match air::decode(advert.ad.as_bytes()) {
             Ok(frame) => frame,
             Err(why) => {

@@ -7,6 +7,7 @@
 //! Invariant: what is in none of our layouts never reaches disk, log or network.
 
 pub mod aggregate;
+pub mod alive;
 mod backoff;
 pub mod beacons;
 pub mod btsnoop;
@@ -15,8 +16,11 @@ pub mod clock;
 pub mod config;
 pub mod counts;
 pub mod decode;
+pub mod doctor;
 pub mod hci;
+pub mod health;
 pub mod intake;
+mod notify;
 mod run;
 pub mod source;
 pub mod spool;

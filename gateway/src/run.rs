@@ -8,16 +8,22 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use protocol::message::Sighting;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{interval, sleep},
+};
 use tracing::info;
 
 use crate::{
     aggregate::{Aggregator, TRANSMITTERS_MAX},
+    alive::{self, BEAT_EVERY, Part},
     beacons::Beacons,
     clock::{self, Monotonic},
     config::Config,
     counts::Counters,
+    health,
     intake::Intake,
+    notify::Systemd,
     source::{Advertisement, Source},
     spool::{Address, Gone, Spool, SpoolHandle, SpoolOptions, Stream},
     stop,
@@ -44,6 +50,7 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     };
     let (say_goodbye, goodbye) = watch::channel(false);
 
+    let systemd = Systemd::from_env();
     let spool = Spool::open(spool_options(&config)?).context("open the spool")?;
     let spool = SpoolHandle::start(spool, address.clone(), counts.clone())
         .context("start the spool's thread")?;
@@ -56,6 +63,9 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     );
     let uplink = tokio::spawn(uplink.run(goodbye));
     let source = Source::start(&config.source, config.anchor.clone(), counts.clone());
+    counts.alive().begin(Monotonic::now());
+    let health = health::start(&config, &counts, spool.view()).await;
+    let silence_ms_max = alive::silence_ms_max(&config.source);
     let ears = Ears {
         source,
         intake: Intake::new(config.chain.clone(), beacons, counts.clone()),
@@ -63,8 +73,14 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
         spool: spool.clone(),
         counts: counts.clone(),
     };
+    systemd.ready();
 
-    let heard = ears.listen(shutdown).await;
+    let heard = tokio::select! {
+        heard = ears.listen(shutdown) => heard,
+        () = systemd.watch(&counts, silence_ms_max) => Ok(()),
+    };
+    systemd.stopping();
+    drop(health);
     spool.flush().await?;
     say_goodbye.send_replace(true);
     let sent = uplink.await.context("uplink ended in a panic")?;
@@ -102,8 +118,10 @@ struct Ears {
 impl Ears {
     /// Returns when asked to stop, and when the source ends: well, as a recording does, or not.
     async fn listen(mut self, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let mut beat = interval(BEAT_EVERY);
         loop {
             let close_at = self.aggregator.poll_at();
+            self.counts.alive().beat(Part::Intake, Monotonic::now());
             tokio::select! {
                 advert = self.source.next() => match advert {
                     Some(advert) => self.take(advert).await?,
@@ -113,6 +131,7 @@ impl Ears {
                     let closed = self.aggregator.close_due(Monotonic::now()).collect();
                     self.append(Stream::Detail, closed).await?;
                 }
+                _ = beat.tick() => {}
                 () = stop::asked(&mut shutdown) => break,
             }
         }

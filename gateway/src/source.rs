@@ -20,6 +20,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub(crate) use self::hci::missing_capabilities;
 use crate::{clock::Monotonic, config::SourceConfig, counts::Counters, stop};
 
 /// Advertisements on their way to the aggregator: 2 s of the busiest air we have simulated, so

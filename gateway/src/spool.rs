@@ -248,6 +248,11 @@ impl Spool {
         self.counts
     }
 
+    /// What its segments take of the disk.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The latest failure since the last call; it is handled, but somebody should know.
     pub fn take_error(&mut self) -> Option<SpoolError> {
         self.error.take()

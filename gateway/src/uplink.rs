@@ -33,7 +33,7 @@ use crate::{
     beacons::Beacons,
     clock::{ClockEstimate, Monotonic},
     config::MqttConfig,
-    counts::Counters,
+    counts::{Counters, Line},
     spool::{Address, Gone, SpoolHandle},
     stop,
 };
@@ -88,6 +88,7 @@ impl Uplink {
         loop {
             self.spool.recall().await?;
             let (ended, was_good) = Session::new(&mut self).run(goodbye.clone()).await;
+            self.counts.set_line(Line::Away);
             let error = match ended {
                 Ended::Goodbye => return Ok(()),
                 Ended::SpoolGone => return Err(Gone),

@@ -19,6 +19,9 @@ pub enum Tool {
     Cc,
     /// A message bus, for the virtual BlueZ.
     DbusDaemon,
+    /// A mount namespace of one's own, for disks that are full or read-only; not every machine lets
+    /// ordinary users have one.
+    Mounts,
     /// axe-core, which looks for what keeps people out of a page: the file that `WELKOM_AXE` names.
     Axe,
     /// Real advertisements, in the folder that `WELKOM_DATA` names. They are not ours to pass on,
@@ -33,6 +36,7 @@ impl Tool {
             Self::Chromium => &["chromium", "chromedriver"],
             Self::Cc => &["cc"],
             Self::DbusDaemon => &["dbus-daemon"],
+            Self::Mounts => &["unshare"],
             Self::Axe => &[],
             Self::Data => &["gzip"],
         }
@@ -43,10 +47,26 @@ impl Tool {
         installed
             && match self {
                 Self::Axe => axe().is_ok_and(|path| path.is_file()),
+                Self::Mounts => may_mount(),
                 Self::Data => data().is_ok(),
                 _ => true,
             }
     }
+}
+
+fn may_mount() -> bool {
+    let mount = [
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "mount",
+        "-t",
+        "tmpfs",
+        "none",
+        "/mnt",
+    ];
+    let tried = std::process::Command::new("unshare").args(mount).output();
+    tried.is_ok_and(|output| output.status.success())
 }
 
 /// Where axe-core is.

@@ -243,3 +243,21 @@ fn text_of_any_kind_is_no_panic() {
         let _ = parse(&GOOD[..cut]);
     }
 }
+
+#[test]
+fn settings_that_come_with_the_package_need_a_password_and_a_certificate_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = include_str!("../../../deploy/gateway/gateway.toml");
+    let path = dir.path().join("gateway.toml");
+    let missing = || Config::parse(text, &path).unwrap_err().to_string();
+    assert!(missing().contains("mqtt.password_file"), "{}", missing());
+    // A certificate is made at the server; what is left is what the file itself says.
+    std::fs::write(dir.path().join("mqtt-password"), "wg_secret\n").unwrap();
+    assert!(missing().contains("mqtt.tls"), "{}", missing());
+    let untrusted = text.replace("tls = {", "# tls = {");
+    let config = Config::parse(&untrusted, &path).unwrap();
+    assert!(config.health.unwrap().ip().is_loopback());
+    assert_eq!(config.spool.bytes_max, SPOOL_BYTES_MAX);
+    let adapter = SourceConfig::Btleplug(BtleplugConfig::default());
+    assert_eq!(config.source, adapter);
+}

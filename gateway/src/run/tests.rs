@@ -101,3 +101,55 @@ async fn a_stop_does_not_wait_for_a_quiet_air_to_speak() {
     let ended = tokio::time::timeout(Duration::from_secs(10), gateway).await;
     ended.unwrap().unwrap().unwrap();
 }
+
+/// A night: no server, nothing to hear, nothing to write.
+#[tokio::test]
+async fn each_part_says_that_it_is_there_while_nothing_happens() {
+    let dir = tempfile::tempdir().unwrap();
+    let air = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = config(&air, dir.path());
+    let counts = Counters::default();
+    let address = Address {
+        store: config.store.clone(),
+        gateway: config.gateway.clone(),
+    };
+    let spool = Spool::open(spool_options(&config).unwrap()).unwrap();
+    let spool = SpoolHandle::start(spool, address.clone(), counts.clone()).unwrap();
+    let (beacons, mqtt) = (Beacons::default(), config.mqtt.clone());
+    let uplink = Uplink::new(
+        mqtt,
+        address,
+        spool.clone(),
+        beacons.clone(),
+        counts.clone(),
+    );
+    let (_stay, goodbye) = watch::channel(false);
+    let uplink = tokio::spawn(uplink.run(goodbye));
+    let ears = Ears {
+        source: Source::start(&config.source, config.anchor.clone(), counts.clone()),
+        intake: Intake::new(config.chain.clone(), beacons, counts.clone()),
+        aggregator: Aggregator::new(config.anchor.clone(), config.window_ms, TRANSMITTERS_MAX),
+        spool,
+        counts: counts.clone(),
+    };
+    let (_go_on, shutdown) = watch::channel(false);
+    let ears = tokio::spawn(ears.listen(shutdown));
+    let _quiet = air.accept().await.unwrap();
+    // All have come round once by now, and have nothing more to do.
+    sleep(Duration::from_millis(200)).await;
+    counts.alive().begin(Monotonic(1));
+    let all_are_there = async {
+        while counts
+            .alive()
+            .still(Monotonic(2 + alive::STILL_MS))
+            .is_some()
+        {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let waited = tokio::time::timeout(3 * BEAT_EVERY, all_are_there).await;
+    let still = counts.alive().still(Monotonic(2 + alive::STILL_MS));
+    assert!(waited.is_ok(), "{still:?} said nothing");
+    ears.abort();
+    uplink.abort();
+}

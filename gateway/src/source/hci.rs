@@ -155,7 +155,7 @@ impl Heard {
 
 /// What of the two capabilities this process does not have; none: nothing. The kernel would let
 /// the socket be opened all the same, and then keep the reports back without a word.
-fn missing_capabilities() -> Option<String> {
+pub(crate) fn missing_capabilities() -> Option<String> {
     const NEEDED: [(&str, u32); 2] = [("CAP_NET_ADMIN", 12), ("CAP_NET_RAW", 13)];
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:"))?;

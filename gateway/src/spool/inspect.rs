@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use protocol::{BootId, Ranges};
+use protocol::{BootId, Ranges, message::ClockAnchor};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
     SpoolError, attempt,
+    clocks::Clocks,
     open::{acknowledged_in, boots_in, segments_in},
     segment::{Tail, scan},
 };
@@ -52,6 +53,11 @@ pub fn inspect(dir: &Path) -> Result<Report, SpoolError> {
     Ok(Report {
         boots: boots.collect::<Result<_, _>>()?,
     })
+}
+
+/// What ties this boot of the machine to the server's time, if anything does.
+pub fn clock(dir: &Path, machine_boot: Uuid) -> Option<ClockAnchor> {
+    Clocks::load(dir).get(machine_boot)
 }
 
 fn inspect_boot(boot: BootId, dir: &Path) -> Result<BootReport, SpoolError> {

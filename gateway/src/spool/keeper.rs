@@ -18,7 +18,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{Address, Spool, SpoolCounts, SpoolError, Stream};
-use crate::{clock::Monotonic, counts::Counters};
+use crate::{
+    alive::{BEAT_EVERY, Part},
+    clock::Monotonic,
+    counts::Counters,
+};
 
 /// Requests that wait for the disk at once.
 const REQUESTS_MAX: usize = 256;
@@ -166,10 +170,12 @@ impl Keeper {
         while closed.is_none() {
             self.publish();
             let now = Monotonic::now();
-            let wait_ms = self.spool.work_at().map_or(60_000, |at| at.ms_since(now));
+            self.counts.alive().beat(Part::Spool, now);
+            let due = self.spool.work_at();
+            let wait = due.map_or(BEAT_EVERY, |at| Duration::from_millis(at.ms_since(now)));
             tokio::select! {
                 biased;
-                () = sleep(Duration::from_millis(wait_ms)) => self.spool.work(Monotonic::now()),
+                () = sleep(wait.min(BEAT_EVERY)) => self.spool.work(Monotonic::now()),
                 request = inbox.recv() => match request {
                     Some(Request::Close(answer)) => closed = Some(answer),
                     Some(request) => self.serve(Monotonic::now(), request),
@@ -228,8 +234,7 @@ impl Keeper {
 
     fn publish(&mut self) {
         let counts = self.spool.counts();
-        self.counts
-            .set_spool(counts.spooled_total, counts.evicted_total, counts.waiting);
+        self.counts.set_spool(&counts, self.spool.bytes());
         let view = view_of(&self.spool, self.acknowledged_at);
         self.view.send_if_modified(|old| {
             let changed = *old != view;

@@ -29,8 +29,10 @@ use tracing::{debug, info, warn};
 
 use super::{Uplink, WINDOW};
 use crate::{
+    alive::Part,
     clock::Monotonic,
     config::MqttConfig,
+    counts::Line,
     spool::{Gone, SpoolHandle, View},
     stop,
 };
@@ -164,6 +166,8 @@ impl<'a> Session<'a> {
         tokio::pin!(drained);
         let mut second = interval(Duration::from_secs(1));
         loop {
+            let alive = self.uplink.counts.alive();
+            alive.beat(Part::Uplink, Monotonic::now());
             tokio::select! {
                 seen = self.seen.recv() => match seen {
                     Some(seen) => self.see(seen).await?,
@@ -186,6 +190,7 @@ impl<'a> Session<'a> {
                     self.client.try_subscribe(topic, QoS::AtLeastOnce)?;
                 }
                 self.connected = true;
+                self.uplink.counts.set_line(Line::Broker);
                 self.connected_at = Monotonic::now();
                 debug!("connected to the broker");
                 self.ask_time()
@@ -195,6 +200,7 @@ impl<'a> Session<'a> {
                 if !std::mem::replace(&mut self.answered, true) {
                     let MqttConfig { host, port, .. } = &self.uplink.config;
                     info!(host, port, "connected, and the server answers");
+                    self.uplink.counts.set_line(Line::Server);
                 }
                 if let Some(sent) = ack.echo_mono_ms.and_then(|echo| self.asked.remove(&echo)) {
                     let anchor = self.uplink.clock.learn(sent, received, ack.server_ms);

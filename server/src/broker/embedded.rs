@@ -109,7 +109,9 @@ impl AuthProvider for Auth {
             };
             // One name, one client id: a stranger cannot take over another's session.
             let expected = who.client_id();
-            if connect.client_id != expected {
+            // Its doctor comes beside it, and may no more than it may itself.
+            let doctor = connect.client_id.strip_suffix(".doctor");
+            if connect.client_id != expected && doctor != Some(expected.as_str()) {
                 tracing::warn!(%client_addr, expected, "refused an MQTT client: wrong client id");
                 return Ok(AuthResult::fail(ReasonCode::ClientIdentifierNotValid));
             }

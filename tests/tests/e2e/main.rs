@@ -11,6 +11,7 @@ mod corpus;
 mod data_in;
 mod delivery;
 mod desk_mqtt;
+mod doctor;
 mod evaluate;
 mod fleet;
 mod floor;
@@ -26,6 +27,7 @@ mod pages;
 mod push;
 mod radio;
 mod redelivery;
+mod signs;
 mod table;
 mod write_loss;
 
@@ -42,6 +44,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(data_in::tests());
     tests.extend(desk_mqtt::tests());
     tests.extend(delivery::tests());
+    tests.extend(doctor::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
     tests.extend(floor::tests());
@@ -57,6 +60,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(push::tests());
     tests.extend(radio::tests());
     tests.extend(redelivery::tests());
+    tests.extend(signs::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());
     e2e::harness::run(tests)
