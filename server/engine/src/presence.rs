@@ -121,15 +121,15 @@ impl Belief {
         };
         door.look(model, now_ms, scratch);
         let silent = now_ms >= self.gate.last_heard_ms() + gate::SILENCE_MAX_MS;
-        let out = (silent || door.is_out()) && self.gate.may_leave_ms(floor) <= now_ms;
+        let out = (silent || door.is_out(model)) && self.gate.may_leave_ms(floor) <= now_ms;
         out.then_some((door.inside_ms(), because))
     }
 
     /// When to look next at somebody who is in.
     pub(crate) fn look_at_ms(&self, floor: &Floor) -> u64 {
         match (&self.door, floor.door_model()) {
-            (Some(door), Some(_)) => {
-                let at_ms = door.look_at_ms(self.gate.last_heard_ms());
+            (Some(door), Some(model)) => {
+                let at_ms = door.look_at_ms(model, self.gate.last_heard_ms());
                 at_ms.max(self.gate.may_leave_ms(floor))
             }
             _ => self.gate.leave_at(floor).0,

@@ -19,11 +19,6 @@ use super::{
 };
 use crate::floor::Floor;
 
-/// She is gone once it is this much likelier than not, as log odds. Chosen at a simulated door
-/// (`evaluate door`), with the constants of [`super::ground`], among them the limit for who comes in.
-/// They are no honest odds: second by second a shadow gives the same reason again.
-const LEAVE_LOG_ODDS: f32 = -7.5;
-
 /// Sightings may be underway for this long: windows, disk, broker.
 const UNDERWAY_MS: u64 = 2_000;
 
@@ -93,13 +88,13 @@ impl Door {
     }
 
     /// When to look next.
-    pub(super) fn look_at_ms(&self, last_heard_ms: u64) -> u64 {
-        let quiet_ms = if self.is_out() { 0 } else { QUIET_MS };
+    pub(super) fn look_at_ms(&self, model: &Model, last_heard_ms: u64) -> u64 {
+        let quiet_ms = if self.is_out(model) { 0 } else { QUIET_MS };
         (last_heard_ms + quiet_ms).max(self.looked_ms + LOOK_MS)
     }
 
-    pub(super) fn is_out(&self) -> bool {
-        self.log_odds <= LEAVE_LOG_ODDS
+    pub(super) fn is_out(&self, model: &Model) -> bool {
+        self.log_odds <= model.settings.leave_log_odds
     }
 
     /// When she was last likelier in than out.

@@ -64,8 +64,11 @@ pub struct Settings {
     /// How many sightings the assumed advertising rate is worth against the measured one.
     pub rate_prior: f32,
     /// Somebody is in once that is this much likelier than not, as log odds. Only asked of a model of
-    /// the door.
+    /// the door, as the next one. They are no honest odds: second by second a shadow gives the same
+    /// reason again.
     pub enter_log_odds: f32,
+    /// She is gone once it is this much likelier than not.
+    pub leave_log_odds: f32,
     /// Probability at which a zone is said.
     pub say_p: f32,
     /// Probability below which it is no longer said.
@@ -88,6 +91,7 @@ impl Default for Settings {
             open_sigma_db: 0.0,
             rate_prior: 5.0,
             enter_log_odds: 3.0,
+            leave_log_odds: -7.5,
             say_p: 0.9,
             keep_p: 0.6,
         }
