@@ -19,7 +19,10 @@ use protocol::StoreId;
 use reqwest::{Client, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use super::measure::Usage;
 use crate::{
@@ -149,13 +152,21 @@ pub async fn run(
     let book = Arc::new(Book::default());
     let (stop, stopping) = watch::channel(false);
     let mut boards = JoinSet::new();
+    let (open, mut opened) = mpsc::channel::<()>(1);
     for n in 0..config.boards {
         let request = client
             .get(format!("{board}/events"))
             .header(header::COOKIE, &sessions[n % COLLEAGUES].cookie);
-        boards.spawn(follow(request, book.clone(), stopping.clone()));
+        boards.spawn(follow(
+            request,
+            book.clone(),
+            open.clone(),
+            stopping.clone(),
+        ));
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(open);
+    // What is tapped before a board is open is none of its changes.
+    while opened.recv().await.is_some() {}
     let server: ServerInfo = api.get("/v1/server").await?;
     let (before, began) = (Usage::of(server.pid), Instant::now());
     let taps = tap(&client, &board, &sessions[0], config, &cards, &book).await?;
@@ -297,13 +308,16 @@ async fn cards(
     Ok(cards)
 }
 
-/// One board, until it is told to stop.
+/// One board, until it is told to stop. It lets go of `open` once its stream is there, or refused.
 async fn follow(
     request: reqwest::RequestBuilder,
     book: Arc<Book>,
+    open: mpsc::Sender<()>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let Ok(answer) = request.send().await else {
+    let answer = request.send().await;
+    drop(open);
+    let Ok(answer) = answer else {
         return;
     };
     let mut stream = answer.bytes_stream();

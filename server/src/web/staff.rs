@@ -5,6 +5,8 @@ pub mod feed;
 pub(crate) mod phones;
 pub(super) mod till;
 
+use std::sync::Arc;
+
 use axum::{
     Form,
     extract::{Path, Query, State},
@@ -18,7 +20,10 @@ use engine::{
 };
 use protocol::{CardId, StaffId, StoreId};
 use serde::Deserialize;
-use tokio::sync::{broadcast::error::RecvError, watch};
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
 
 use self::{
     cards::card_view,
@@ -173,17 +178,24 @@ pub(super) async fn events(
     answer(&asked, async {
         let staff = entered(staff, &store)?;
         let of = store.clone();
-        let row = app.readers.read(move |db| shop::store(db, &of)).await?;
+        // Before the stream is seen to be open: the page then asks for all of the board, and what
+        // changes after that answer must come by the stream.
+        let rounds = app.feeds.follow(&app, &store);
+        let look = move |db: &_| Ok((shop::store(db, &of)?, board::newest_change(db, &of)?));
+        let (row, newest) = app.readers.read(look).await?;
         let stream = BoardStream {
             app,
             store,
             timezone: row.timezone,
+            newest,
             csrf: staff.csrf,
             me: staff.row.staff,
             lang: asked.lang(),
         };
         let after = sse::last_event_id(&headers);
-        Ok(sse::stream(move |writer| stream.follow(after, writer)))
+        Ok(sse::stream(move |writer| {
+            stream.follow(after, rounds, writer)
+        }))
     })
     .await
 }
@@ -192,6 +204,8 @@ struct BoardStream {
     app: App,
     store: StoreId,
     timezone: String,
+    /// The newest change when it was opened.
+    newest: u64,
     csrf: String,
     me: StaffId,
     lang: Lang,
@@ -200,15 +214,14 @@ struct BoardStream {
 impl BoardStream {
     /// Until the board or the server goes. What was missed is read from the store, so nothing
     /// depends on a round that got lost.
-    async fn follow(self, after: Option<u64>, writer: sse::Writer) -> Result<(), sse::Gone> {
-        let mut rounds = self.app.feeds.follow(&self.app, &self.store);
+    async fn follow(
+        self,
+        after: Option<u64>,
+        mut rounds: broadcast::Receiver<Arc<Round>>,
+        writer: sse::Writer,
+    ) -> Result<(), sse::Gone> {
         let mut shutdown = self.app.shutdown.clone();
-        let of = self.store.clone();
-        let newest = self
-            .app
-            .readers
-            .read(move |db| board::newest_change(db, &of));
-        let newest = newest.await.map_err(|_| sse::Gone)?;
+        let newest = self.newest;
         let mut seen = after.unwrap_or(newest);
         let mut missed = seen < newest || after.is_some_and(|after| after > newest);
         let mut heartbeat = tokio::time::interval(sse::HEARTBEAT);
