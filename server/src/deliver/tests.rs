@@ -21,6 +21,7 @@ use crate::{
     store::{
         campaigns,
         catalogue::{self, Item, Placed, PlacementRow, ProductRow},
+        fixtures,
         intents::{self, Did},
         orders::{self, OrderRow},
         outbox::{DeliveryRow, LEASE_MS},
@@ -149,18 +150,8 @@ impl Shop {
     async fn order_becomes(&self, state: OrderState) {
         self.write(move |txn| {
             let row = OrderRow {
-                order: OrderId::at(1, [9; 10]),
-                external_id: "1042-1".into(),
-                store: kade_9(),
-                customer: anna(),
-                kind: OrderKind::ClickAndCollect,
                 state,
-                due_ms: None,
-                bay: None,
-                code: "4821".into(),
-                share_code: None,
-                lines: vec![("LAMP".parse().unwrap(), 1)],
-                details: orders::Details::default(),
+                ..fixtures::order(9, &kade_9(), anna(), OrderKind::ClickAndCollect)
             };
             let (order, made) = orders::add_order(txn.db, txn.now_ms, &row)?;
             if !made {
@@ -320,7 +311,7 @@ async fn an_order_that_becomes_ready_is_told_once() {
     assert_eq!(said.title, "Je bestelling ligt klaar");
     assert_eq!(
         said.body,
-        "1042-1 ligt klaar bij Kade 9. Kom wanneer het je past."
+        "1042-9 ligt klaar bij Kade 9. Kom wanneer het je past."
     );
 }
 

@@ -1,10 +1,15 @@
-//! A store, products and a customer, for the tests of the rooms around.
+//! A store, products, a customer, her order and her card, for the tests of the rooms around.
 
-use protocol::{CustomerId, Sku, StoreId};
+use engine::{
+    input::{OrderKind, OrderState},
+    outcome::{Card, Journey},
+};
+use protocol::{CardId, CustomerId, OrderId, Sku, StoreId};
 use rusqlite::Connection;
 
 use super::{
     catalogue::{self, ProductRow},
+    orders::{Details, OrderRow},
     people::{self, CustomerRow},
     shop::{self, Names, StoreRow},
 };
@@ -63,6 +68,46 @@ pub(crate) fn customer(db: &Connection, external_id: &str, n: u8) -> CustomerId 
         language: "nl".into(),
     };
     people::put_customer(db, 1, &row).unwrap().0
+}
+
+/// One lamp of hers, set aside.
+pub(crate) fn order(n: u8, store: &StoreId, customer: CustomerId, kind: OrderKind) -> OrderRow {
+    OrderRow {
+        order: OrderId::at(1, [n; 10]),
+        external_id: format!("1042-{n}"),
+        store: store.clone(),
+        customer,
+        kind,
+        state: OrderState::Ready,
+        due_ms: None,
+        bay: None,
+        code: "7419".into(),
+        share_code: None,
+        lines: vec![("LAMP".parse().unwrap(), 1)],
+        details: Details::default(),
+    }
+}
+
+/// A card with which nobody did anything yet.
+pub(crate) fn card(n: u8, customer: CustomerId, journey: Journey) -> Card {
+    Card {
+        card: CardId::at(1, [n; 10]),
+        customer,
+        orders: Vec::new(),
+        journey,
+        arrived_ms: 1,
+        eta_ms: None,
+        undo_until_ms: None,
+        since_ms: 2,
+        taken_by: None,
+        taken_ms: None,
+        whereabouts: Vec::new(),
+        wrong_codes: 0,
+        not_here: false,
+        check: false,
+        called: None,
+        somebody_else: false,
+    }
 }
 
 /// A word that stands in all that [`everything_of`] writes and nowhere else.

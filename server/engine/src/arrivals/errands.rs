@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{CustomerId, OrderId};
 use serde::{Deserialize, Serialize};
 
-use super::{Arrivals, Desk, Here, orders::Opened};
+use super::{Arrivals, Desk, Here};
 use crate::journey::Signal;
 
 /// Nobody hears him leave: after this long he is taken to have left without it.
@@ -97,16 +97,6 @@ impl Arrivals {
         match here {
             None if waits => self.close(desk, customer, Signal::Left),
             here => self.sync(desk, customer, here),
-        }
-    }
-
-    /// What is handed over against a code: all that is on the card for her own, and for a share
-    /// code the orders that it was made for.
-    pub(super) fn taken(opened: Opened, on_card: &[OrderId]) -> Option<(Vec<OrderId>, bool)> {
-        match opened {
-            Opened::Nothing => None,
-            Opened::All => Some((on_card.to_vec(), false)),
-            Opened::Shared(orders) => Some((orders, true)),
         }
     }
 }

@@ -80,6 +80,17 @@ pub(crate) enum Opened {
     Shared(Vec<OrderId>),
 }
 
+impl Opened {
+    /// What is handed over, and whether to somebody else; none: nothing is.
+    pub(crate) fn taken(self, on_card: &[OrderId]) -> Option<(Vec<OrderId>, bool)> {
+        match self {
+            Self::Nothing => None,
+            Self::All => Some((on_card.to_vec(), false)),
+            Self::Shared(orders) => Some((orders, true)),
+        }
+    }
+}
+
 impl Orders {
     /// Takes an order in as it stands, or drops it if it is closed.
     pub(crate) fn learn(&mut self, order: &Order) -> Learned {

@@ -118,7 +118,7 @@ impl Arrivals {
             };
         }
         let opened = orders.opens(episode.customer, &episode.orders, code);
-        let Some((taken, somebody_else)) = Self::taken(opened, &episode.orders) else {
+        let Some((taken, somebody_else)) = opened.taken(&episode.orders) else {
             let answer = episode.wrong_code(desk.now_ms);
             show(episode, whereabouts, desk.out);
             return answer;

@@ -1,11 +1,11 @@
 //! What a home is told and what it may tell, over HTTP and to what is on the disk after.
 
 use engine::{
-    input::{DeskNews, OrderKind, OrderState},
+    input::{DeskNews, OrderKind},
     outcome::{Card, Journey},
 };
 use protocol::{
-    CardId, CustomerId, DeviceId, EidKey, OrderId, RadioId, StaffId,
+    CustomerId, DeviceId, EidKey, OrderId, RadioId, StaffId,
     eid::{ROTATION_EXPONENT, device_time_s},
 };
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use crate::{
     home::{Entry, IDENTITIES_AHEAD_MS, Identities, Journal},
     identity::Identity,
     store::{
+        fixtures,
         orders::{self, OrderRow},
         people::{self, DeviceRow, RadioRow},
     },
@@ -32,21 +33,13 @@ struct Given {
 }
 
 async fn ready_order(rig: &Rig, customer: CustomerId, n: u8) -> OrderId {
-    let id = OrderId::at(1, [n; 10]);
     let row = OrderRow {
-        order: id,
-        external_id: format!("1042-{n}"),
-        store: rig.store.clone(),
-        customer,
-        kind: OrderKind::ClickAndCollect,
-        state: OrderState::Ready,
-        due_ms: None,
         bay: Some("B12".into()),
         code: format!("740{n}"),
-        share_code: None,
         lines: vec![("LAMP".parse().unwrap(), 2)],
-        details: orders::Details::default(),
+        ..fixtures::order(n, &rig.store, customer, OrderKind::ClickAndCollect)
     };
+    let id = row.order;
     rig.write(move |txn| {
         orders::add_order(txn.db, txn.now_ms, &row)?;
         txn.order_changed(&row)
@@ -124,22 +117,10 @@ impl Given {
 fn card(n: u8, customer: CustomerId, order: OrderId, journey: Journey) -> Card {
     let now_ms = clock::now_ms();
     Card {
-        card: CardId::at(1, [n; 10]),
-        customer,
         orders: vec![order],
-        journey,
         arrived_ms: now_ms,
-        eta_ms: None,
-        undo_until_ms: None,
         since_ms: now_ms,
-        taken_by: None,
-        taken_ms: None,
-        whereabouts: Vec::new(),
-        wrong_codes: 0,
-        not_here: false,
-        check: false,
-        called: None,
-        somebody_else: false,
+        ..fixtures::card(n, customer, journey)
     }
 }
 

@@ -10,12 +10,12 @@ use engine::{
     journey::{Call, Journey},
     outcome::{Because, Called, Card, Cause, Delivery, VisitChange, Why},
 };
-use protocol::{CardId, DeliveryId, VisitId};
+use protocol::{DeliveryId, VisitId};
 use serde_json::Value;
 
 use super::*;
 use crate::store::{
-    self,
+    self, fixtures,
     receivers::{self, Event},
 };
 
@@ -23,42 +23,18 @@ const DOCUMENT: &str = include_str!("../../../../docs/events-out.md");
 
 fn card(journey: Journey) -> Card {
     Card {
-        card: CardId::at(1, [4; 10]),
-        customer: anna(),
-        orders: Vec::new(),
-        journey,
-        arrived_ms: 1,
-        eta_ms: None,
-        undo_until_ms: None,
-        since_ms: 2,
-        taken_by: None,
-        taken_ms: None,
         whereabouts: vec![
             ("door".parse().unwrap(), 0.75),
             ("back".parse().unwrap(), 0.25),
         ],
-        wrong_codes: 0,
-        not_here: false,
-        check: false,
-        somebody_else: false,
-        called: None,
+        ..fixtures::card(4, anna(), journey)
     }
 }
 
 fn order(number: u8, external_id: &str, kind: OrderKind) -> OrderRow {
     OrderRow {
-        order: OrderId::at(1, [number; 10]),
         external_id: external_id.into(),
-        store: kade_9(),
-        customer: anna(),
-        kind,
-        state: OrderState::Ready,
-        due_ms: None,
-        bay: None,
-        code: "4821".into(),
-        share_code: None,
-        lines: Vec::new(),
-        details: orders::Details::default(),
+        ..fixtures::order(number, &kade_9(), anna(), kind)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     deliver::{outgoing::Outgoing, webhook::Webhooks},
     store::{
-        self,
+        self, fixtures,
         receivers::{self as rows, Due, Event, WebhookRow},
     },
 };
@@ -146,22 +146,8 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
         .await;
     let outcome = |journey: Journey, completed: &[OrderId]| {
         let card = Card {
-            card: CardId::at(1, [4; 10]),
-            customer: anna(),
-            orders: Vec::new(),
-            journey,
-            arrived_ms: 1,
-            eta_ms: None,
-            undo_until_ms: None,
-            since_ms: 2,
-            taken_by: None,
-            taken_ms: None,
             whereabouts: vec![("door".parse().unwrap(), 0.9)],
-            wrong_codes: 0,
-            not_here: false,
-            check: false,
-            called: None,
-            somebody_else: false,
+            ..fixtures::card(4, anna(), journey)
         };
         Outcome {
             cards: vec![card],
@@ -169,7 +155,11 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
             ..Outcome::default()
         }
     };
-    let back = OrderId::at(1, [7; 10]);
+    let row = OrderRow {
+        state: OrderState::Placed,
+        ..fixtures::order(7, &kade_9(), anna(), OrderKind::Return)
+    };
+    let back = row.order;
     let turns = [
         outcome(Journey::Arrived, &[]),
         outcome(Journey::Waiting, &[]),
@@ -178,20 +168,6 @@ async fn a_receiver_hears_each_turn_of_a_journey_once_and_of_a_return_when_it_is
         outcome(Journey::Served, &[back]),
     ];
     shop.write(move |txn| {
-        let row = OrderRow {
-            order: back,
-            external_id: "R-1".into(),
-            store: kade_9(),
-            customer: anna(),
-            kind: OrderKind::Return,
-            state: OrderState::Placed,
-            due_ms: None,
-            bay: None,
-            code: "4821".into(),
-            share_code: None,
-            lines: Vec::new(),
-            details: orders::Details::default(),
-        };
         orders::add_order(txn.db, txn.now_ms, &row)?;
         for turn in &turns {
             store::outcome::write(txn.db, &kade_9(), txn.now_ms, turn, true)?;
@@ -227,7 +203,7 @@ async fn a_receiver_hears_that_an_order_is_ready_and_where_she_probably_stands_w
         (&arrived["type"], &ready["type"]),
         (&"journey.arrived".into(), &"order.ready".into())
     );
-    assert_eq!(ready["data"]["external_id"], "1042-1");
+    assert_eq!(ready["data"]["external_id"], "1042-9");
     let [zone, share] = [0, 1].map(|n| &arrived["data"]["whereabouts"][0][n]);
     assert!(
         zone.is_string() && share.as_f64().unwrap() > 0.5,

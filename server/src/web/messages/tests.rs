@@ -1,6 +1,6 @@
 //! That staff know of her, in the words of what she came for.
 
-use engine::input::{OrderKind, OrderState};
+use engine::input::OrderKind;
 use protocol::{OrderId, RadioId};
 
 use super::*;
@@ -13,7 +13,7 @@ use crate::{
         },
         fixtures::Rig,
     },
-    store::orders::{Details, OrderRow},
+    store::fixtures,
 };
 
 /// The last arrival that Anna is told of.
@@ -32,20 +32,7 @@ async fn ready(rig: &Rig, kind: OrderKind) -> OrderId {
     let (store, customer) = (rig.store.clone(), rig.anna);
     let order = OrderId::at(1, [1; 10]);
     rig.write(move |txn| {
-        let row = OrderRow {
-            order,
-            external_id: "1042-1".into(),
-            store: store.clone(),
-            customer,
-            kind,
-            state: OrderState::Ready,
-            due_ms: None,
-            bay: None,
-            code: "7419".into(),
-            share_code: None,
-            lines: vec![("LAMP".parse().unwrap(), 1)],
-            details: Details::default(),
-        };
+        let row = fixtures::order(1, &store, customer, kind);
         orders::add_order(txn.db, txn.now_ms, &row)?;
         txn.order_changed(&row)
     })

@@ -11,8 +11,8 @@ use crate::{
     api::fixtures::Rig,
     secret,
     store::{
-        access, board,
-        orders::{self, Details, News, OrderRow},
+        access, board, fixtures,
+        orders::{self, News, OrderRow},
         people,
     },
 };
@@ -49,18 +49,9 @@ fn add(
     customer: protocol::CustomerId,
 ) -> Result<(), crate::store::StoreError> {
     let row = OrderRow {
-        order: order(n),
-        external_id: format!("1042-{n}"),
-        store: store.clone(),
-        customer,
-        kind,
-        state: OrderState::Ready,
-        due_ms: None,
         bay: Some("B-12".into()),
         code: format!("740{n}"),
-        share_code: None,
-        lines: vec![("LAMP".parse().unwrap(), 1)],
-        details: Details::default(),
+        ..fixtures::order(n, store, customer, kind)
     };
     orders::add_order(txn.db, txn.now_ms, &row)?;
     txn.order_changed(&row)

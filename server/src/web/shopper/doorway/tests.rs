@@ -7,8 +7,8 @@ use crate::{
     api::{app::sightings::say_here, fixtures::Rig},
     secret,
     store::{
-        access, board,
-        orders::{self, Details, News, OrderRow},
+        access, board, fixtures,
+        orders::{self, News},
         shop,
     },
 };
@@ -31,20 +31,7 @@ async fn open(kind: OrderKind) -> Rig {
         }
         let (hash, until_ms) = (secret::sha256("ws_anna"), txn.now_ms + 60_000);
         access::add_session(txn.db, txn.now_ms, &hash, None, Some(anna), "c5", until_ms)?;
-        let row = OrderRow {
-            order: OrderId::at(txn.now_ms, [1; 10]),
-            external_id: "1042-1".into(),
-            store: kade.clone(),
-            customer: anna,
-            kind,
-            state: OrderState::Ready,
-            due_ms: None,
-            bay: None,
-            code: "7419".into(),
-            share_code: None,
-            lines: vec![("LAMP".parse().unwrap(), 1)],
-            details: Details::default(),
-        };
+        let row = fixtures::order(1, &kade, anna, kind);
         orders::add_order(txn.db, txn.now_ms, &row)?;
         txn.order_changed(&row)
     })
