@@ -189,6 +189,11 @@ impl Controller {
         lock(&self.state).mind.commands.clone()
     }
 
+    /// Those that it was given and does not know.
+    pub fn unknown_commands(&self) -> Vec<u16> {
+        lock(&self.state).mind.unknown.iter().copied().collect()
+    }
+
     /// The parameters of the last scan.
     pub fn parameters(&self) -> Vec<u8> {
         lock(&self.state).mind.parameters.clone()

@@ -20,7 +20,7 @@ Examples:
   # a crowd whose addresses never come back, 490 new ones a second, for ten minutes
   welkom-sim bluez --dir /tmp/bus --rate 490 --new-addresses 490 --for 10m --json
   # one phone of ours among them that rotates every 8 s, through a dongle that filters duplicates
-  welkom-sim bluez --dir /tmp/bus --transmitter --rotate 8s --filter-duplicates
+  welkom-sim bluez --dir /tmp/bus --transmitters 1 --rotate 8s --filter-duplicates
 
 The gateway is started with DBUS_SYSTEM_BUS_ADDRESS as printed.";
 

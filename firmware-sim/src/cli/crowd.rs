@@ -1,14 +1,14 @@
-//! A crowd of strangers, and perhaps one phone of ours, on the air of one machine.
+//! A crowd of strangers, and perhaps some phones of ours, on the air of one machine.
 //!
 //! In: how many, how often, how their addresses change. Out: advertisements for an antenna, and
-//! counts of them.
+//! counts of them, of ours by identity.
 //! Promises: as many advertisements a second as asked for, evenly spread.
 //! Invariant: nobody's identity is in it; what strangers send is in none of our layouts.
 
 use std::time::Duration;
 
 use clap::Args;
-use protocol::{Eid, Frame, air::encode, sim::AirLine};
+use protocol::{Eid, Frame, Transmitter, air::encode, sim::AirLine};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -19,14 +19,12 @@ use tokio::{
 
 use super::duration;
 use crate::{
-    air::Sender, bluez::Machine, controller::Controller, firmware::ANDROID_INTERVAL_US, rng::Seed,
-    sse::asked,
+    air::Sender, bluez::Machine, clock::boot_ms, controller::Controller,
+    firmware::ANDROID_INTERVAL_US, rng::Seed, sse::asked,
 };
 
 /// How often the air is looked at; what is due since then goes out.
 const TICK: Duration = Duration::from_millis(2);
-/// The transmitter's place among senders.
-const TRANSMITTER: u64 = 0;
 
 /// A machine with an antenna that somebody may listen to.
 pub(super) trait Antenna {
@@ -65,10 +63,10 @@ pub(super) struct CrowdArgs {
     /// So many strangers a second take a new address; at most as many as advertise
     #[arg(long, default_value_t = 0)]
     new_addresses: u32,
-    /// A transmitter in our own layout too, every 250 ms
-    #[arg(long)]
-    transmitter: bool,
-    /// It takes a new identity and address so often; without it, never
+    /// Transmitters in our own layout too, each every 250 ms
+    #[arg(long, default_value_t = 0)]
+    transmitters: u32,
+    /// Each takes a new identity and address so often; without it, never
     #[arg(long, value_parser = duration)]
     rotate: Option<Duration>,
     /// Begin at once, not when a client discovers
@@ -89,7 +87,7 @@ pub(super) struct CrowdArgs {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Counts {
     took_ms: u64,
-    /// Strangers' and the transmitter's.
+    /// Strangers' and transmitters'.
     sent: u64,
     /// Of these, told to who listens.
     signalled: u64,
@@ -98,6 +96,19 @@ pub(super) struct Counts {
     addresses: u64,
     transmitter_sent: u64,
     transmitter_signalled: u64,
+    /// In the order in which they were first on the air.
+    identities: Vec<Identity>,
+}
+
+/// What one identity of a transmitter of ours had on the air.
+#[derive(Debug, Serialize)]
+struct Identity {
+    transmitter: Transmitter,
+    sent: u64,
+    signalled: u64,
+    /// By the machine's boot clock, as in a gateway's sightings.
+    first_boot_ms: u64,
+    last_boot_ms: u64,
 }
 
 /// Plays a crowd until its time is over; none: it was asked to stop before anybody listened.
@@ -146,7 +157,10 @@ impl Counts {
         heard: &std::collections::BTreeMap<u64, u64>,
     ) -> Self {
         (self.signalled, self.lost) = (signalled, lost);
-        self.transmitter_signalled = heard.get(&TRANSMITTER).copied().unwrap_or_default();
+        for (sender, identity) in (0..).zip(&mut self.identities) {
+            identity.signalled = heard.get(&sender).copied().unwrap_or_default();
+        }
+        self.transmitter_signalled = self.identities.iter().map(|i| i.signalled).sum();
         self
     }
 
@@ -167,31 +181,46 @@ struct Crowd {
     new_addresses: u64,
     rotate: Option<Duration>,
     strangers: Vec<AirLine>,
-    transmitter: Option<AirLine>,
-    rotations: u128,
+    transmitters: Vec<Phone>,
     rng: ChaCha8Rng,
     counts: Counts,
+}
+
+/// A transmitter of ours.
+struct Phone {
+    line: AirLine,
+    /// Its identity's place among all, which is also its number as a sender.
+    identity: usize,
+    rotations: u128,
+    sent: u64,
 }
 
 impl Crowd {
     fn new(args: &CrowdArgs) -> Self {
         let mut rng = Seed(args.seed).stream("bluez-crowd", 0);
         let strangers = (0..args.devices).map(|n| stranger(&mut rng, n)).collect();
-        let transmitter = args.transmitter.then(|| transmitter(&mut rng));
-        let counts = Counts {
-            addresses: u64::from(args.devices) + u64::from(args.transmitter),
-            ..Counts::default()
-        };
-        Self {
+        let mut crowd = Self {
             rate: args.rate.into(),
             new_addresses: args.new_addresses.into(),
             rotate: args.rotate,
             strangers,
-            transmitter,
-            rotations: 0,
+            transmitters: Vec::new(),
             rng,
-            counts,
+            counts: Counts {
+                addresses: args.devices.into(),
+                ..Counts::default()
+            },
+        };
+        for _ in 0..args.transmitters {
+            let (line, identity) = crowd.identity();
+            crowd.transmitters.push(Phone {
+                line,
+                identity,
+                rotations: 0,
+                sent: 0,
+            });
         }
+        crowd
     }
 
     /// Puts on the air what is due `at` since the beginning.
@@ -201,9 +230,13 @@ impl Crowd {
         while self.counts.sent - self.counts.transmitter_sent < due {
             self.stranger(antenna);
         }
-        while self.transmitter.is_some() && self.counts.transmitter_sent * ANDROID_INTERVAL_US <= us
-        {
-            self.transmitter(antenna, at);
+        let phones = self.transmitters.len() as u64;
+        for place in 0..self.transmitters.len() {
+            // One after the other, not all at once.
+            let after_us = ANDROID_INTERVAL_US * place as u64 / phones;
+            while self.transmitters[place].sent * ANDROID_INTERVAL_US + after_us <= us {
+                self.transmit(antenna, at, place);
+            }
         }
     }
 
@@ -224,33 +257,51 @@ impl Crowd {
         self.counts.sent += 1;
     }
 
-    fn transmitter(&mut self, antenna: &impl Antenna, at: Duration) {
+    fn transmit(&mut self, antenna: &impl Antenna, at: Duration, place: usize) {
         let every = self
             .rotate
             .map_or(u128::MAX, |every| every.as_millis().max(1));
         let rotations = at.as_millis() / every;
-        if std::mem::replace(&mut self.rotations, rotations) != rotations {
-            self.transmitter = Some(transmitter(&mut self.rng));
-            self.counts.addresses += 1;
+        if self.transmitters[place].rotations != rotations {
+            let (line, identity) = self.identity();
+            let phone = &mut self.transmitters[place];
+            (phone.line, phone.identity, phone.rotations) = (line, identity, rotations);
         }
-        if let Some(line) = &mut self.transmitter {
-            line.rssi_dbm = self.rng.random_range(-70..-60);
-            antenna.deliver(line, Some(TRANSMITTER));
+        let phone = &mut self.transmitters[place];
+        phone.line.rssi_dbm = self.rng.random_range(-70..-60);
+        phone.sent += 1;
+        let identity = &mut self.counts.identities[phone.identity];
+        identity.last_boot_ms = boot_ms();
+        if identity.sent == 0 {
+            identity.first_boot_ms = identity.last_boot_ms;
         }
+        identity.sent += 1;
+        antenna.deliver(&phone.line, Some(phone.identity as u64));
         self.counts.sent += 1;
         self.counts.transmitter_sent += 1;
     }
-}
 
-fn transmitter(rng: &mut ChaCha8Rng) -> AirLine {
-    let frame = Frame::Welkom {
-        eid: Eid(rng.random()),
-        tx_power_dbm: -59,
-    };
-    AirLine {
-        address: address(rng),
-        rssi_dbm: 0,
-        ad_hex: hex::encode(encode(&frame)),
+    /// One that nobody has had, with an address of its own.
+    fn identity(&mut self) -> (AirLine, usize) {
+        let eid = Eid(self.rng.random());
+        let frame = Frame::Welkom {
+            eid,
+            tx_power_dbm: -59,
+        };
+        let line = AirLine {
+            address: address(&mut self.rng),
+            rssi_dbm: 0,
+            ad_hex: hex::encode(encode(&frame)),
+        };
+        self.counts.addresses += 1;
+        self.counts.identities.push(Identity {
+            transmitter: Transmitter::Eid(eid),
+            sent: 0,
+            signalled: 0,
+            first_boot_ms: 0,
+            last_boot_ms: 0,
+        });
+        (line, self.counts.identities.len() - 1)
     }
 }
 

@@ -11,7 +11,10 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::crowd::{self, CrowdArgs};
-use crate::controller::{Controller, Options};
+use crate::{
+    controller::{Controller, Options},
+    sse::asked,
+};
 
 /// What a host may take for what was still on its way.
 const DRAINED: Duration = Duration::from_millis(200);
@@ -23,10 +26,12 @@ Examples:
   # the same with the commands of Bluetooth 5, and long advertisements in parts of 20 bytes
   welkom-sim hci --socket /tmp/hci --extended --part-len 20
   # an adapter of this machine's kernel (module hci_vhci, as root), for any source
-  welkom-sim hci --vhci --transmitter --rotate 8s
+  welkom-sim hci --vhci --transmitters 1 --rotate 8s
 
 A gateway listens to the socket with kind = \"hci\" and adapter = \"unix:/tmp/hci\".
-The filter of duplicates is the host's to choose; this controller honours it.";
+The filter of duplicates is the host's to choose; this controller honours it, unless --no-filter.
+An adapter of the kernel stays when its crowd has ended and been counted, until SIGTERM: what the
+kernel still has on its way would go with it.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -45,12 +50,16 @@ pub(super) struct HciArgs {
     /// Longer advertisements come in parts of so many bytes, with --extended
     #[arg(long, default_value_t = 229)]
     part_len: usize,
+    /// It reports everything, also to a host that wants duplicates filtered
+    #[arg(long)]
+    no_filter: bool,
 }
 
 pub(super) async fn run(args: HciArgs, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
     let options = Options {
         extended: args.extended,
         part_len: args.part_len,
+        filters: !args.no_filter,
         ..Options::default()
     };
     let controller = match &args.socket {
@@ -68,5 +77,12 @@ pub(super) async fn run(args: HciArgs, mut shutdown: watch::Receiver<bool>) -> a
     tokio::time::sleep(DRAINED).await;
     let (told, lost) = (controller.reported_total(), controller.lost_total());
     let counts = counts.with(told, lost, &controller.heard());
-    counts.print(args.crowd.json)
+    counts.print(args.crowd.json)?;
+    for opcode in controller.unknown_commands() {
+        eprintln!("the host gave a command that is not known here: {opcode:#06x}");
+    }
+    if args.vhci {
+        asked(&mut shutdown).await;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@
 //! Invariant: reads no clock, knows no socket; total over any bytes.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     time::{Duration, Instant},
 };
 
@@ -23,6 +23,8 @@ pub struct Options {
     pub extended: bool,
     /// It reports longer advertisements in parts of so many bytes (extended reports alone).
     pub part_len: usize,
+    /// It has a filter of duplicates: some say they do, and report everything.
+    pub filters: bool,
     /// While the host has the filter of duplicates on, a device is reported once in this time.
     pub scan_window: Duration,
 }
@@ -32,6 +34,7 @@ impl Default for Options {
         Self {
             extended: false,
             part_len: 229,
+            filters: true,
             scan_window: crate::bluez::SCAN_WINDOW,
         }
     }
@@ -49,6 +52,8 @@ pub(super) struct Mind {
     hangs: bool,
     /// Commands in the order in which they came, by code.
     pub(super) commands: Vec<u16>,
+    /// Of these, those that it does not know.
+    pub(super) unknown: BTreeSet<u16>,
 }
 
 #[derive(Debug)]
@@ -68,6 +73,7 @@ impl Mind {
             parameters: Vec::new(),
             hangs: false,
             commands: Vec::new(),
+            unknown: BTreeSet::new(),
         }
     }
 
@@ -100,7 +106,12 @@ impl Mind {
                 complete.push(0);
                 complete.extend(answer);
             }
-            Err(status) => complete.push(status),
+            Err(status) => {
+                if status == UNKNOWN_COMMAND {
+                    self.unknown.insert(opcode);
+                }
+                complete.push(status);
+            }
         }
         Some(event(0x0e, &complete))
     }
@@ -159,7 +170,7 @@ impl Mind {
         let Some(scan) = self.scan.as_mut().filter(|_| !self.hangs) else {
             return Vec::new();
         };
-        if scan.filters {
+        if scan.filters && self.options.filters {
             if now.saturating_duration_since(scan.since) >= window {
                 scan.since = now;
                 scan.reported.clear();
@@ -318,6 +329,19 @@ mod tests {
             !mind.hear(at, ADDRESS, -60, &[2, 1, 6]).is_empty()
         });
         assert_eq!(heard.count(), 2);
+    }
+
+    #[test]
+    fn one_without_a_filter_reports_everything_whatever_the_host_asks_for() {
+        let mut mind = Mind::new(Options {
+            filters: false,
+            ..Options::default()
+        });
+        status(&mut mind, 0x200c, &[1, 1]);
+        let now = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(mind.hear(now, ADDRESS, -60, &[2, 1, 6]).len(), 1);
+        }
     }
 
     #[test]
