@@ -19,6 +19,7 @@ use std::{
 };
 
 use protocol::{AnchorId, sim::AirLine};
+use rustix::io::Errno;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, JoinSet},
@@ -324,10 +325,12 @@ async fn serve(link: Link, state: Arc<Mutex<State>>) {
             advertisement,
         }) = outgoing.recv().await
         {
-            if link.write(&packet).await.is_err() {
-                return;
+            match link.write(&packet).await {
+                Ok(()) => lock(&state).written(advertisement),
+                // The kernel takes nothing for an adapter that is off, which stays where it is.
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => {}
+                Err(_) => return,
             }
-            lock(&state).written(advertisement);
         }
     };
     tokio::select! {

@@ -85,6 +85,15 @@ if faults.exists():
             bad.append(f"{source}: not heard again after: {name}")
 doctor = out / "doctor"
 if doctor.exists():
+    said = {part.splitlines()[0]: part for part in doctor.read_text().split("== ")[1:]}
+    for who, words in [
+        ("btleplug, as the gateway's user", "All is well."),
+        ("btleplug, as nobody", "the bus denies it"),
+        ("hci, as the gateway's user", "All is well."),
+        ("hci, as nobody", "needs CAP_NET_ADMIN and CAP_NET_RAW"),
+    ]:
+        if words not in said.get(who, ""):
+            bad.append(f"doctor, {who}: does not say: {words}")
     print("\n" + doctor.read_text())
 
 if not (out / "scenes-ended").exists():

@@ -1,7 +1,7 @@
-"""As much of a server as a gateway needs before it sends sightings: an answer with the time.
+"""As much of a server as a gateway needs: it says the time, and that what it is given is kept.
 
-In: lines of mosquitto_sub (topic, payload). Out: the same lines, kept; an acknowledgement, of
-nothing, to each status of a gateway that is online.
+In: lines of mosquitto_sub (topic, payload). Out: the same lines, kept; an acknowledgement for each
+status of a gateway that is online and for each batch.
 """
 
 import json
@@ -13,17 +13,16 @@ port, kept = sys.argv[1], open(sys.argv[2], "a", buffering=1)
 for line in sys.stdin:
     kept.write(line)
     topic, _, payload = line.partition(" ")
-    if not topic.endswith("/status") or not payload.strip():
+    gateway, _, kind = topic.rpartition("/")
+    if kind not in ("status", "sightings") or not payload.strip():
         continue
-    status = json.loads(payload)
-    if status["state"] != "online":
+    message = json.loads(payload)
+    if message.get("state") == "offline":
         continue
-    ack = {
-        "v": 1,
-        "server_ms": time.time_ns() // 1_000_000,
-        "echo_mono_ms": status["sent_mono_ms"],
-        "boot": status["boot"],
-        "applied": [],
-    }
-    ack_topic = topic.removesuffix("status") + "ack"
-    subprocess.run(["mosquitto_pub", "-p", port, "-q", "1", "-t", ack_topic, "-m", json.dumps(ack)], check=True)
+    ack = {"v": 1, "server_ms": time.time_ns() // 1_000_000, "boot": message["boot"], "applied": []}
+    if kind == "status":
+        ack["echo_mono_ms"] = message["sent_mono_ms"]
+    else:
+        ack["applied"] = [[message["seq"], message["seq"]]]
+    publish = ["mosquitto_pub", "-p", port, "-q", "1", "-t", gateway + "/ack", "-m", json.dumps(ack)]
+    subprocess.run(publish, check=True)
