@@ -329,3 +329,51 @@ fn address(rng: &mut ChaCha8Rng) -> String {
     bytes[0] |= 0xc0;
     bytes.map(|byte| format!("{byte:02x}")).join(":")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, collections::BTreeMap};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Ear(RefCell<BTreeMap<(u64, String), u64>>);
+
+    impl Antenna for Ear {
+        fn is_listened_to(&self) -> bool {
+            true
+        }
+        fn deliver(&self, line: &AirLine, sender: Sender) {
+            if let Some(sender) = sender {
+                let key = (sender, line.address.clone());
+                *self.0.borrow_mut().entry(key).or_default() += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn each_identity_of_our_phones_is_counted_apart() {
+        let args = CrowdArgs {
+            rate: 10,
+            devices: 3,
+            new_addresses: 0,
+            transmitters: 2,
+            rotate: Some(Duration::from_secs(2)),
+            at_once: true,
+            run_for: Duration::ZERO,
+            seed: 7,
+            json: true,
+        };
+        let (mut crowd, ear) = (Crowd::new(&args), Ear::default());
+        for ms in 0..4_000 {
+            crowd.play(&ear, Duration::from_millis(ms));
+        }
+        let heard = ear.0.borrow();
+        let counts: Vec<u64> = heard.values().copied().collect();
+        // Two phones, two identities each of 2 s, an advertisement every 250 ms.
+        assert_eq!(counts, [8, 8, 8, 8]);
+        let sent: Vec<u64> = crowd.counts.identities.iter().map(|i| i.sent).collect();
+        assert_eq!(sent, counts);
+        assert_eq!(crowd.counts.transmitter_sent, 32);
+    }
+}
