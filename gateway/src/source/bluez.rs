@@ -43,6 +43,8 @@ const LOOKUPS_MAX: usize = 32;
 const CALL_MAX: Duration = Duration::from_secs(3);
 /// What ending the scan may take at a stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
+/// One that is off is looked after this often.
+const OFF_EVERY_MS: u64 = 1_000;
 /// An adapter that is not there at the start is looked for this often.
 const ADAPTER_EVERY: Duration = Duration::from_secs(1);
 
@@ -184,8 +186,12 @@ impl Ears {
     async fn listen(&mut self) -> Result<(), BluezError> {
         self.keep_scanning().await?;
         loop {
-            let wake = self.watchdog.poll_at();
-            let silent = Duration::from_millis(wake.ms_since(Monotonic::now()));
+            let now = Monotonic::now();
+            let mut wake = self.watchdog.poll_at();
+            if self.watchdog.is_off() {
+                wake = wake.min(now.plus_ms(OFF_EVERY_MS));
+            }
+            let silent = Duration::from_millis(wake.ms_since(now));
             let advert = tokio::select! {
                 event = self.events.next() => match event {
                     Some(event) => self.hear(event).await?,
@@ -264,6 +270,10 @@ impl Ears {
     /// One rung of the ladder.
     async fn climb(&mut self) -> Result<(), BluezError> {
         let now = Monotonic::now();
+        if self.watchdog.is_off() && self.is_on().await {
+            self.watchdog.powered_on(Monotonic::now());
+            return self.keep_scanning().await;
+        }
         let Some(rung) = self.watchdog.due(now) else {
             return Ok(());
         };
@@ -290,6 +300,13 @@ impl Ears {
             Rung::Leave => return Err(BluezError::Silent { silent_ms }),
         }
         self.keep_scanning().await
+    }
+
+    /// BlueZ says of an adapter that is pulled out that it is off; one that is put back is new to
+    /// it, and nobody says that it is on.
+    async fn is_on(&mut self) -> bool {
+        let state = timeout(CALL_MAX, self.adapter.adapter_state()).await;
+        matches!(state, Ok(Ok(CentralState::PoweredOn)))
     }
 
     /// Starts the scan if it does not run; BlueZ says so if it does.

@@ -92,6 +92,11 @@ impl Watchdog {
         self.keep_at = now.plus_ms(KEEP_SCANNING_MS);
     }
 
+    /// Whether it was switched off, as far as is known, and whoever did has time yet.
+    pub(super) fn is_off(&self) -> bool {
+        self.off
+    }
+
     /// Starting the scan failed.
     pub(super) fn try_soon(&mut self, now: Monotonic) {
         self.keep_at = now.plus_ms(TRY_SOON_MS);
@@ -229,6 +234,19 @@ mod tests {
             .collect();
         let last = restarts.len() - 1;
         assert_eq!(restarts[last] - restarts[last - 1], 2_400);
+    }
+
+    #[test]
+    fn one_that_was_switched_off_is_so_until_it_is_on_or_its_time_is_over() {
+        let mut watchdog = Watchdog::new(SILENCE_MS, at(0));
+        watchdog.powered_off(at(10));
+        assert!(watchdog.is_off());
+        assert_eq!(watchdog.due(at(29)), None);
+        watchdog.powered_on(at(29));
+        assert!(!watchdog.is_off());
+        watchdog.powered_off(at(40));
+        assert_eq!(watchdog.due(at(60)), Some(Rung::RestartScan));
+        assert!(!watchdog.is_off());
     }
 
     #[test]
