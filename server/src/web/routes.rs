@@ -220,7 +220,7 @@ pub(super) fn cookie(app: &App, name: &'static str, value: String) -> Cookie<'st
 }
 
 /// How people reach this server: as the settings say, else as this browser did.
-pub(super) fn base(app: &App, headers: &HeaderMap, authority: Option<&Authority>) -> String {
+pub(crate) fn base(app: &App, headers: &HeaderMap, authority: Option<&Authority>) -> String {
     if let Some(url) = &app.public_url {
         return url.clone();
     }
