@@ -35,6 +35,7 @@ enrol-speaks-since = Last at { $time }.
 enrol-hears = It hears what is around it
 enrol-hears-more = { $count } messages since it was switched on.
 enrol-hears-nothing = It hears nothing yet
+enrol-hears-nothing-more = It counts once a minute.
 enrol-sighted = Last sighting at { $time }
 enrol-sighted-more = Of a phone that takes part.
 enrol-not-sighted = No sighting yet

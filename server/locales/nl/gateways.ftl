@@ -35,6 +35,7 @@ enrol-speaks-since = Laatst om { $time }.
 enrol-hears = Hij hoort om zich heen
 enrol-hears-more = { $count } berichten sinds hij aanstaat.
 enrol-hears-nothing = Hij hoort nog niets
+enrol-hears-nothing-more = Hij telt eens in de minuut.
 enrol-sighted = Laatste waarneming om { $time }
 enrol-sighted-more = Van een telefoon die meedoet.
 enrol-not-sighted = Nog geen waarneming

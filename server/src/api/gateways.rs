@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::{
     Json,
     extract::{ConnectInfo, FromRequestParts, State},
-    http::{HeaderMap, StatusCode, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
 };
 use garde::Validate;
 use protocol::{
@@ -152,7 +152,9 @@ fn same_as_before(headers: &HeaderMap, store: &StoreId) -> Result<Option<Code>, 
             "Idempotency-Key: 1 to 64 visible ASCII characters",
         ));
     }
-    let token = headers.get(header::AUTHORIZATION).map(|v| v.as_bytes());
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .map(HeaderValue::as_bytes);
     let token = String::from_utf8_lossy(token.unwrap_or_default());
     Ok(Some(secret::gateway_code_for(
         &token,

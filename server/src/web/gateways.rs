@@ -171,16 +171,18 @@ pub fn render_gateway(page: &GatewayPage, now_ms: u64) -> Result<String, RenderE
         .collect();
     let drawing = plan::draw(&areas, &places);
     let own_zone = own.and_then(|own| anchors.get(own)).map(|anchor| anchor.1);
-    let zone =
-        |(n, ((id, name, _), rect)): (usize, (&(String, String, Option<Area>), &Rect))| ZoneShape {
+    let mut shapes = Vec::new();
+    for (n, (id, name, _)) in zones.iter().enumerate() {
+        let rect = drawing.zones.get(n).copied().unwrap_or_default();
+        shapes.push(ZoneShape {
             id: id.clone(),
             label: rect.fitting(name, 1.0),
             label_on_phone: rect.fitting(name, LARGER_ON_PHONE),
             name: name.clone(),
-            rect: *rect,
+            rect,
             own: own_zone == Some(n),
-        };
-    let shapes = zones.iter().zip(&drawing.zones).enumerate().map(zone);
+        });
+    }
     let others = anchors.iter().zip(&drawing.anchors).enumerate();
     let others = others.filter(|(n, ((.., at, _), _))| Some(*n) != *own && at.is_some());
     let own_place = own.and_then(|own| anchors.get(own)?.2);
@@ -195,10 +197,9 @@ pub fn render_gateway(page: &GatewayPage, now_ms: u64) -> Result<String, RenderE
         until: code.map_or_else(String::new, |code| {
             t.with("enrol-until", "time", t.clock(code.expires_ms).as_str())
         }),
-        command: code.map_or_else(String::new, command),
         live: Markup(render_live(t, &page.live, now_ms)?),
         placed: own_zone.and_then(|zone| Some(zones.get(zone)?.1.clone())),
-        zones: shapes.collect(),
+        zones: shapes,
         anchors: others
             .map(|(_, ((name, _, _, gateway), at))| AnchorShape {
                 name: name.clone(),
@@ -212,14 +213,6 @@ pub fn render_gateway(page: &GatewayPage, now_ms: u64) -> Result<String, RenderE
         drawing,
     };
     render("gateway", &template)
-}
-
-/// What to type on the machine.
-fn command(code: &CodeView) -> String {
-    let trust = code.sha256.as_ref();
-    let trust = trust.map_or_else(String::new, |sha256| format!(" --trust {sha256}"));
-    let CodeView { code, server, .. } = code;
-    format!("sudo welkom-gateway enroll {server} {code}{trust}")
 }
 
 fn metres(cm: i32) -> String {
@@ -284,18 +277,19 @@ pub fn render_live(t: &Texts, live: &LiveView, now_ms: u64) -> Result<String, Re
         }
     };
     if speaks {
-        steps.push(match live.heard_total {
-            0 => step(
-                false,
-                Icon::Antenna,
-                t.get("enrol-hears-nothing"),
-                String::new(),
-            ),
+        match live.heard_total {
+            // Who was sighted was heard; its own count comes a minute later.
+            0 if live.sighted_ms.is_some() => {}
+            0 => {
+                let more = t.get("enrol-hears-nothing-more");
+                let what = t.get("enrol-hears-nothing");
+                steps.push(step(false, Icon::Antenna, what, more));
+            }
             count => {
                 let more = t.with("enrol-hears-more", "count", t.whole(count).as_str());
-                step(true, Icon::Check, t.get("enrol-hears"), more)
+                steps.push(step(true, Icon::Check, t.get("enrol-hears"), more));
             }
-        });
+        }
         steps.push(match (live.sighted_ms, live.placed) {
             (Some(at_ms), _) => {
                 let what = t.with("enrol-sighted", "time", time(at_ms).as_str());
@@ -337,7 +331,6 @@ struct GatewayTemplate<'a> {
     words: String,
     qr: Option<Qr>,
     until: String,
-    command: String,
     live: Markup,
     /// Its zone; none: it is no anchor yet.
     placed: Option<String>,
