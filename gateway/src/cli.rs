@@ -2,6 +2,8 @@
 //!
 //! In: arguments. Out: an [`ExitCode`]: 0 as asked, 1 it failed, 2 wrong arguments or settings.
 
+mod enrolling;
+
 use std::{
     ffi::OsString,
     io::{BufWriter, IsTerminal, Write},
@@ -31,6 +33,7 @@ const CONFIG_WRONG: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
+  sudo welkom-gateway enroll https://welkom.kade9.nl:8443 K7QF-2M9X-4TBD
   welkom-gateway check --config /etc/welkom/gateway.toml
   welkom-gateway doctor --config /etc/welkom/gateway.toml
   welkom-gateway run --config /etc/welkom/gateway.toml
@@ -39,6 +42,19 @@ Examples:
   welkom-gateway replay btsnoop_hci.log --json
 
 The log goes to stderr; WELKOM_LOG=debug says more.";
+
+const ENROLL_HELP: &str = "\
+Examples:
+  sudo welkom-gateway enroll https://welkom.kade9.nl:8443 K7QF-2M9X-4TBD
+  sudo welkom-gateway enroll 'https://welkom.kade9.nl:8443/manage/kade-9/gateways/door#code=…&sha256=…'
+  sudo welkom-gateway enroll https://10.0.0.2:8443 K7QF-2M9X-4TBD --trust 5f2d9c4e…
+  sudo welkom-gateway enroll --from-boot --wait 300
+
+The code stands on the manager's page of the store's gateways, and is good for an hour. A server whose
+certificate a public authority signed is trusted; any other by the SHA-256 that stands beside the code.
+Ends with 0 if the machine is set up (with --from-boot also if there is no file), 1 if the server was not
+reached or something failed, 2 if arguments are wrong or settings are there already, 3 if the code is
+refused, 4 if the certificate is not trusted.";
 
 /// Hears advertisements and relays sightings.
 #[derive(Parser)]
@@ -50,6 +66,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Set this machine up with a one-time code from the server
+    #[command(after_help = ENROLL_HELP)]
+    Enroll(Box<enrolling::Arguments>),
     /// Run the gateway until SIGINT or SIGTERM
     #[command(after_help = "Example:\n  welkom-gateway run --config gateway.toml")]
     Run(ConfigArgument),
@@ -144,6 +163,7 @@ where
         }
     };
     let outcome = match arguments.command {
+        Command::Enroll(arguments) => return enrolling::run(*arguments),
         Command::Spool { dir, json } => show_spool(&dir, json),
         Command::Doctor { config, json, root } => match show_doctor(&config.config, json, root) {
             Ok(code) => return code,

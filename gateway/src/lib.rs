@@ -17,6 +17,7 @@ pub mod config;
 pub mod counts;
 pub mod decode;
 pub mod doctor;
+pub mod enroll;
 pub mod hci;
 pub mod health;
 pub mod intake;

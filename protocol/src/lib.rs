@@ -9,6 +9,7 @@
 pub mod air;
 pub mod desk;
 pub mod eid;
+pub mod enrol;
 pub mod id;
 pub mod message;
 pub mod ranges;

@@ -8,9 +8,10 @@
 
 import { Line } from "./line.js";
 
-/** `event`: what the stream calls it; `mark`: what a page that asks to sign in has not. */
-export function keepTrue(event, mark) {
-  const main = document.querySelector("#main");
+/** `event`: what the stream calls it; `mark`: what a page that asks to sign in has not;
+ *  `part`: what the stream writes. */
+export function keepTrue(event, mark, part = "#main") {
+  const main = document.querySelector(part);
 
   const show = (html) => {
     const next = document.createElement("template");
@@ -23,7 +24,7 @@ export function keepTrue(event, mark) {
     const answer = await fetch(location.href).catch(() => null);
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (page.querySelector(mark)) show(page.querySelector("#main").innerHTML);
+    if (page.querySelector(mark)) show(page.querySelector(part).innerHTML);
   };
 
   return new Line({ open: refresh, [event]: ({ html }) => show(html) });

@@ -11,8 +11,8 @@ use web::{assets, fixtures, i18n};
 #[path = "../src/web"]
 mod web {
     pub(crate) use server::web::{
-        assets, board, campaigns, collect, doorway, figures, fleet, i18n, integrations, kept,
-        lintel, map, phone, porch, qr, search, till, trial, views, visit, walk,
+        assets, board, campaigns, collect, doorway, figures, fleet, gateways, i18n, integrations,
+        kept, lintel, map, phone, porch, qr, search, till, trial, views, visit, walk,
     };
 
     pub(crate) mod fixtures;

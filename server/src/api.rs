@@ -17,6 +17,7 @@ pub(crate) mod fixtures;
 pub mod fleet;
 pub mod floor;
 pub mod funnel;
+pub mod gateways;
 pub mod history;
 pub mod home;
 mod idempotency;
@@ -99,6 +100,10 @@ pub struct Parts {
     pub mqtt_host: String,
     /// And on which port.
     pub mqtt_port: u16,
+    /// What a gateway that is set up must trust.
+    pub trust: crate::tls::Trust,
+    /// Codes of gateways that nobody gave out, by whence they came.
+    pub wrong_codes: crate::web::logins::Logins,
     /// Cookies travel over https only.
     pub secure_cookies: bool,
     /// How people reach this server, if the settings say so.
@@ -159,8 +164,8 @@ fn with_security(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
     components.add_security_scheme("write_key", SecurityScheme::Http(basic));
     for (path, item) in &mut doc.paths.paths {
         let scheme = match path.as_str() {
-            // A phone has no token yet, and the time is no secret.
-            "/v1/app/enrol" | "/v1/app/time" => None,
+            // A phone and a gateway have no token yet, and the time is no secret.
+            "/v1/app/enrol" | "/v1/app/time" | "/v1/enrol" => None,
             path if path.starts_with("/v1/app/") => Some("device"),
             path if path.starts_with("/v1/home/") => Some("home"),
             "/v1/track" | "/v1/identify" | "/v1/batch" => Some("write_key"),
@@ -189,6 +194,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(floor::put_zone))
         .routes(routes!(floor::put_anchor))
         .routes(routes!(shop::post_gateway))
+        .routes(routes!(gateways::post_enrolment))
+        .routes(routes!(gateways::redeem))
         .routes(routes!(displays::post_display))
         .routes(routes!(displays::delete_display))
         .routes(routes!(shop::put_staff))

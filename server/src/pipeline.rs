@@ -131,6 +131,8 @@ pub struct Counts {
     pub retries_total: AtomicU64,
     /// Gateways' statuses that found the writer's queue full.
     pub statuses_shed_total: AtomicU64,
+    /// Tries to set a gateway up with a code that nobody gave out, was used, or had run out.
+    pub gateway_codes_refused_total: AtomicU64,
 }
 
 impl Counts {
@@ -151,6 +153,7 @@ impl Counts {
             set_aside_total: copy(&self.set_aside_total),
             retries_total: copy(&self.retries_total),
             statuses_shed_total: copy(&self.statuses_shed_total),
+            gateway_codes_refused_total: copy(&self.gateway_codes_refused_total),
         }
     }
 

@@ -37,7 +37,7 @@ use crate::{
     pipeline::{Counts, Outlets, Pipeline},
     secret,
     store::{self, Readers},
-    tls::{self, Files},
+    tls::{self, Files, Trust},
 };
 
 /// Password hashes computed at once.
@@ -184,6 +184,21 @@ pub async fn run(
     let gateways_at = embedded
         .as_ref()
         .map(|b| b.tls_address.unwrap_or(b.address));
+    let trust = Trust {
+        certificate_sha256: files.as_ref().map(tls::fingerprint).transpose()?,
+        ca_pem: match (&embedded, &files, &address.ca_file) {
+            (
+                Some(Embedded {
+                    tls_address: Some(_),
+                    ..
+                }),
+                Some(files),
+                _,
+            ) => Some(tls::ca(files)?),
+            (None, _, Some(ca)) => Some(tls::read(ca)?),
+            _ => None,
+        },
+    };
     let app = App::new(api::Parts {
         pipeline: pipeline.clone(),
         readers,
@@ -197,6 +212,8 @@ pub async fn run(
         counts,
         mqtt_host: gateways_at.map_or(address.host.clone(), |at| gateway_host(&config.http, at)),
         mqtt_port: gateways_at.map_or(address.port, |a| a.port()),
+        trust,
+        wrong_codes: Default::default(),
         secure_cookies: config.http.tls != Tls::Off,
         public_url: config.http.public_url.clone(),
         feeds: Default::default(),
@@ -363,7 +380,7 @@ async fn serve(
     files: Option<Files>,
     handle: Handle<SocketAddr>,
 ) -> anyhow::Result<()> {
-    let router = api::router(app).into_make_service();
+    let router = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let served = match files {
         None => axum_server::bind(listen).handle(handle).serve(router).await,
         Some(Files { cert, key, .. }) => {

@@ -10,6 +10,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use protocol::enrol::Code;
 use sha2::{Digest, Sha256};
 
 /// The operating system gave no randomness: nothing secret can be made.
@@ -59,6 +60,37 @@ pub fn enrolment_code() -> Result<String, NoRandomness> {
         .map(|group| group.iter().collect())
         .collect();
     Ok(groups.join("-"))
+}
+
+/// A code that sets a gateway up: 60 bits that a person can type.
+pub fn gateway_code() -> Result<Code, NoRandomness> {
+    Ok(Code::from_bits(u64::from_le_bytes(random()?)))
+}
+
+/// The same code for the same question, without keeping it: made of what only who asks can know.
+pub fn gateway_code_for(token: &str, question: &str) -> Code {
+    let mac = hmac_sha256(token.as_bytes(), &["gateway code", question]);
+    let [a, b, c, d, e, f, g, h, ..] = mac;
+    Code::from_bits(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+}
+
+/// The password of a gateway that redeemed a code: made of a salt that stands here, and of a nonce
+/// and a code that do not. So it can be told again and stands on no disk.
+pub fn gateway_password(salt: &[u8; 32], nonce: &str, code: &Code) -> String {
+    let mac = hmac_sha256(salt, &["gateway password", nonce, &code.to_string()]);
+    format!("wg_{}", hex::encode(&mac[..24]))
+}
+
+fn hmac_sha256(key: &[u8], parts: &[&str]) -> [u8; 32] {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    let mut context = ring::hmac::Context::with_key(&key);
+    for part in parts {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut mac = [0; 32];
+    mac.copy_from_slice(context.sign().as_ref());
+    mac
 }
 
 /// What the store keeps of a token.

@@ -12,6 +12,7 @@ pub mod board;
 pub mod campaigns;
 pub mod catalogue;
 pub mod displays;
+pub mod enrolments;
 pub(crate) mod export;
 pub mod figures;
 #[cfg(test)]

@@ -17,6 +17,10 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
+use protocol::enrol::Fingerprint;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use sha2::{Digest, Sha256};
+
 use crate::config::{Http, Tls};
 
 /// Where the PEM files are.
@@ -44,6 +48,62 @@ pub enum TlsError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be read.
+    #[error("read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It holds none.
+    #[error("{path} holds no certificate in PEM")]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What a gateway that is set up must trust.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// The certificate of pages and API; none: plain http.
+    pub certificate_sha256: Option<Fingerprint>,
+    /// Who signed the broker's, as PEM; none: the broker has no TLS.
+    pub ca_pem: Option<String>,
+}
+
+/// By what the certificate that is served is known.
+pub fn fingerprint(files: &Files) -> Result<Fingerprint, TlsError> {
+    let pem = read(&files.cert)?;
+    let none = || TlsError::NoCertificate {
+        path: files.cert.clone(),
+    };
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| none())?;
+    Ok(Fingerprint(Sha256::digest(&der).into()))
+}
+
+/// What devices must trust, as PEM: our own authority; of a certificate that was given the last of
+/// its chain, which stands next to whoever signed it.
+pub fn ca(files: &Files) -> Result<String, TlsError> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    if let Some(ca) = &files.ca {
+        return read(ca);
+    }
+    let chain = read(&files.cert)?;
+    let last = chain.rfind(BEGIN).and_then(|at| chain.get(at..));
+    last.map(str::to_owned)
+        .ok_or_else(|| TlsError::NoCertificate {
+            path: files.cert.clone(),
+        })
+}
+
+/// A file, as text.
+pub fn read(path: &Path) -> Result<String, TlsError> {
+    fs::read_to_string(path).map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The files to serve with; none for plain http.

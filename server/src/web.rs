@@ -13,6 +13,7 @@ mod collector;
 pub mod doorway;
 pub mod figures;
 pub mod fleet;
+pub mod gateways;
 pub mod i18n;
 pub mod integrations;
 pub mod kept;

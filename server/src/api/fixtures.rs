@@ -95,6 +95,8 @@ impl Rig {
             counts,
             mqtt_host: "localhost".into(),
             mqtt_port: 1883,
+            trust: Default::default(),
+            wrong_codes: Default::default(),
             secure_cookies: false,
             public_url: None,
             feeds: Default::default(),

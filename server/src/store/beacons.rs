@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
     AnchorId, BootId, GatewayId, StoreId, Transmitter, ZoneId,
-    message::{BEACONS_MAX, BeaconHealth, BeaconTelemetry, Config, Status, VERSION},
+    message::{BEACONS_MAX, BeaconHealth, BeaconTelemetry, Config, LinkState, Status, VERSION},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, from_word, int, parsed, uint, word};
+use super::{StoreError, enrolments, from_word, int, parsed, uint, word};
 use crate::fleet::{
     battery,
     state::{Beacon, Ear, Ears, Gateway, Heard, Hearing, Telemetry},
@@ -39,6 +39,9 @@ pub fn keep(
         return Ok(None);
     };
     put_gateway(db, store, gateway, &next)?;
+    if heard.status.state == LinkState::Online && !heard.retained {
+        enrolments::heard(db, heard.heard_ms, store, gateway)?;
+    }
     // What the broker repeats has an age that nobody knows; the next status says it anew.
     if !heard.retained {
         keep_beacons(db, store, gateway, heard)?;

@@ -143,6 +143,16 @@ pub fn put_place(
     Ok(())
 }
 
+/// The zone of the plan in which a place lies, or just beside which; of several the smallest.
+pub fn zone_at(areas: &BTreeMap<ZoneId, Area>, place: Place) -> Option<ZoneId> {
+    let near = areas.iter().filter_map(|(zone, area)| {
+        let beside_cm = beside_cm(*area, place);
+        let size = u64::from(area.wide_cm) * u64::from(area.deep_cm);
+        (beside_cm <= BESIDE_ZONE_CM_MAX).then_some((beside_cm, size, zone))
+    });
+    near.min().map(|(.., zone)| zone.clone())
+}
+
 /// By how much a place lies outside of an area, along the axis on which that is more.
 fn beside_cm(area: Area, place: Place) -> i64 {
     let outside = |at: i32, from: i32, long: u32| {
@@ -254,6 +264,27 @@ pub fn layout(db: &Connection, id: &StoreId) -> Result<Layout, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_in_the_smallest_zone_around_it_or_the_nearest_beside_it() {
+        let area = |x_cm, wide_cm| Area {
+            corner: Place { x_cm, y_cm: 0 },
+            wide_cm,
+            deep_cm: 400,
+            door: false,
+        };
+        let zone = |name: &str| name.parse::<ZoneId>().unwrap();
+        let areas = BTreeMap::from([
+            (zone("all"), area(0, 1_000)),
+            (zone("desk"), area(200, 100)),
+            (zone("next"), area(1_000, 500)),
+        ]);
+        let at = |x_cm, y_cm| zone_at(&areas, Place { x_cm, y_cm });
+        assert_eq!(at(250, 10), Some(zone("desk")));
+        assert_eq!(at(500, 10), Some(zone("all")));
+        assert_eq!(at(1_580, 10), Some(zone("next")));
+        assert_eq!(at(1_601, 10), None);
+    }
 
     #[test]
     fn beside_is_how_far_outside_along_the_worse_axis() {

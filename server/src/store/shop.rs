@@ -1,10 +1,11 @@
 //! Stores, zones, anchors, gateways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{AnchorId, GatewayId, StoreId, Transmitter, ZoneId, message::BEACONS_MAX};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{StoreError, beacons, int, parsed};
 
@@ -251,6 +252,47 @@ pub fn put_gateway(
         int(now_ms)
     ])?;
     Ok(())
+}
+
+/// The password of a gateway, as a hash.
+pub fn gateway_password(
+    db: &Connection,
+    store: &StoreId,
+    gateway: &GatewayId,
+) -> Result<Option<[u8; 32]>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT password_sha256 FROM gateways WHERE store = ?1 AND gateway = ?2")?
+        .query_row([store.as_str(), gateway.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+/// What tells the chain's beacons from others', by those that hang in its stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Of iBeacons and AltBeacons.
+    pub uuids: BTreeSet<Uuid>,
+    /// Of Eddystone beacons.
+    pub namespaces: BTreeSet<String>,
+}
+
+/// What tells the chain's beacons from others'.
+pub fn chain(db: &Connection) -> Result<Chain, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT transmitter FROM anchors WHERE transmitter IS NOT NULL")?;
+    let rows = statement.query_map([], |row| parsed::<Transmitter>(row.get_ref(0)?.as_str()?))?;
+    let mut chain = Chain::default();
+    for transmitter in rows {
+        match transmitter? {
+            Transmitter::IBeacon { uuid, .. } | Transmitter::AltBeacon { uuid, .. } => {
+                chain.uuids.insert(uuid);
+            }
+            Transmitter::EddystoneUid { namespace, .. } => {
+                chain.namespaces.insert(namespace.to_string());
+            }
+            Transmitter::Eid(_) => {}
+        }
+    }
+    Ok(chain)
 }
 
 /// The passwords of all gateways, as hashes: the broker's list.

@@ -7,6 +7,7 @@ mod campaigns;
 mod collect;
 mod figures;
 mod fleet;
+mod gateways;
 mod integrations;
 mod kept;
 mod map;
@@ -64,6 +65,7 @@ pub(crate) fn all_pages(lang: Lang) -> Pages {
         figures::pages,
         phone::pages,
         fleet::pages,
+        gateways::pages,
         integrations::pages,
         kept::pages,
         map::pages,

@@ -13,11 +13,12 @@ use unic_langid::LanguageIdentifier;
 
 use crate::store::shop::Names;
 
-const SOURCES_NL: [&str; 13] = [
+const SOURCES_NL: [&str; 14] = [
     include_str!("../../locales/nl/common.ftl"),
     include_str!("../../locales/nl/board.ftl"),
     include_str!("../../locales/nl/phone.ftl"),
     include_str!("../../locales/nl/fleet.ftl"),
+    include_str!("../../locales/nl/gateways.ftl"),
     include_str!("../../locales/nl/map.ftl"),
     include_str!("../../locales/nl/visit.ftl"),
     include_str!("../../locales/nl/walk.ftl"),
@@ -28,11 +29,12 @@ const SOURCES_NL: [&str; 13] = [
     include_str!("../../locales/nl/integrations.ftl"),
     include_str!("../../locales/nl/collect.ftl"),
 ];
-const SOURCES_EN: [&str; 13] = [
+const SOURCES_EN: [&str; 14] = [
     include_str!("../../locales/en/common.ftl"),
     include_str!("../../locales/en/board.ftl"),
     include_str!("../../locales/en/phone.ftl"),
     include_str!("../../locales/en/fleet.ftl"),
+    include_str!("../../locales/en/gateways.ftl"),
     include_str!("../../locales/en/map.ftl"),
     include_str!("../../locales/en/visit.ftl"),
     include_str!("../../locales/en/walk.ftl"),

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::CookieJar;
-use protocol::StoreId;
+use protocol::{GatewayId, StoreId};
 use serde::Deserialize;
 
 use super::{
@@ -32,10 +32,11 @@ use crate::{
 /// A shift and the way home.
 const SESSION_MS: u64 = 12 * 3_600_000;
 /// The manager's pages: what `to` of the log-in's address may say.
-const MANAGES: [&str; 7] = [
+const MANAGES: [&str; 8] = [
     "campaigns",
     "figures",
     "fleet",
+    "gateways",
     "integrations",
     "map",
     "poster",
@@ -53,17 +54,26 @@ pub(super) struct LoginQuery {
 
 impl LoginQuery {
     /// The manager's page that was asked for.
-    fn page(&self) -> Option<&'static str> {
+    fn page(&self) -> Option<String> {
         let to = self.to.as_deref()?;
-        MANAGES.into_iter().find(|page| *page == to)
+        let (page, one) = to.split_once('/').unwrap_or((to, ""));
+        Some(wanted(known(page)?, one))
     }
 }
 
 /// What `to` says for who asked for this page of the manager's without being known. A page of one
 /// visit is reached from the map.
-pub(super) fn wanted(page: &str) -> &'static str {
-    let known = MANAGES.into_iter().find(|known| *known == page);
-    known.unwrap_or("map")
+pub(super) fn wanted(page: &str, one: &str) -> String {
+    let page = known(page).unwrap_or("map");
+    match one.parse::<GatewayId>() {
+        // Somebody on a ladder has scanned its QR code.
+        Ok(gateway) if page == "gateways" => format!("{page}/{gateway}"),
+        _ => page.to_owned(),
+    }
+}
+
+fn known(page: &str) -> Option<&'static str> {
+    MANAGES.into_iter().find(|known| *known == page)
 }
 
 pub(super) async fn page(
@@ -88,7 +98,7 @@ async fn show(
     let mut again = store.map_or_else(String::new, |store| format!("&store={store}"));
     if let Some(page) = query.page() {
         again.push_str("&to=");
-        again.push_str(page);
+        again.push_str(&page);
     }
     let timezone = row.as_ref().map_or("UTC", |row| &row.timezone);
     let page = LoginPage {

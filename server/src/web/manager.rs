@@ -6,6 +6,7 @@
 pub(super) mod campaigns;
 pub(super) mod figures;
 pub(super) mod fleet;
+pub(super) mod gateways;
 pub(super) mod integrations;
 pub(super) mod map;
 pub(super) mod poster;
@@ -19,7 +20,7 @@ use axum::{
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response, sse::Event},
 };
-use protocol::{StoreId, message::BEACONS_MAX};
+use protocol::{GatewayId, StoreId, message::BEACONS_MAX};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
@@ -47,6 +48,8 @@ pub(super) struct Desk {
     admin: bool,
     /// How her browser reaches the server.
     base: String,
+    /// The gateway whose page it is.
+    gateway: Option<GatewayId>,
     /// What came of the button before: a word, since the address could say anything.
     came: Option<String>,
 }
@@ -59,6 +62,7 @@ struct Came {
 #[derive(Deserialize)]
 struct InStore {
     store: StoreId,
+    gateway: Option<GatewayId>,
 }
 
 impl FromRequestParts<App> for Desk {
@@ -67,7 +71,7 @@ impl FromRequestParts<App> for Desk {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let Ok(asked) = Asked::from_request_parts(parts, app).await;
         let path = Path::<InStore>::from_request_parts(parts, app).await;
-        let Path(InStore { store }) = path.map_err(IntoResponse::into_response)?;
+        let Path(InStore { store, gateway }) = path.map_err(IntoResponse::into_response)?;
         match lintel(parts, app, &asked, store).await {
             Ok((lintel, admin)) => Ok(Self {
                 app: app.clone(),
@@ -75,6 +79,7 @@ impl FromRequestParts<App> for Desk {
                 lintel,
                 admin,
                 base: base(app, &parts.headers, parts.uri.authority()),
+                gateway,
                 came: came(parts, app).await,
             }),
             Err(error) => Err(PageError::from(error).into_page(&asked)),

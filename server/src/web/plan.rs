@@ -99,9 +99,22 @@ pub(super) struct Stroke {
     pub(super) to: (Unit, Unit),
 }
 
+/// How a place on the floor is found in the drawing, for who taps on it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ground {
+    /// Where the drawing's 0 is, to the east.
+    pub(super) west_cm: f32,
+    /// And to the north.
+    pub(super) north_cm: f32,
+    /// How large a centimetre is.
+    pub(super) units_a_cm: f32,
+}
+
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Drawing {
+    /// None: no zone has a place.
+    pub(super) ground: Option<Ground>,
     /// The view begins left of and above the floor.
     pub(super) view: Rect,
     /// One for each zone, in the order given.
@@ -149,6 +162,11 @@ pub(super) fn draw(zones: &[Option<Area>], anchors: &[(usize, Option<Place>)]) -
         doors: doors.collect(),
         anchors,
         zones: rects,
+        ground: scale.map(|scale| Ground {
+            west_cm: scale.west_cm,
+            north_cm: scale.north_cm,
+            units_a_cm: scale.units_a_cm,
+        }),
     }
 }
 

@@ -50,6 +50,22 @@ pub fn router() -> Router<App> {
         )
         .route("/manage/{store}/fleet", get(manager::fleet::fleet))
         .route("/manage/{store}/fleet/events", get(manager::fleet::events))
+        .route(
+            "/manage/{store}/gateways",
+            get(manager::gateways::list).post(manager::gateways::make),
+        )
+        .route(
+            "/manage/{store}/gateways/{gateway}",
+            get(manager::gateways::one),
+        )
+        .route(
+            "/manage/{store}/gateways/{gateway}/events",
+            get(manager::gateways::events),
+        )
+        .route(
+            "/manage/{store}/gateways/{gateway}/place",
+            post(manager::gateways::place),
+        )
         .route("/manage/{store}/figures", get(manager::figures::figures))
         .route("/manage/{store}/figures.csv", get(manager::figures::sheet))
         .route("/manage/{store}/poster", get(manager::poster::poster))
@@ -220,7 +236,7 @@ pub(super) fn cookie(app: &App, name: &'static str, value: String) -> Cookie<'st
 }
 
 /// How people reach this server: as the settings say, else as this browser did.
-pub(super) fn base(app: &App, headers: &HeaderMap, authority: Option<&Authority>) -> String {
+pub(crate) fn base(app: &App, headers: &HeaderMap, authority: Option<&Authority>) -> String {
     if let Some(url) = &app.public_url {
         return url.clone();
     }
@@ -262,12 +278,13 @@ impl PageError {
         let mut parts = asked.path.split('/').skip(1);
         let (area, store) = (parts.next(), parts.next().unwrap_or_default());
         let page = parts.next().unwrap_or_default();
+        let one = parts.next().unwrap_or_default();
         let back_href = match (area, status) {
             (Some("staff"), StatusCode::UNAUTHORIZED) => {
                 return Redirect::to(&format!("/login?store={store}")).into_response();
             }
             (Some("manage"), StatusCode::UNAUTHORIZED) => {
-                let to = login::wanted(page);
+                let to = login::wanted(page, one);
                 return Redirect::to(&format!("/login?store={store}&to={to}")).into_response();
             }
             // A colleague who may not in here has a board.

@@ -12,6 +12,7 @@ mod data_in;
 mod delivery;
 mod desk_mqtt;
 mod doctor;
+mod enrol;
 mod evaluate;
 mod fleet;
 mod floor;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(desk_mqtt::tests());
     tests.extend(delivery::tests());
     tests.extend(doctor::tests());
+    tests.extend(enrol::tests());
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
     tests.extend(floor::tests());

@@ -9,6 +9,7 @@ mod boards;
 mod campaigns;
 mod figures;
 mod fleet;
+mod gateways;
 mod help;
 mod integrations;
 mod kept;
@@ -47,6 +48,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.extend(campaigns::tests());
     tests.extend(figures::tests());
     tests.extend(fleet::tests());
+    tests.extend(gateways::tests());
     tests.extend(help::tests());
     tests.extend(integrations::tests());
     tests.extend(kept::tests());
