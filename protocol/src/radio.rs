@@ -49,6 +49,8 @@ struct Decoder {
     name: &'static str,
     /// What the server subscribes to.
     filters: &'static [&'static str],
+    /// What such a radio may write, with `{}` for its name.
+    own: &'static [&'static str],
     /// The radio that a topic, level by level, belongs to, whatever is said there.
     radio: fn(&[&str]) -> Option<usize>,
     /// What is said there.
@@ -84,6 +86,13 @@ impl RadioKind {
     /// As text: `ruuvi`, `openmqttgateway`, `espresense`, `raddec`.
     pub fn as_str(self) -> &'static str {
         self.decoder().name
+    }
+
+    /// What a radio of this name may write, as filters; [`of_topic`] says the same.
+    pub fn own(self, name: &RadioName) -> Vec<String> {
+        let own = self.decoder().own.iter();
+        own.map(|filter| filter.replace("{}", name.as_str()))
+            .collect()
     }
 
     /// What the server subscribes to, to hear such radios.

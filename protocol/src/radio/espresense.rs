@@ -25,6 +25,7 @@ pub(super) const DECODER: Decoder = Decoder {
     kind: RadioKind::Espresense,
     name: "espresense",
     filters: &["espresense/devices/+/+", "espresense/rooms/+/telemetry"],
+    own: &["espresense/devices/+/{}", "espresense/rooms/{}/+"],
     radio: |levels| match levels {
         ["espresense", "devices", _, _] => Some(3),
         ["espresense", "rooms", _, _] => Some(2),

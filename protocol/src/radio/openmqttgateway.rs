@@ -20,6 +20,7 @@ pub(super) const DECODER: Decoder = Decoder {
     kind: RadioKind::OpenMqttGateway,
     name: "openmqttgateway",
     filters: &["home/+/BTtoMQTT/+", "home/+/SYStoMQTT"],
+    own: &["home/{}/BTtoMQTT/+", "home/{}/+"],
     radio: |levels| matches!(levels, ["home", _, _] | ["home", _, "BTtoMQTT", _]).then_some(1),
     read,
 };

@@ -21,6 +21,7 @@ pub(super) const DECODER: Decoder = Decoder {
     kind: RadioKind::Raddec,
     name: "raddec",
     filters: &["raddec/#"],
+    own: &["raddec/{}/#"],
     radio: |levels| matches!(levels, ["raddec", _, _, ..]).then_some(1),
     read,
 };

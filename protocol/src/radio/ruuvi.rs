@@ -14,6 +14,7 @@ pub(super) const DECODER: Decoder = Decoder {
     kind: RadioKind::Ruuvi,
     name: "ruuvi",
     filters: &["ruuvi/+/+"],
+    own: &["ruuvi/{}/+"],
     radio: |levels| matches!(levels, ["ruuvi", _, _]).then_some(1),
     read,
 };
