@@ -43,6 +43,9 @@ pub enum RadioKind {
     Raddec,
 }
 
+/// Makes advertisements of a topic's levels and a payload.
+type Read = fn(&[&str], &[u8]) -> Result<Vec<Advert>, RadioError>;
+
 /// One kind's words.
 struct Decoder {
     kind: RadioKind,
@@ -54,7 +57,7 @@ struct Decoder {
     /// The radio that a topic, level by level, belongs to, whatever is said there.
     radio: fn(&[&str]) -> Option<usize>,
     /// What is said there.
-    read: fn(&[&str], &[u8]) -> Result<Vec<Advert>, RadioError>,
+    read: Read,
 }
 
 /// All of them.
