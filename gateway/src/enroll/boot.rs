@@ -31,11 +31,6 @@ pub(super) struct BootFile {
     text: String,
 }
 
-fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Refusal + use<> {
-    let path = path.to_owned();
-    move |source| Refusal::File { what, path, source }
-}
-
 /// The first of these folders that has one.
 pub(super) fn find(dirs: &[PathBuf]) -> Result<Option<BootFile>, Refusal> {
     let mut paths = dirs.iter().map(|dir| dir.join(FILE_NAME));
@@ -51,7 +46,7 @@ pub(super) fn find(dirs: &[PathBuf]) -> Result<Option<BootFile>, Refusal> {
         }
         fs::read(&path)
     };
-    let bytes = read().map_err(failed("read", &path))?;
+    let bytes = read().map_err(Refusal::file("read", &path))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(Some(BootFile { path, text }))
 }
@@ -100,7 +95,7 @@ impl BootFile {
             let dir = self.path.parent().unwrap_or(Path::new("."));
             fs::File::open(dir)?.sync_all()
         };
-        wipe().map_err(failed("wipe", &self.path))
+        wipe().map_err(Refusal::file("wipe", &self.path))
     }
 
     /// It did not.
@@ -113,6 +108,6 @@ impl BootFile {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
-        tell().map_err(failed("write", &path))
+        tell().map_err(Refusal::file("write", &path))
     }
 }

@@ -44,12 +44,12 @@ impl Target {
             Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
             _ => PathBuf::from("."),
         };
-        fs::create_dir_all(&dir).map_err(failed("make", &dir))?;
+        fs::create_dir_all(&dir).map_err(Refusal::file("make", &dir))?;
         let beside = dir.join(".enroll");
         // What a crash left.
         let _ = fs::remove_dir_all(&beside);
         let made = fs::DirBuilder::new().mode(0o700).create(&beside);
-        made.map_err(failed("make", &beside))?;
+        made.map_err(Refusal::file("make", &beside))?;
         Ok(Self {
             config: config.to_owned(),
             dir,
@@ -81,7 +81,7 @@ impl Target {
         files.push((name.clone(), settings(answer, options), 0o640));
         for (name, text, mode) in &files {
             let path = self.beside.join(name);
-            put(&path, text, *mode, group).map_err(failed("write", &path))?;
+            put(&path, text, *mode, group).map_err(Refusal::file("write", &path))?;
         }
         Config::load(&self.beside.join(&name)).map_err(|e| Refusal::Settings {
             what: format!("{:#}", anyhow::Error::from(e)),
@@ -91,14 +91,14 @@ impl Target {
             let (from, to) = (self.beside.join(name), self.dir.join(name));
             if to.exists() {
                 let backup = free_name(&to);
-                fs::copy(&to, &backup).map_err(failed("keep", &backup))?;
+                fs::copy(&to, &backup).map_err(Refusal::file("keep", &backup))?;
                 kept.push(backup);
             }
             // The settings come last: until then the gateway has the old ones, or none.
-            fs::rename(&from, &to).map_err(failed("write", &to))?;
+            fs::rename(&from, &to).map_err(Refusal::file("write", &to))?;
         }
         let folder = fs::File::open(&self.dir).and_then(|dir| dir.sync_all());
-        folder.map_err(failed("write", &self.dir))?;
+        folder.map_err(Refusal::file("write", &self.dir))?;
         Ok(kept)
     }
 }
@@ -108,11 +108,6 @@ impl Drop for Target {
         // It is empty, or holds what was not good enough.
         let _ = fs::remove_dir_all(&self.beside);
     }
-}
-
-fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Refusal + use<> {
-    let path = path.to_owned();
-    move |source| Refusal::File { what, path, source }
 }
 
 fn put(path: &Path, text: &str, mode: u32, group: Option<u32>) -> io::Result<()> {

@@ -41,11 +41,7 @@ impl Pending {
         if let Some(kept) = before.filter(|kept| kept.code_sha256 == code_sha256) {
             return Ok(Self { path, kept });
         }
-        let wrote = |source| Refusal::File {
-            what: "write",
-            path: path.clone(),
-            source,
-        };
+        let wrote = Refusal::file("write", &path);
         let mut nonce = [0; 32];
         getrandom::fill(&mut nonce).map_err(|e| wrote(io::Error::other(e)))?;
         let kept = Kept {
@@ -59,9 +55,9 @@ impl Pending {
             .truncate(true)
             .mode(0o600)
             .open(&path)
-            .map_err(wrote)?;
-        file.write_all(&json).map_err(wrote)?;
-        file.sync_all().map_err(wrote)?;
+            .map_err(&wrote)?;
+        file.write_all(&json).map_err(&wrote)?;
+        file.sync_all().map_err(&wrote)?;
         Ok(Self { path, kept })
     }
 

@@ -3,7 +3,11 @@
 //! In: what happened. Out: a word for scripts, an exit code, two sentences for people.
 //! Invariant: every refusal says what to do; none holds the code or a password.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use protocol::enrol::Fingerprint;
 
@@ -111,6 +115,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Names what was attempted, for `map_err`.
+    pub(super) fn file(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::File {
+            what,
+            path: path.clone(),
+            source,
+        }
+    }
+
     /// A word for scripts.
     pub fn word(&self) -> &'static str {
         match self {

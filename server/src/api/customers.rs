@@ -207,7 +207,7 @@ pub(super) async fn post_enrolment(
     State(app): State<App>,
     At(customer): At<CustomerId>,
 ) -> Result<(StatusCode, Json<Enrolment>), Problem> {
-    let code = secret::enrolment_code()?;
+    let code = secret::one_time_code()?.to_string();
     let (hash, expires_ms) = (secret::sha256(&code), clock::now_ms() + ENROLMENT_MS);
     app.pipeline
         .write(move |txn| people::add_enrolment(txn.db, customer, &hash, expires_ms))

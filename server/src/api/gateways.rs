@@ -85,7 +85,7 @@ pub(crate) async fn make(
 ) -> Result<Made, Problem> {
     let code = match same {
         Some(code) => code,
-        None => secret::gateway_code()?,
+        None => secret::one_time_code()?,
     };
     let (hash, salt) = (secret::sha256(&code.to_string()), secret::random()?);
     let row = app
@@ -156,7 +156,7 @@ fn same_as_before(headers: &HeaderMap, store: &StoreId) -> Result<Option<Code>, 
         .get(header::AUTHORIZATION)
         .map(HeaderValue::as_bytes);
     let token = String::from_utf8_lossy(token.unwrap_or_default());
-    Ok(Some(secret::gateway_code_for(
+    Ok(Some(secret::one_time_code_for(
         &token,
         &format!("{store}/{key}"),
     )))

@@ -6,7 +6,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use garde::Validate;
-use protocol::{DeviceId, EidKey, RadioId, Transmitter};
+use protocol::{DeviceId, EidKey, RadioId, Transmitter, enrol::Code};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,8 +35,8 @@ const KEY_OVERLAP_MS: u64 =
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnrolBody {
-    /// `K7QF-2M9X-4TBD`
-    #[garde(length(max = 20))]
+    /// `K7QF-2M9X-4TBD`; small letters and no dashes are as good.
+    #[garde(length(max = 40))]
     code: String,
     /// `android`, `ios` or `fob`.
     #[garde(custom(known_platform))]
@@ -95,8 +95,13 @@ pub(in crate::api) async fn enrol(
     State(app): State<App>,
     Body(body): Body<EnrolBody>,
 ) -> Result<(StatusCode, Json<Enrolled>), Problem> {
+    let code: Code = body
+        .code
+        .parse()
+        .map_err(|e| Problem::invalid(format!("code: {e}")))?;
+    let code = secret::sha256(&code.to_string());
     let secrets = Secrets::new()?;
-    let (code, token) = (secret::sha256(&body.code), secret::sha256(&secrets.token));
+    let token = secret::sha256(&secrets.token);
     let (signing_key, key, offset_s) = (secrets.signing_key, secrets.key, secrets.offset_s);
     let platform = body.platform;
     let (device, beacon_uuid) = app

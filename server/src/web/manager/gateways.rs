@@ -71,14 +71,6 @@ async fn rows(desk: &Desk) -> Result<Rows, Problem> {
 }
 
 impl Rows {
-    /// This gateway's antenna: the one that has its name, else any.
-    fn antenna(&self, gateway: &GatewayId) -> Option<&AnchorRow> {
-        let mut own: Vec<&AnchorRow> = self.anchors.iter().collect();
-        own.retain(|row| row.kind == AnchorKind::Gateway(gateway.clone()));
-        let named = own.iter().find(|a| a.anchor.as_str() == gateway.as_str());
-        named.or(own.first()).copied()
-    }
-
     /// None: there is no such gateway, nor a code for one.
     fn live(&self, gateway: &GatewayId, desk: &Desk, now_ms: u64) -> Option<LiveView> {
         let row = self.gateways.iter().find(|row| row.gateway == *gateway);
@@ -103,7 +95,7 @@ impl Rows {
             state: kept.map_or(GatewayState::NotYetHeard, |k| k.seen(now_ms, listening).0),
             heard_total: kept.map_or(0, |kept| kept.counts.heard_total),
             sighted_ms: None,
-            placed: self.antenna(gateway).is_some(),
+            placed: antenna(&self.anchors, gateway).is_some(),
         })
     }
 
@@ -124,13 +116,21 @@ impl Rows {
             Some((row.anchor.to_string(), zone, place, is_gateway))
         };
         let anchors: Vec<_> = self.anchors.iter().filter_map(anchor).collect();
-        let own = self.antenna(gateway);
+        let own = antenna(&self.anchors, gateway);
         GroundView {
             own: own.and_then(|own| anchors.iter().position(|a| a.0 == own.anchor.as_str())),
             anchors,
             zones,
         }
     }
+}
+
+/// A gateway's antenna: the one that has its name, else any.
+fn antenna<'a>(anchors: &'a [AnchorRow], gateway: &GatewayId) -> Option<&'a AnchorRow> {
+    let own = anchors
+        .iter()
+        .filter(|row| matches!(&row.kind, AnchorKind::Gateway(of) if of == gateway));
+    own.min_by_key(|row| row.anchor.as_str() != gateway.as_str())
 }
 
 pub(in crate::web) async fn list(desk: Desk) -> Response {
@@ -242,7 +242,7 @@ async fn live(
     let mut live = rows
         .live(gateway, desk, now_ms)
         .ok_or_else(|| Problem::not_found("there is no such gateway"))?;
-    if let Some(own) = rows.antenna(gateway) {
+    if let Some(own) = antenna(&rows.anchors, gateway) {
         let map = desk.app.maps.of(&desk.lintel.store).await?;
         let heard = map.anchors.iter().find(|(known, ..)| *known == own.anchor);
         live.sighted_ms = heard.and_then(|(_, at_ms, _)| *at_ms);
@@ -385,13 +385,10 @@ fn put(
         (None, None) => return Err(StoreError::NotFound("zone")),
     };
     let anchors = shop::anchors(txn.db, store)?;
-    let kind = AnchorKind::Gateway(gateway.clone());
-    let mut own: Vec<&AnchorRow> = anchors.iter().filter(|row| row.kind == kind).collect();
-    own.sort_by_key(|row| row.anchor.as_str() != gateway.as_str());
-    let row = match own.first() {
+    let row = match antenna(&anchors, gateway) {
         Some(row) => AnchorRow {
             zone,
-            ..(*row).clone()
+            ..row.clone()
         },
         None => AnchorRow {
             anchor: gateway
@@ -399,7 +396,7 @@ fn put(
                 .parse()
                 .map_err(|_| StoreError::NotFound("anchor"))?,
             zone,
-            kind,
+            kind: AnchorKind::Gateway(gateway.clone()),
             enter_rssi_dbm: ENTER_RSSI_DBM,
         },
     };
