@@ -482,11 +482,14 @@ fn write_gateway(
         mqtt_password,
         mqtt_host,
         mqtt_port,
+        seal_trust,
+        seal_key,
     } = credentials;
     let config = serde_json::json!({
         "store": store, "gateway": gateway, "chain_uuids": [CHAIN_UUID],
         "source": {"kind": "sim", "connect": air},
         "spool": {"dir": dir.join(format!("{gateway}-spool"))},
+        "seal": {"trust": seal_trust, "key": seal_key},
         "mqtt": {
             "host": mqtt_host, "port": mqtt_port,
             "username": mqtt_username, "password": mqtt_password,

@@ -28,6 +28,10 @@ pub struct GatewayCredentials {
     pub mqtt_host: String,
     /// The broker's port.
     pub mqtt_port: u16,
+    /// Who signs the keys that sightings are sealed to.
+    pub seal_trust: String,
+    /// What to seal to.
+    pub seal_key: String,
 }
 
 impl std::fmt::Debug for GatewayCredentials {

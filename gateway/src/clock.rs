@@ -125,6 +125,31 @@ mod tests {
         assert_eq!(set.server_ms_of(61_100), 9_061_100);
     }
 
+    /// The server's clock goes a day back, a day forward, and drifts in between: whoever asks is
+    /// wrong by half a round trip and the drift that is allowed, never by the step.
+    #[test]
+    fn through_steps_of_the_servers_clock_the_error_stays_within_its_bound() {
+        const DAY_MS: u64 = 86_400_000;
+        let mut clock = ClockEstimate::default();
+        let mut server_at_zero_ms = 1_800_000_000_000;
+        for minute in 1..=300_u64 {
+            match minute {
+                90 | 91 => server_at_zero_ms -= DAY_MS,
+                180 => server_at_zero_ms += 2 * DAY_MS,
+                240 => server_at_zero_ms += 2_000,
+                _ => {}
+            }
+            let sent = minute * 60_000;
+            let (there, back) = (minute * 7 % 40, minute * 13 % 300);
+            let received = sent + there + back;
+            let anchor = clock.learn(at(sent), at(received), server_at_zero_ms + sent + there);
+            let wrong_ms = anchor
+                .server_ms_of(received)
+                .abs_diff(server_at_zero_ms + received);
+            assert!(wrong_ms <= 170 + DRIFT_MS, "minute {minute}: {wrong_ms}");
+        }
+    }
+
     #[test]
     fn boot_clock_does_not_run_backwards() {
         let first = Monotonic::now();

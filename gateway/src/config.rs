@@ -14,7 +14,11 @@ use std::{
     sync::Arc,
 };
 
-use protocol::{AnchorId, GatewayId, StoreId, air::Namespace};
+use protocol::{
+    AnchorId, GatewayId, StoreId,
+    air::Namespace,
+    seal::{PublicKey, TrustKey},
+};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::Deserialize;
 use toml::Spanned;
@@ -55,6 +59,8 @@ pub struct Config {
     pub window_ms: u64,
     /// Where sightings wait.
     pub spool: SpoolConfig,
+    /// Who may read them.
+    pub seal: SealConfig,
     /// Where they go.
     pub mqtt: MqttConfig,
     /// Where the health page is; none: there is none.
@@ -70,6 +76,20 @@ pub struct SpoolConfig {
     pub bytes_max: u64,
     /// The size at which a segment is full.
     pub segment_bytes: u64,
+}
+
+/// Who may read sightings, on the disk and on the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealConfig {
+    /// Everybody who has either: for looking for faults.
+    Plain,
+    /// The server. It gives out both keys with the password.
+    To {
+        /// Who signs the keys of later.
+        trust: TrustKey,
+        /// What to seal to until a later one is told.
+        key: PublicKey,
+    },
 }
 
 /// The broker.
@@ -135,6 +155,7 @@ struct File {
     #[serde(default)]
     aggregate: AggregateTable,
     spool: SpoolTable,
+    seal: Option<SealTable>,
     mqtt: MqttTable,
     health: Option<HealthTable>,
 }
@@ -157,6 +178,14 @@ struct SpoolTable {
     dir: PathBuf,
     bytes_max: Option<Spanned<u64>>,
     segment_bytes: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealTable {
+    trust: Option<Spanned<String>>,
+    key: Option<Spanned<String>>,
+    plain: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +236,7 @@ impl Config {
             )?,
             window_ms: window_ms(file.aggregate.window_ms, &place)?,
             spool: spool(file.spool, &place)?,
+            seal: seal(file.seal, &place)?,
             mqtt: mqtt(file.mqtt, &place)?,
             health: file.health.map(|table| table.listen),
         })
@@ -252,6 +282,38 @@ fn spool(table: SpoolTable, place: &Place<'_>) -> Result<SpoolConfig, ConfigErro
         bytes_max,
         segment_bytes,
     })
+}
+
+fn seal(table: Option<SealTable>, place: &Place<'_>) -> Result<SealConfig, ConfigError> {
+    const WANTED: &str = "trust and key are missing: the server gives them out with the password; \
+        plain = true does without, and leaves who was where readable on disk and broker";
+    let Some(table) = table else {
+        return Err(place.error_at("seal", place.text.len(), WANTED.into()));
+    };
+    let plain = table.plain.filter(|plain| *plain.get_ref());
+    match (table.trust, table.key, plain) {
+        (Some(trust), Some(key), None) => Ok(SealConfig::To {
+            trust: seal_key(&trust, place)?,
+            key: seal_key(&key, place)?,
+        }),
+        (None, None, Some(_)) => Ok(SealConfig::Plain),
+        (_, _, Some(plain)) => {
+            let what = "there are keys as well; keep one of the two".into();
+            Err(place.error(plain.span().start, what))
+        }
+        (Some(one), None, None) | (None, Some(one), None) => {
+            Err(place.error(one.span().start, "trust and key belong together".into()))
+        }
+        (None, None, None) => Err(place.error_at("seal", place.text.len(), WANTED.into())),
+    }
+}
+
+fn seal_key<T: std::str::FromStr<Err: fmt::Display>>(
+    text: &Spanned<String>,
+    place: &Place<'_>,
+) -> Result<T, ConfigError> {
+    let wrong = |e: T::Err| place.error(text.span().start, e.to_string());
+    text.get_ref().parse().map_err(wrong)
 }
 
 fn mqtt(table: MqttTable, place: &Place<'_>) -> Result<MqttConfig, ConfigError> {
@@ -351,12 +413,19 @@ impl Place<'_> {
     }
 
     fn error(&self, at: usize, what: String) -> ConfigError {
+        let line_start = self.text.get(..at).unwrap_or(self.text).rfind('\n');
+        let key = self.key_at(line_start.map_or(0, |newline| newline + 1));
+        self.error_at(&key, at, what)
+    }
+
+    /// What is missing has no line of its own to take the key from.
+    fn error_at(&self, key: &str, at: usize, what: String) -> ConfigError {
         let before = self.text.get(..at).unwrap_or(self.text);
         let file = self.path.file_name().unwrap_or(self.path.as_os_str());
         ConfigError::Line {
             file: file.to_string_lossy().into_owned(),
             line: before.matches('\n').count() + 1,
-            key: self.key_at(before.rfind('\n').map_or(0, |newline| newline + 1)),
+            key: key.into(),
             what,
         }
     }

@@ -21,6 +21,7 @@ pub mod enroll;
 pub mod hci;
 pub mod health;
 pub mod intake;
+pub mod keys;
 mod notify;
 mod run;
 pub mod source;

@@ -12,7 +12,7 @@ use tokio::{
     sync::watch,
     time::{interval, sleep},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     aggregate::{Aggregator, TRANSMITTERS_MAX},
@@ -23,9 +23,10 @@ use crate::{
     counts::Counters,
     health,
     intake::Intake,
+    keys::Keys,
     notify::Systemd,
     source::{Advertisement, Source},
-    spool::{Address, Gone, Spool, SpoolHandle, SpoolOptions, Stream},
+    spool::{Address, Gone, Seal, Spool, SpoolHandle, SpoolOptions, Stream},
     stop,
     uplink::Uplink,
 };
@@ -51,7 +52,19 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     let (say_goodbye, goodbye) = watch::channel(false);
 
     let systemd = Systemd::from_env();
-    let spool = Spool::open(spool_options(&config)?).context("open the spool")?;
+    let keys = Keys::load(&config.seal, &config.spool.dir, store);
+    let seal = match &keys {
+        Some(keys) => Seal::To {
+            keys: keys.in_force(),
+            address: address.clone(),
+            seed: random().context("get randomness to seal with")?,
+        },
+        None => {
+            warn!("seal.plain is set: who has this disk or the broker reads who was where");
+            Seal::Plain
+        }
+    };
+    let spool = Spool::open(spool_options(&config)?, seal).context("open the spool")?;
     let spool = SpoolHandle::start(spool, address.clone(), counts.clone())
         .context("start the spool's thread")?;
     let uplink = Uplink::new(
@@ -59,6 +72,7 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
         address,
         spool.clone(),
         beacons.clone(),
+        keys,
         counts.clone(),
     );
     let uplink = tokio::spawn(uplink.run(goodbye));
@@ -92,8 +106,6 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
 }
 
 fn spool_options(config: &Config) -> anyhow::Result<SpoolOptions> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).context("get randomness for the id of this boot")?;
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall_ms = wall.map_or(0, |wall| u64::try_from(wall.as_millis()).unwrap_or(0));
     Ok(SpoolOptions {
@@ -102,8 +114,14 @@ fn spool_options(config: &Config) -> anyhow::Result<SpoolOptions> {
         segment_bytes: config.spool.segment_bytes,
         machine_boot: clock::machine_boot().context("read the machine's boot id")?,
         wall_ms,
-        random,
+        random: random().context("get randomness for the id of this boot")?,
     })
+}
+
+fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// From the antenna to the spool.

@@ -1,7 +1,7 @@
 //! Sightings on disk until the server says that it has them.
 //!
-//! In: batches of sightings, acknowledged ranges, the server's clock. Out: batches to publish,
-//! live ones first, then what waits longest.
+//! In: batches of sightings, acknowledged ranges, the server's clock, keys to seal to. Out: batches
+//! to publish, live ones first, then what waits longest.
 //! Promises: a batch is lent for publishing only when it is synced; after a crash every synced
 //! batch is read again; past `bytes_max` the oldest detail goes first and is counted; a disk that
 //! is full or broken is tried again every second, and what then finds no room is counted.
@@ -23,7 +23,7 @@
 //! A segment, all numbers little-endian, checksums CRC-32 (IEEE 802.3):
 //! ```text
 //!   0  8  magic "WLKSPOOL"
-//!   8  2  format, 1
+//!   8  2  format: 1 plain, 2 sealed
 //!  10  1  stream: 0 first sights, 1 detail
 //!  11  1  1 if a clock anchor follows, else 0
 //!  12 16  boot: the run of the gateway (UUID, big-endian as always)
@@ -31,11 +31,14 @@
 //!  44  8  clock anchor: mono_ms
 //!  52  8  clock anchor: server_ms
 //!  60  4  checksum of bytes 0 to 59
-//!  64     records, one after the other:
+//!  64     in format 2: a record with number 0, its body the JSON of an envelope
+//!         records, one after the other:
 //!         0  4  body_len
 //!         4  4  checksum of seq (8 bytes) and body
 //!         8  8  seq, from 1; grows within a segment; the two streams of a boot share the numbers
-//!        16  …  body: JSON array of sightings, as in `protocol::message::Batch`
+//!        16  …  body, format 1: JSON array of sightings, as in `protocol::message::Batch`
+//!               body, format 2: 4 bytes, how many sightings; then that array sealed, see
+//!               `protocol::seal`
 //! ```
 //! A record that ends early, with no whole record after it, was never synced: it is cut off. One
 //! that is broken with whole records after it is moved to the `.corrupt` file with all that
@@ -46,6 +49,7 @@ pub mod inspect;
 mod keeper;
 mod loans;
 mod open;
+mod sealing;
 pub mod segment;
 mod store;
 mod writer;
@@ -55,17 +59,20 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use protocol::{
     BootId, Ranges,
-    message::{Batch, ClockAnchor, Sighting, to_json},
+    message::{Batch, ClockAnchor, Sighting},
+    seal::{Envelope, PublicKey, SealError, Sealed},
 };
 use uuid::Uuid;
 
-use self::{clocks::Clocks, loans::Loans, writer::Writer};
+use self::{clocks::Clocks, loans::Loans, sealing::Sealing, writer::Writer};
 pub use self::{
     keeper::{Gone, SpoolHandle, View},
+    sealing::Seal,
     segment::Stream,
 };
 use crate::clock::Monotonic;
@@ -108,6 +115,9 @@ pub enum SpoolError {
         /// The folder.
         path: PathBuf,
     },
+    /// Nothing can be sealed to the keys that are set.
+    #[error("seal sightings")]
+    Seal(#[from] SealError),
 }
 
 /// Names what is attempted, for errors.
@@ -183,10 +193,12 @@ struct Segment {
     first_seq: u64,
     last_seq: u64,
     len: u64,
+    /// What opens its batches; none: they are not sealed.
+    envelope: Option<Arc<Envelope>>,
     /// Batches in it that are synced and not acknowledged.
     waiting: u64,
     /// Nothing more is written to it.
-    sealed: bool,
+    closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -201,7 +213,16 @@ struct Accepted {
     seq: u64,
     stream: Stream,
     sightings: u32,
+    /// What opens the body; none: it is JSON.
+    envelope: Option<Arc<Envelope>>,
     body: Vec<u8>,
+}
+
+/// What a batch that was read holds.
+#[derive(Debug)]
+enum Content {
+    Clear(Vec<Sighting>),
+    Sealed(Sealed),
 }
 
 /// The spool of one gateway. Synchronous; owned by one thread, see [`SpoolHandle`].
@@ -209,6 +230,7 @@ struct Accepted {
 pub struct Spool {
     options: SpoolOptions,
     boot: BootId,
+    seal: Sealing,
     next_seq: u64,
     /// Accepted and not written: empty, unless the disk refuses.
     queue: VecDeque<Accepted>,
@@ -234,8 +256,14 @@ pub struct Spool {
 
 impl Spool {
     /// Takes over the folder, reads what earlier boots left there.
-    pub fn open(options: SpoolOptions) -> Result<Self, SpoolError> {
-        open::open(options)
+    pub fn open(options: SpoolOptions, seal: Seal) -> Result<Self, SpoolError> {
+        open::open(options, seal)
+    }
+
+    /// From now on batches are sealed to these; what is on disk stays as it is. `seed` is randomness
+    /// that nothing else is made from. A spool that was opened plain stays plain.
+    pub fn seal_to(&mut self, keys: &[PublicKey], seed: [u8; 32]) -> Result<(), SpoolError> {
+        Ok(self.seal.change(keys, self.boot, seed)?)
     }
 
     /// This run of the process.
@@ -263,13 +291,8 @@ impl Spool {
     pub fn append(&mut self, now: Monotonic, stream: Stream, sightings: &[Sighting]) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let sightings_len = u32::try_from(sightings.len()).unwrap_or(u32::MAX);
-        self.enqueue(Accepted {
-            seq,
-            stream,
-            sightings: sightings_len,
-            body: to_json(&sightings),
-        });
+        let accepted = self.seal.accept(seq, stream, sightings);
+        self.enqueue(accepted);
         self.write_queue(now);
         seq
     }
@@ -358,9 +381,9 @@ impl Spool {
                 continue;
             };
             match self.read(at, key.seq) {
-                Ok(Some(sightings)) => {
+                Ok(Some(content)) => {
                     self.loans.lent(now, key);
-                    batches.push(self.batch(address, key, at, sightings));
+                    batches.push(self.batch(address, key, at, content));
                 }
                 Ok(None) => {
                     self.counts.unreadable_batches_total += 1;
@@ -394,7 +417,11 @@ impl Spool {
         self.waiting.len()
     }
 
-    fn batch(&self, address: &Address, key: Key, at: BatchAt, sightings: Vec<Sighting>) -> Batch {
+    fn batch(&self, address: &Address, key: Key, at: BatchAt, content: Content) -> Batch {
+        let (sightings, sealed) = match content {
+            Content::Clear(sightings) => (sightings, None),
+            Content::Sealed(sealed) => (Vec::new(), Some(sealed)),
+        };
         let machine_boot = self.segments.get(&at.segment).map(|s| s.machine_boot);
         Batch {
             v: protocol::message::VERSION,
@@ -404,6 +431,7 @@ impl Spool {
             seq: key.seq,
             clock: machine_boot.and_then(|boot| self.clocks.get(boot)),
             sightings,
+            sealed,
         }
     }
 }
@@ -424,7 +452,7 @@ fn sync_dir(dir: &Path) -> Result<(), SpoolError> {
 }
 
 /// Replaces a small file whole: readers see the old one or the new one.
-fn replace_file(path: &Path, content: &[u8], durable: bool) -> Result<(), SpoolError> {
+pub(crate) fn replace_file(path: &Path, content: &[u8], durable: bool) -> Result<(), SpoolError> {
     let beside = path.with_extension("tmp");
     let written = File::create(&beside).and_then(|mut file| {
         io::Write::write_all(&mut file, content)?;

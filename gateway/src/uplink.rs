@@ -1,8 +1,8 @@
 //! Sends what the spool holds to the server, over MQTT 5.
 //!
 //! In: batches that the spool lends, acknowledgements of the server. Out: publishes at QoS 1,
-//! acknowledged ranges and a clock anchor to the spool, the server's list of fixed beacons to
-//! [`Beacons`].
+//! acknowledged ranges, a clock anchor and keys to seal to to the spool, the server's list of fixed
+//! beacons to [`Beacons`].
 //! Promises: whatever is synced and not acknowledged is published again on every new connection;
 //! a connection on which nothing moves is given up.
 //! Invariant: a PUBACK deletes nothing. Brokers give it before they sync; only the server's
@@ -15,6 +15,7 @@ use std::time::Duration;
 use protocol::{
     BootId, Topic,
     message::{BATCH_LEN_MAX, LinkState, Status, VERSION, to_json},
+    seal::Statement,
     topic::Channel,
 };
 use rumqttc::{
@@ -34,6 +35,7 @@ use crate::{
     clock::{ClockEstimate, Monotonic},
     config::MqttConfig,
     counts::{Counters, Line},
+    keys::Keys,
     spool::{Address, Gone, SpoolHandle},
     stop,
 };
@@ -54,6 +56,8 @@ pub struct Uplink {
     address: Address,
     spool: SpoolHandle,
     beacons: Beacons,
+    /// None: sightings are not sealed.
+    keys: Option<Keys>,
     counts: Counters,
     clock: ClockEstimate,
     boot: BootId,
@@ -66,6 +70,7 @@ impl Uplink {
         address: Address,
         spool: SpoolHandle,
         beacons: Beacons,
+        keys: Option<Keys>,
         counts: Counters,
     ) -> Self {
         let boot = spool.view().borrow().boot;
@@ -74,6 +79,7 @@ impl Uplink {
             address,
             spool,
             beacons,
+            keys,
             counts,
             clock: ClockEstimate::default(),
             boot,
@@ -106,6 +112,36 @@ impl Uplink {
         }
     }
 
+    /// The server says which keys there are to seal to.
+    async fn seal_to(&mut self, said: &[Statement]) -> Result<(), Gone> {
+        let Some(keys) = &mut self.keys else {
+            return Ok(());
+        };
+        match keys.told(said) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(refused) => {
+                let error = &refused as &dyn std::error::Error;
+                warn!(error, "sightings are sealed as before");
+                return Ok(());
+            }
+        }
+        let mut seed = [0; 32];
+        if let Err(error) = getrandom::fill(&mut seed) {
+            warn!(%error, "no randomness; sightings are sealed as before");
+            return Ok(());
+        }
+        if let Err(error) = keys.save() {
+            let error = &error as &dyn std::error::Error;
+            warn!(
+                error,
+                "keys are not written down; told again after a restart"
+            );
+        }
+        info!(keys = said.len(), "sightings are sealed to other keys");
+        self.spool.seal_to(keys.in_force(), seed).await
+    }
+
     fn topic(&self, channel: Channel) -> String {
         Topic::new(&self.address.store, &self.address.gateway, channel).to_string()
     }
@@ -117,6 +153,7 @@ impl Uplink {
             boot: self.boot,
             sent_mono_ms: sent.0,
             version: env!("CARGO_PKG_VERSION").into(),
+            plain: self.keys.is_none(),
             counts: self.counts.snapshot(),
             beacons: match state {
                 LinkState::Online => self.beacons.report(),

@@ -10,6 +10,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::seal::{PublicKey, TrustKey};
+
 /// The letters of a code, each five bits.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Letters of a code.
@@ -223,6 +225,10 @@ pub struct Answer {
     pub mqtt_password: String,
     /// What the gateway must trust there, as PEM; none: the broker has no TLS.
     pub ca_pem: Option<String>,
+    /// Who signs the keys that sightings are sealed to.
+    pub seal_trust: TrustKey,
+    /// What to seal to until a later key is told.
+    pub seal_key: PublicKey,
     /// The chain's iBeacons and AltBeacons.
     #[serde(default)]
     pub chain_uuids: Vec<Uuid>,

@@ -13,6 +13,7 @@ pub mod enrol;
 pub mod id;
 pub mod message;
 pub mod ranges;
+pub mod seal;
 pub mod sim;
 pub mod topic;
 

@@ -11,6 +11,7 @@ use crate::{
     air::Transmitter,
     id::{AnchorId, BootId, GatewayId, StoreId},
     ranges::Ranges,
+    seal::{RECIPIENTS_MAX, Sealed, Statement},
 };
 
 /// The version of every message here.
@@ -61,8 +62,12 @@ pub struct Batch {
     /// switched off before it ever heard from the server: then the time is unknown for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockAnchor>,
-    /// Up to [`BATCH_SIGHTINGS_MAX`] sightings.
+    /// Up to [`BATCH_SIGHTINGS_MAX`] sightings; none in clear if they are sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sightings: Vec<Sighting>,
+    /// The same for the server's eyes alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
 }
 
 /// One moment in two clocks: the gateway's machine and the server.
@@ -101,6 +106,9 @@ pub struct Status {
     pub sent_mono_ms: u64,
     /// The gateway's version.
     pub version: String,
+    /// Its sightings are not sealed: whoever has its disk or the broker reads who was where.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// Counts since the process started.
     pub counts: Counts,
     /// The fixed beacons of [`Config::beacons`], in its order.
@@ -155,6 +163,10 @@ pub struct Config {
     /// The store's fixed beacons, at most [`BEACONS_MAX`]: the gateway tells how they do, and
     /// keeps them out of its sightings.
     pub beacons: Vec<Transmitter>,
+    /// The keys that its sightings are sealed to, all of them; at most
+    /// [`RECIPIENTS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seal: Vec<Statement>,
 }
 
 /// Whether a gateway is connected to its broker.
@@ -249,6 +261,12 @@ pub enum MessageError {
     /// Sequence numbers start at 1.
     #[error("sequence number 0")]
     SeqZero,
+    /// What was sealed stands in clear beside it.
+    #[error("sightings both sealed and in clear")]
+    SealedAndClear,
+    /// More keys than [`RECIPIENTS_MAX`].
+    #[error("{0} keys to seal to")]
+    TooManyKeys(usize),
 }
 
 /// Writes a message.
@@ -273,6 +291,9 @@ impl Batch {
         }
         if self.seq == 0 {
             return Err(MessageError::SeqZero);
+        }
+        if self.sealed.is_some() && !self.sightings.is_empty() {
+            return Err(MessageError::SealedAndClear);
         }
         if self.sightings.len() > BATCH_SIGHTINGS_MAX {
             return Err(MessageError::TooMany(self.sightings.len()));
@@ -318,6 +339,9 @@ impl Config {
         }
         if config.beacons.len() > BEACONS_MAX {
             return Err(MessageError::TooManyBeacons(config.beacons.len()));
+        }
+        if config.seal.len() > RECIPIENTS_MAX {
+            return Err(MessageError::TooManyKeys(config.seal.len()));
         }
         Ok(config)
     }
@@ -396,6 +420,7 @@ mod tests {
             boot: BootId(uuid::Uuid::max()),
             sent_mono_ms: u64::MAX,
             version: "0.1.0".into(),
+            plain: false,
             counts: Counts::default(),
             beacons: vec![beacon; BEACONS_MAX],
         };

@@ -25,6 +25,7 @@ pub mod loyalty;
 pub mod orders;
 pub mod problem;
 pub mod receivers;
+mod seal;
 pub mod shop;
 pub mod sources;
 pub(crate) mod sse;
@@ -63,6 +64,7 @@ use crate::{
     live::Live,
     maps::Maps,
     pipeline::{Counts, Pipeline},
+    seal::Seals,
     secret,
     store::{Readers, StoreError},
 };
@@ -84,6 +86,8 @@ pub struct Parts {
     pub live: Arc<Live>,
     /// Who is who over the air.
     pub identity: Arc<Identity>,
+    /// What opens batches.
+    pub seals: Arc<Seals>,
     /// How gateways do.
     pub fleet: Arc<Fleet>,
     /// Stores at a glance.
@@ -234,6 +238,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(history::decisions))
         .routes(routes!(fleet::gateways))
         .routes(routes!(fleet::beacons))
+        .routes(routes!(seal::get_seal))
+        .routes(routes!(seal::rotate))
         .routes(routes!(history::events))
         .routes(routes!(funnel::funnel))
         .routes(routes!(figures::figures))

@@ -37,6 +37,7 @@ use crate::store::{
     orders::OrderRow,
     people::CustomerRow,
     plan::Certainty,
+    seals::SealRow,
     shop::{AnchorRow, Names, StoreRow},
 };
 
@@ -93,6 +94,9 @@ pub struct State {
     pub products: Vec<ProductRow>,
     /// What phones said lately.
     pub words: Vec<Word>,
+    /// What its gateways seal to.
+    #[serde(default)]
+    pub seals: Vec<SealRow>,
 }
 
 /// A zone.

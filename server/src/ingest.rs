@@ -42,6 +42,7 @@ use crate::{
     identity::Identity,
     live::Live,
     pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
+    seal::Seals,
     store::{Readers, StoreError},
 };
 
@@ -65,6 +66,8 @@ pub struct Ingest {
     pub address: Address,
     /// Who is who.
     pub identity: Arc<Identity>,
+    /// What opens batches.
+    pub seals: Arc<Seals>,
     /// Where batches go.
     pub pipeline: Pipeline,
     /// Which beacons hang where.
@@ -165,6 +168,7 @@ impl Ingest {
     fn parts(&self) -> Parts {
         Parts {
             identity: self.identity.clone(),
+            seals: self.seals.clone(),
             pipeline: self.pipeline.clone(),
             fleet: self.fleet.clone(),
             counts: self.counts.clone(),
@@ -206,6 +210,7 @@ fn connect(address: &Address) -> Result<(AsyncClient, EventLoop), SessionError> 
 
 struct Parts {
     identity: Arc<Identity>,
+    seals: Arc<Seals>,
     pipeline: Pipeline,
     fleet: Arc<Fleet>,
     counts: Arc<Counts>,
@@ -279,6 +284,7 @@ impl Listener<'_> {
                     let len_bytes = publish.payload.len();
                     let told_on = self.at_home.then(|| batch.clone());
                     let token = self.packets.keep(publish, told_on);
+                    let batch = open(&self.ingest.seals, &self.ingest.counts, batch);
                     let work = BatchWork {
                         len_bytes,
                         token,
@@ -333,6 +339,17 @@ impl Listener<'_> {
         }
         Ok(())
     }
+}
+
+/// What was sealed is in clear after this. What stays shut is counted, said and empty: its number is
+/// applied, since nobody can ever open it.
+pub fn open(seals: &Seals, counts: &Counts, batch: Batch) -> Batch {
+    let (batch, shut) = seals.open(batch);
+    if let Some(why) = shut {
+        Counts::add(&counts.shut_batches_total, 1);
+        tracing::warn!(gateway = %batch.gateway, seq = batch.seq, %why, "a batch stays shut");
+    }
+    batch
 }
 
 /// Gives each sighting its time and its person; what has neither stays behind.

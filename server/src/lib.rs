@@ -29,6 +29,7 @@ pub mod replay;
 pub mod revenue;
 pub mod route;
 pub mod run;
+pub mod seal;
 pub mod secret;
 pub mod store;
 pub mod survey;

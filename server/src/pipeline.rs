@@ -127,6 +127,8 @@ pub struct Counts {
     pub time_unknown_total: AtomicU64,
     /// Payloads that were no message, and batches on which engine or store failed for good.
     pub set_aside_total: AtomicU64,
+    /// Sealed batches that could not be opened; what was in them is lost.
+    pub shut_batches_total: AtomicU64,
     /// Transactions that were tried again.
     pub retries_total: AtomicU64,
     /// Gateways' statuses that found the writer's queue full.
@@ -151,6 +153,7 @@ impl Counts {
             in_two_stores_total: copy(&self.in_two_stores_total),
             time_unknown_total: copy(&self.time_unknown_total),
             set_aside_total: copy(&self.set_aside_total),
+            shut_batches_total: copy(&self.shut_batches_total),
             retries_total: copy(&self.retries_total),
             statuses_shed_total: copy(&self.statuses_shed_total),
             gateway_codes_refused_total: copy(&self.gateway_codes_refused_total),

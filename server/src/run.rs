@@ -35,6 +35,7 @@ use crate::{
     live::Live,
     maps::Maps,
     pipeline::{Counts, Outlets, Pipeline},
+    seal::{self, Seals},
     secret,
     store::{self, Readers},
     tls::{self, Files, Trust},
@@ -98,6 +99,11 @@ pub async fn run(
         &store::people::radios(&db)?,
         clock::now_ms(),
     ));
+    if config.home.is_none() {
+        // A home is told what gateways seal to.
+        store::seals::keep(&db, clock::now_ms())?;
+    }
+    let seals = Arc::new(Seals::load(&db)?);
     let credentials = Arc::new(Credentials::new(
         store::shop::gateway_passwords(&db)?,
         store::displays::passwords(&db)?,
@@ -130,6 +136,7 @@ pub async fn run(
     let ingest = Ingest {
         address: address.clone(),
         identity: identity.clone(),
+        seals: seals.clone(),
         pipeline: pipeline.clone(),
         readers: readers.clone(),
         committed,
@@ -169,12 +176,17 @@ pub async fn run(
             None
         }
     };
+    let rotation = config.home.is_none().then(|| {
+        let keep = seal::keep(pipeline.clone(), seals.clone(), stopping.clone());
+        tokio::spawn(keep)
+    });
     let deliver = tokio::spawn(deliver.run(stopping.clone()));
     let line = central.map(|central| Line {
         central,
         pipeline: pipeline.clone(),
         readers: readers.clone(),
         identity: identity.clone(),
+        seals: seals.clone(),
         credentials: credentials.clone(),
         journal,
         health,
@@ -204,6 +216,7 @@ pub async fn run(
         readers,
         live,
         identity,
+        seals,
         fleet,
         maps: Maps::new(pipeline.clone()),
         credentials,
@@ -272,6 +285,9 @@ pub async fn run(
     }
     if out.is_none() {
         let _ = line.await;
+    }
+    if let Some(rotation) = rotation {
+        let _ = rotation.await;
     }
     if let Some(webhooks) = webhooks {
         let _ = webhooks.await;

@@ -32,6 +32,7 @@ pub mod push;
 pub mod receipts;
 pub mod receivers;
 pub mod retention;
+pub mod seals;
 pub mod shares;
 pub mod shelves;
 pub mod shop;

@@ -124,6 +124,7 @@ pub(crate) fn segment(data: &[u8]) {
         boot: protocol::BootId(uuid::Uuid::from_u128(1)),
         machine_boot: uuid::Uuid::from_u128(2),
         clock: None,
+        sealed: false,
     };
     let (first, second) = rest.split_at(usize::from(first).min(rest.len()));
     let mut bytes = header.encode().to_vec();

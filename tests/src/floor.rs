@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use crate::{
     crowd::{self, Advert, Load, Person},
     rig::program,
-    spool_reader::{self, Record},
+    spool_reader::{self, Reader, Record},
 };
 
 /// How long what is owed may take to arrive once everything is up.
@@ -174,7 +174,18 @@ impl Floor {
 
     /// What stands in a gateway's spool.
     pub fn read_spool(&self, place: usize) -> anyhow::Result<Vec<Record>> {
-        spool_reader::read(&self.stack.spool(&self.credentials[place].gateway))
+        let spool = self.stack.spool(&self.credentials[place].gateway);
+        spool_reader::read(&spool, &self.reader(place)?)
+    }
+
+    /// What reads along with a gateway.
+    pub fn reader(&self, place: usize) -> anyhow::Result<Reader> {
+        let db = server::store::open_reader(&self.stack.database())?;
+        Ok(Reader {
+            store: self.stack.store.clone(),
+            gateway: self.credentials[place].gateway.clone(),
+            keys: server::store::seals::private_keys(&db)?,
+        })
     }
 
     /// What sockets took so far, as a mark for each advertisement of the book.

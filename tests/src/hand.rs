@@ -87,6 +87,7 @@ impl Hand {
             mqtt_password,
             mqtt_host,
             mqtt_port,
+            ..
         } = credentials;
         let broker = SocketAddr::new(mqtt_host.parse()?, *mqtt_port);
         let client = format!("{store}.{gateway}");
@@ -297,6 +298,7 @@ impl Run {
             seq: self.last_seq,
             clock: self.clock,
             sightings,
+            sealed: None,
         }
     }
 }

@@ -58,6 +58,7 @@ impl HandGateway {
             mqtt_password,
             mqtt_host,
             mqtt_port,
+            ..
         } = credentials;
         let mut options = MqttOptions::new(format!("{store}.{gateway}"), mqtt_host, *mqtt_port);
         options
@@ -219,6 +220,7 @@ pub fn batches(
                 server_ms,
             }),
             sightings: people.iter().map(sighting).collect(),
+            sealed: None,
         })
         .collect())
 }

@@ -19,4 +19,5 @@ pub mod mosquitto;
 pub mod person;
 pub mod rig;
 pub mod spool_reader;
-pub mod write_journal;
+
+pub use write_journal;

@@ -8,7 +8,11 @@
 use std::path::Path;
 
 use anyhow::Context;
-use protocol::message::Sighting;
+use protocol::{
+    GatewayId, StoreId,
+    message::{Batch, Sighting},
+    seal::{Body, Envelope, Opened, PrivateKey, Whose},
+};
 
 const HEADER: usize = 64;
 const RECORD_HEADER: usize = 16;
@@ -24,8 +28,39 @@ pub struct Record {
     pub sightings: Vec<Sighting>,
 }
 
+/// Whose spool it is, and what opens it.
+pub struct Reader {
+    /// The store of the gateway.
+    pub store: StoreId,
+    /// The gateway.
+    pub gateway: GatewayId,
+    /// The server's private keys.
+    pub keys: Vec<PrivateKey>,
+}
+
+impl Reader {
+    /// A batch off the wire, in clear.
+    pub fn batch(&self, mut batch: Batch) -> anyhow::Result<Batch> {
+        if let Some(sealed) = batch.sealed.take() {
+            let opened = self.opened(&batch.boot.to_string(), &sealed.envelope)?;
+            batch.sightings = serde_json::from_slice(&opened.open(batch.seq, &sealed.body)?)?;
+        }
+        Ok(batch)
+    }
+
+    fn opened(&self, boot: &str, envelope: &Envelope) -> anyhow::Result<Opened> {
+        let whose = Whose {
+            store: &self.store,
+            gateway: &self.gateway,
+            boot: boot.parse()?,
+        };
+        let key_of = |id| self.keys.iter().find(|key| key.public().id() == id);
+        Ok(Opened::new(envelope, whose, key_of)?)
+    }
+}
+
 /// All records of all boots; none if there is no folder.
-pub fn read(spool: &Path) -> anyhow::Result<Vec<Record>> {
+pub fn read(spool: &Path, reader: &Reader) -> anyhow::Result<Vec<Record>> {
     let mut records = Vec::new();
     if !spool.is_dir() {
         return Ok(records);
@@ -40,7 +75,7 @@ pub fn read(spool: &Path) -> anyhow::Result<Vec<Record>> {
             let path = file?.path();
             if path.extension().is_some_and(|e| e == "seg") {
                 let bytes = std::fs::read(&path)?;
-                segment(&boot, &bytes, &mut records)
+                segment(reader, &boot, &bytes, &mut records)
                     .with_context(|| format!("read {}", path.display()))?;
             }
         }
@@ -48,13 +83,20 @@ pub fn read(spool: &Path) -> anyhow::Result<Vec<Record>> {
     Ok(records)
 }
 
-fn segment(boot: &str, bytes: &[u8], into: &mut Vec<Record>) -> anyhow::Result<()> {
+fn segment(
+    reader: &Reader,
+    boot: &str,
+    bytes: &[u8],
+    into: &mut Vec<Record>,
+) -> anyhow::Result<()> {
     let Some((header, mut rest)) = bytes.split_at_checked(HEADER) else {
         return Ok(());
     };
     anyhow::ensure!(header.starts_with(b"WLKSPOOL"), "no segment");
-    anyhow::ensure!(header[8..10] == [1, 0], "another format");
+    let sealed = header[8..10] == [2, 0];
+    anyhow::ensure!(sealed || header[8..10] == [1, 0], "another format");
     anyhow::ensure!(crc32(&[&header[..60]]) == u32_at(header, 60), "checksum");
+    let mut opened = None;
     while let Some((head, after)) = rest.split_at_checked(RECORD_HEADER) {
         let Some((body, next)) = after.split_at_checked(u32_at(head, 0) as usize) else {
             break;
@@ -63,12 +105,22 @@ fn segment(boot: &str, bytes: &[u8], into: &mut Vec<Record>) -> anyhow::Result<(
         if crc32(&[seq, body]) != u32_at(head, 4) {
             break;
         }
+        rest = next;
+        let seq = seq.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
+        if sealed && seq == 0 {
+            opened = Some(reader.opened(boot, &serde_json::from_slice(body)?)?);
+            continue;
+        }
+        let json = match (sealed, &opened) {
+            (false, _) => body.to_vec(),
+            (true, Some(opened)) => opened.open(seq, &Body(body[4..].to_vec()))?,
+            (true, None) => anyhow::bail!("a sealed segment without an envelope"),
+        };
         into.push(Record {
             boot: boot.to_owned(),
-            seq: seq.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)),
-            sightings: serde_json::from_slice(body)?,
+            seq,
+            sightings: serde_json::from_slice(&json)?,
         });
-        rest = next;
     }
     Ok(())
 }
@@ -107,9 +159,14 @@ mod tests {
         bytes.extend(crc32(&[&seq, body]).to_le_bytes());
         bytes.extend(seq);
         bytes.extend(body);
+        let reader = Reader {
+            store: "kade-9".parse().unwrap(),
+            gateway: "door".parse().unwrap(),
+            keys: Vec::new(),
+        };
         let read = |len: usize| {
             let mut records = Vec::new();
-            segment("boot", &bytes[..len], &mut records).unwrap();
+            segment(&reader, "boot", &bytes[..len], &mut records).unwrap();
             records.iter().map(|r| r.seq).collect::<Vec<_>>()
         };
         assert_eq!(read(bytes.len()), [7]);

@@ -9,6 +9,7 @@
  * threads do not mix, and what was noted survives a kill -9 of the process.
  * $WELKOM_JOURNAL_SYNC_MS makes every sync of a file take that long: a slow disk, on which
  * "acknowledged before it was durable" is not hidden by luck.
+ * $WELKOM_JOURNAL_SYNC_FAILS=n makes every n-th sync fail with EIO, and not happen.
  * Invariant: no file elsewhere is touched, slowed or noted.
  *
  * A record, all numbers in the machine's own order (the test runs on the same machine):
@@ -42,7 +43,7 @@
 static const char *under;
 static size_t under_len;
 static int journal = -1;
-static long sync_ms;
+static long sync_ms, sync_fails, syncs;
 static uint64_t open_number[FDS_MAX]; /* by descriptor; 0: not below the folder */
 static uint64_t next_number = 1;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -53,9 +54,11 @@ static pthread_mutex_t numbers = PTHREAD_MUTEX_INITIALIZER;
 
 static void begin(void) {
     const char *path = getenv("WELKOM_JOURNAL"), *ms = getenv("WELKOM_JOURNAL_SYNC_MS");
+    const char *fails = getenv("WELKOM_JOURNAL_SYNC_FAILS");
     under = getenv("WELKOM_JOURNAL_UNDER");
     under_len = under ? strlen(under) : 0;
     sync_ms = ms ? atol(ms) : 0;
+    sync_fails = fails ? atol(fails) : 0;
     if (under && path)
         journal = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -159,6 +162,10 @@ TRUNCATE(ftruncate64, off64_t)
         if (!number)                                                                               \
             return REAL(name)(fd);                                                                 \
         note('S', number, 0, "", 0, "", 0);                                                        \
+        if (sync_fails > 0 && __atomic_add_fetch(&syncs, 1, __ATOMIC_RELAXED) % sync_fails == 0) { \
+            errno = EIO;                                                                           \
+            return -1;                                                                             \
+        }                                                                                          \
         if (sync_ms > 0)                                                                           \
             nanosleep(&(struct timespec){sync_ms / 1000, sync_ms % 1000 * 1000000}, 0);            \
         int done = REAL(name)(fd);                                                                 \

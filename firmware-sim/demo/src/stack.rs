@@ -49,6 +49,8 @@ pub struct Options {
     pub more_toml: String,
     /// Seconds of silence after which a gateway with a real radio restarts its scan.
     pub silence_s: Option<u64>,
+    /// Gateways do not seal what they hear, so that whoever audits them can read along.
+    pub plain: bool,
 }
 
 /// How advertisements reach the gateways.
@@ -224,7 +226,13 @@ impl Stack {
             mqtt_password,
             mqtt_host,
             mqtt_port,
+            seal_trust,
+            seal_key,
         } = credentials;
+        let seal = match self.options.plain {
+            true => "plain = true".to_owned(),
+            false => format!("trust = \"{seal_trust}\"\nkey = \"{seal_key}\""),
+        };
         let store = &self.store;
         let spool = self.spool(gateway);
         let tls = match (&self.ready.ca, self.ready.mqtt_tls) {
@@ -246,6 +254,7 @@ impl Stack {
             "store = \"{store}\"\ngateway = \"{gateway}\"\nchain_uuids = [\"{CHAIN_UUID}\"]\n\n\
              [source]\n{source}\n\n\
              [spool]\ndir = {spool:?}\n\n\
+             [seal]\n{seal}\n\n\
              [mqtt]\nhost = \"{mqtt_host}\"\nport = {mqtt_port}\n\
              username = \"{mqtt_username}\"\npassword = \"{mqtt_password}\"\n{tls}"
         )

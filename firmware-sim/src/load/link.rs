@@ -210,6 +210,7 @@ impl Link {
             mqtt_password,
             mqtt_host,
             mqtt_port,
+            ..
         } = &self.credentials;
         let id = format!("{}.{gateway}", self.store);
         let mut options = MqttOptions::new(id, mqtt_host, *mqtt_port);
@@ -237,6 +238,7 @@ impl Link {
             boot: self.boot,
             sent_mono_ms: self.mono.ms(Instant::now()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            plain: false,
             counts: Counts::default(),
             beacons: Vec::new(),
         })

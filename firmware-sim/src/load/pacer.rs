@@ -191,6 +191,7 @@ impl Pacer {
             seq: self.seq,
             clock: Some(clock),
             sightings,
+            sealed: None,
         };
         self.audit.offered(&batch);
         self.link.offer(self.seq, due, offered, to_json(&batch));

@@ -16,6 +16,9 @@ dir = "spool"
 bytes_max = 1000000
 segment_bytes = 65536
 
+[seal]
+plain = true
+
 [mqtt]
 host = "127.0.0.1"
 port = 1883

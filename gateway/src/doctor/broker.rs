@@ -240,7 +240,7 @@ mod tests {
 
     fn config(tls: bool) -> Config {
         let text = format!(
-            "store = \"kade-9\"\ngateway = \"door\"\n[spool]\ndir = \"spool\"\n\
+            "store = \"kade-9\"\ngateway = \"door\"\n[spool]\ndir = \"spool\"\n[seal]\nplain = true\n\
              [mqtt]\nhost = \"shop.example\"\nport = 8883\nusername = \"kade-9/door\"\n\
              password = \"secret-{tls}\"\n"
         );

@@ -169,8 +169,11 @@ fn settings(answer: &Answer, options: &Options) -> String {
     };
     text += &format!(
         "[spool]\ndir = {spool}\n\n\
+         [seal]\ntrust = \"{trust}\"\nkey = \"{key}\"\n\n\
          [mqtt]\nhost = {host}\nport = {port}\nusername = {username}\npassword_file = \"{PASSWORD}\"\n",
         spool = quoted(&options.spool.to_string_lossy()),
+        trust = answer.seal_trust,
+        key = answer.seal_key,
         host = quoted(&answer.mqtt_host),
         port = answer.mqtt_port,
         username = quoted(&answer.mqtt_username),

@@ -56,6 +56,7 @@ fn answer() -> Option<(u16, Value)> {
     let body = json!({
         "store": "kade-9", "gateway": "attic", "mqtt_host": "127.0.0.1", "mqtt_port": 1883,
         "mqtt_username": "kade-9/attic", "mqtt_password": "wg_secret", "ca_pem": null,
+        "seal_trust": "A".repeat(43), "seal_key": "B".repeat(42) + "A",
         "chain_uuids": ["5f2d9c4e-0d1b-4a7e-9a55-1c0f8e2b7a01"], "chain_namespaces": [],
         "a_later_server": "says more",
     });

@@ -14,7 +14,7 @@ fn config(dir: &Path, health: &str) -> Config {
     let text = format!(
         "store = \"kade-9\"\ngateway = \"door\"\n\
          [source]\nkind = \"sim\"\nconnect = \"127.0.0.1:9\"\n\
-         [spool]\ndir = \"spool\"\n[mqtt]\nhost = \"127.0.0.1\"\nport = 9\n{health}"
+         [spool]\ndir = \"spool\"\n[seal]\nplain = true\n[mqtt]\nhost = \"127.0.0.1\"\nport = 9\n{health}"
     );
     Config::parse(&text, &dir.join("gateway.toml")).unwrap()
 }

@@ -36,7 +36,7 @@ fn config(air: &TcpListener, dir: &Path) -> Config {
     let text = format!(
         "store = \"kade-9\"\ngateway = \"door\"\n\
          [source]\nkind = \"sim\"\nconnect = \"{air}\"\n\
-         [spool]\ndir = \"spool\"\n[mqtt]\nhost = \"127.0.0.1\"\nport = 9\n"
+         [spool]\ndir = \"spool\"\n[seal]\nplain = true\n[mqtt]\nhost = \"127.0.0.1\"\nport = 9\n"
     );
     Config::parse(&text, &dir.join("gateway.toml")).unwrap()
 }
@@ -113,7 +113,7 @@ async fn each_part_says_that_it_is_there_while_nothing_happens() {
         store: config.store.clone(),
         gateway: config.gateway.clone(),
     };
-    let spool = Spool::open(spool_options(&config).unwrap()).unwrap();
+    let spool = Spool::open(spool_options(&config).unwrap(), Seal::Plain).unwrap();
     let spool = SpoolHandle::start(spool, address.clone(), counts.clone()).unwrap();
     let (beacons, mqtt) = (Beacons::default(), config.mqtt.clone());
     let uplink = Uplink::new(
@@ -121,6 +121,7 @@ async fn each_part_says_that_it_is_there_while_nothing_happens() {
         address,
         spool.clone(),
         beacons.clone(),
+        None,
         counts.clone(),
     );
     let (_stay, goodbye) = watch::channel(false);

@@ -12,7 +12,7 @@ use std::{
 use protocol::message::{ClockAnchor, to_json};
 use uuid::Uuid;
 
-use super::{SpoolError, replace_file};
+use super::{SpoolError, replace_file, sync_dir};
 
 const FILE: &str = "clocks.json";
 
@@ -20,6 +20,8 @@ const FILE: &str = "clocks.json";
 pub(super) struct Clocks {
     path: PathBuf,
     anchors: BTreeMap<Uuid, ClockAnchor>,
+    /// A save failed: the same anchor again is worth another try.
+    unsaved: bool,
 }
 
 impl Clocks {
@@ -30,7 +32,11 @@ impl Clocks {
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok())
             .unwrap_or_default();
-        Self { path, anchors }
+        Self {
+            path,
+            anchors,
+            unsaved: false,
+        }
     }
 
     pub(super) fn get(&self, machine_boot: Uuid) -> Option<ClockAnchor> {
@@ -42,17 +48,22 @@ impl Clocks {
         self.anchors.entry(machine_boot).or_insert(anchor);
     }
 
-    /// Saves at once: it happens once a minute at most, and a batch without it has no time.
+    /// Saves at once and durably: it happens once a minute at most, a batch without it has no time,
+    /// and after a power cut nobody can say any more what time it was in the boot that ended.
     pub(super) fn set(
         &mut self,
         machine_boot: Uuid,
         anchor: ClockAnchor,
         kept: impl Fn(&Uuid) -> bool,
     ) -> Result<(), SpoolError> {
-        if self.anchors.insert(machine_boot, anchor) == Some(anchor) {
+        if self.anchors.insert(machine_boot, anchor) == Some(anchor) && !self.unsaved {
             return Ok(());
         }
         self.anchors.retain(|boot, _| kept(boot));
-        replace_file(&self.path, &to_json(&self.anchors), true)
+        self.unsaved = true;
+        replace_file(&self.path, &to_json(&self.anchors), true)?;
+        sync_dir(self.path.parent().unwrap_or(Path::new(".")))?;
+        self.unsaved = false;
+        Ok(())
     }
 }

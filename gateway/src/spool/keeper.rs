@@ -10,6 +10,7 @@ use std::{thread, time::Duration};
 use protocol::{
     BootId, Ranges,
     message::{Batch, ClockAnchor, Sighting},
+    seal::PublicKey,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -58,6 +59,7 @@ enum Request {
     Acknowledge(BootId, Ranges),
     Hold(BootId, Ranges),
     SetClock(ClockAnchor),
+    SealTo(Vec<PublicKey>, [u8; 32]),
     Recall(oneshot::Sender<()>),
     Lend(oneshot::Sender<Vec<Batch>>),
     Flush(oneshot::Sender<()>),
@@ -113,6 +115,11 @@ impl SpoolHandle {
     /// What ties this machine boot to the server's time.
     pub async fn set_clock(&self, anchor: ClockAnchor) -> Result<(), Gone> {
         self.send(Request::SetClock(anchor)).await
+    }
+
+    /// From now on batches are sealed to these, see [`Spool::seal_to`].
+    pub async fn seal_to(&self, keys: Vec<PublicKey>, seed: [u8; 32]) -> Result<(), Gone> {
+        self.send(Request::SealTo(keys, seed)).await
     }
 
     /// A new connection, or a line that is back: everything that waits is to be lent again.
@@ -214,6 +221,11 @@ impl Keeper {
             }
             Request::SetClock(anchor) => {
                 if let Err(error) = self.spool.set_clock(anchor) {
+                    self.failure = Some(error);
+                }
+            }
+            Request::SealTo(keys, seed) => {
+                if let Err(error) = self.spool.seal_to(&keys, seed) {
                     self.failure = Some(error);
                 }
             }

@@ -10,6 +10,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use protocol::{BootId, Ranges};
@@ -18,18 +19,22 @@ use super::{
     BatchAt, Boot, CORRUPT_FILES_MAX, Key, Segment, Spool, SpoolError, SpoolOptions, attempt,
     clocks::Clocks,
     loans::Loans,
+    sealing::{Seal, Sealing},
     segment::{HeaderError, Scan, Tail, scan},
     store::ACKNOWLEDGED_FILE,
+    sync_dir,
 };
 
-pub(super) fn open(options: SpoolOptions) -> Result<Spool, SpoolError> {
+pub(super) fn open(options: SpoolOptions, seal: Seal) -> Result<Spool, SpoolError> {
     let dir = options.dir.clone();
-    attempt("create folder", &dir, fs::create_dir_all(&dir))?;
+    create_folder(&dir)?;
     let lock = lock(&dir)?;
     let boots = boots_in(&dir)?;
     let latest_ms = boots.last().map_or(0, |boot| created_ms(*boot) + 1);
+    let boot = BootId::at(options.wall_ms.max(latest_ms), options.random);
     let mut spool = Spool {
-        boot: BootId::at(options.wall_ms.max(latest_ms), options.random),
+        boot,
+        seal: Sealing::new(seal, boot)?,
         clocks: Clocks::load(&dir),
         options,
         next_seq: 1,
@@ -56,6 +61,22 @@ pub(super) fn open(options: SpoolOptions) -> Result<Spool, SpoolError> {
     bound_corrupt_files(&dir);
     spool.recall();
     Ok(spool)
+}
+
+/// Durably: a folder that is gone after a power cut takes everything in it along.
+fn create_folder(dir: &Path) -> Result<(), SpoolError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        create_folder(above)?;
+    }
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => attempt("create folder", dir, made)?,
+    }
+    sync_dir(above.unwrap_or(Path::new(".")))
 }
 
 fn lock(dir: &Path) -> Result<File, SpoolError> {
@@ -149,7 +170,7 @@ impl Spool {
         };
         let mended = self.mend(path, bytes, &scan);
         // What could not be set aside is still in the file: then the file stays.
-        let sealed = mended.is_ok();
+        let closed = mended.is_ok();
         self.note(mended);
         if let Some(clock) = scan.header.clock {
             self.clocks.suggest(scan.header.machine_boot, clock);
@@ -165,8 +186,9 @@ impl Spool {
             first_seq: scan.records.first().map_or(0, |r| r.seq),
             last_seq: scan.records.iter().map(|r| r.seq).max().unwrap_or(0),
             len: scan.trusted_len,
+            envelope: scan.envelope.map(Arc::new),
             waiting: 0,
-            sealed,
+            closed,
         };
         self.segments.insert(number, segment);
         for record in scan.records {

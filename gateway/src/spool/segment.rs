@@ -7,16 +7,23 @@
 
 use protocol::{
     BootId,
-    message::{BATCH_LEN_MAX, ClockAnchor},
+    message::{BATCH_LEN_MAX, ClockAnchor, to_json},
+    seal::Envelope,
 };
 use uuid::Uuid;
 
 /// The first bytes of every segment.
 pub const MAGIC: [u8; 8] = *b"WLKSPOOL";
-/// The format that this program writes and reads.
-pub const FORMAT: u16 = 1;
+/// The format of a segment whose bodies are JSON.
+pub const FORMAT_PLAIN: u16 = 1;
+/// The format of a segment whose bodies are sealed.
+pub const FORMAT_SEALED: u16 = 2;
 /// Bytes of a segment's header.
 pub const HEADER_LEN: usize = 64;
+/// The number of the record that holds the envelope; no batch has it.
+const ENVELOPE_SEQ: u64 = 0;
+/// Bytes before what is sealed: how many sightings it holds.
+const SIGHTINGS_LEN: usize = 4;
 /// Bytes before a record's body.
 pub const RECORD_HEADER_LEN: usize = 16;
 
@@ -40,6 +47,8 @@ pub struct Header {
     pub machine_boot: Uuid,
     /// What was known of the server's time when the segment was begun.
     pub clock: Option<ClockAnchor>,
+    /// Whether the bodies are sealed; then an envelope follows.
+    pub sealed: bool,
 }
 
 /// Why a file is no segment that this program can read.
@@ -52,8 +61,11 @@ pub enum HeaderError {
     #[error("does not begin as a segment does")]
     Magic,
     /// Written by a later program.
-    #[error("format {0}, this program reads {FORMAT}")]
+    #[error("format {0}, this program reads {FORMAT_PLAIN} and {FORMAT_SEALED}")]
     Format(u16),
+    /// What opens the bodies cannot be read, but there are some.
+    #[error("the envelope")]
+    Envelope,
     /// Its checksum is wrong.
     #[error("checksum of the header")]
     Checksum,
@@ -94,6 +106,8 @@ pub enum Tail {
 pub struct Scan {
     /// The beginning.
     pub header: Header,
+    /// What opens the bodies; none: they are not sealed.
+    pub envelope: Option<Envelope>,
     /// The records that can be trusted, in the order in which they were written.
     pub records: Vec<RecordAt>,
     /// Where the last of them ends.
@@ -107,7 +121,11 @@ impl Header {
     pub fn encode(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[0..8].copy_from_slice(&MAGIC);
-        bytes[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+        let format = match self.sealed {
+            true => FORMAT_SEALED,
+            false => FORMAT_PLAIN,
+        };
+        bytes[8..10].copy_from_slice(&format.to_le_bytes());
         bytes[10] = match self.stream {
             Stream::First => 0,
             Stream::Detail => 1,
@@ -133,7 +151,7 @@ impl Header {
             return Err(HeaderError::Magic);
         }
         let format = u16::from_le_bytes([bytes[8], bytes[9]]);
-        if format != FORMAT {
+        if ![FORMAT_PLAIN, FORMAT_SEALED].contains(&format) {
             return Err(HeaderError::Format(format));
         }
         if crc32fast::hash(&bytes[..60]).to_le_bytes() != bytes[60..64] {
@@ -150,8 +168,28 @@ impl Header {
                 mono_ms: u64::from_le_bytes(chunk(bytes, 44)),
                 server_ms: u64::from_le_bytes(chunk(bytes, 52)),
             }),
+            sealed: format == FORMAT_SEALED,
         })
     }
+}
+
+/// The bytes before the first batch.
+pub fn encode_start(header: &Header, envelope: Option<&Envelope>) -> Vec<u8> {
+    let mut bytes = header.encode().to_vec();
+    if let Some(envelope) = envelope {
+        encode_record(&mut bytes, ENVELOPE_SEQ, &to_json(envelope));
+    }
+    bytes
+}
+
+/// A sealed body with how many sightings are in it.
+pub fn encode_sealed(sightings: u32, sealed: &[u8]) -> Vec<u8> {
+    [&sightings.to_le_bytes(), sealed].concat()
+}
+
+/// What is sealed in a body of a sealed segment.
+pub fn decode_sealed(body: &[u8]) -> Option<&[u8]> {
+    body.get(SIGHTINGS_LEN..)
 }
 
 /// Appends one record to `into`.
@@ -163,14 +201,23 @@ pub fn encode_record(into: &mut Vec<u8>, seq: u64, body: &[u8]) {
     into.extend_from_slice(body);
 }
 
-/// The number and body of the record that begins at `offset`, if it is whole and its checksum
-/// right.
+/// The number and body of the batch that begins at `offset`, if it is whole and its checksum right.
 pub fn decode_record(segment: &[u8], offset: usize) -> Option<(u64, &[u8])> {
+    decode_any(segment, offset).filter(|(seq, _)| *seq != ENVELOPE_SEQ)
+}
+
+fn decode_envelope(segment: &[u8]) -> Option<(Envelope, usize)> {
+    let (seq, body) = decode_any(segment, HEADER_LEN)?;
+    let envelope = serde_json::from_slice(body).ok()?;
+    (seq == ENVELOPE_SEQ).then_some((envelope, HEADER_LEN + RECORD_HEADER_LEN + body.len()))
+}
+
+fn decode_any(segment: &[u8], offset: usize) -> Option<(u64, &[u8])> {
     let rest = segment.get(offset..)?;
     let (header, rest) = rest.split_first_chunk::<RECORD_HEADER_LEN>()?;
     let body_len = u32::from_le_bytes(chunk(header, 0)) as usize;
     let seq = u64::from_le_bytes(chunk(header, 8));
-    if body_len > BATCH_LEN_MAX || seq == 0 {
+    if body_len > BATCH_LEN_MAX {
         return None;
     }
     let body = rest.get(..body_len)?;
@@ -180,23 +227,33 @@ pub fn decode_record(segment: &[u8], offset: usize) -> Option<(u64, &[u8])> {
 /// Reads a whole segment.
 pub fn scan(segment: &[u8]) -> Result<Scan, HeaderError> {
     let header = Header::decode(segment)?;
+    let followed_from =
+        |offset: usize| (offset..segment.len()).any(|at| decode_record(segment, at).is_some());
+    let (envelope, start) = match (header.sealed, decode_envelope(segment)) {
+        (false, _) => (None, HEADER_LEN),
+        (true, Some((envelope, end))) => (Some(envelope), end),
+        // Header and envelope are synced before the first batch is written.
+        (true, None) if followed_from(HEADER_LEN) => return Err(HeaderError::Envelope),
+        (true, None) => return Err(HeaderError::Short),
+    };
     let mut records = Vec::new();
-    let mut offset = HEADER_LEN;
+    let mut offset = start;
     while let Some((seq, body)) = decode_record(segment, offset) {
         records.push(RecordAt {
             seq,
             offset: u32::try_from(offset).unwrap_or(u32::MAX),
             body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
-            sightings: sightings_in(body),
+            sightings: sightings_in(body, header.sealed),
         });
         offset += RECORD_HEADER_LEN + body.len();
     }
     let bytes = (segment.len() - offset) as u64;
     // A length that was changed on disk may point past the end, just as a torn record does. The
     // difference is what follows: after the one there is a whole record, after the other nothing.
-    let followed = || (offset + 1..segment.len()).any(|at| decode_record(segment, at).is_some());
+    let followed = || followed_from(offset + 1);
     Ok(Scan {
         header,
+        envelope,
         records,
         trusted_len: offset as u64,
         tail: match bytes {
@@ -208,8 +265,12 @@ pub fn scan(segment: &[u8]) -> Result<Scan, HeaderError> {
 }
 
 /// Sightings are flat objects whose texts hold no braces, so each has one opening brace. Counting
-/// them at start is twenty times quicker than parsing, on 256 MiB a matter of seconds.
-pub fn sightings_in(body: &[u8]) -> u32 {
+/// them at start is twenty times quicker than parsing, on 256 MiB a matter of seconds. Sealed ones
+/// stand under their number.
+fn sightings_in(body: &[u8], sealed: bool) -> u32 {
+    if sealed {
+        return u32::from_le_bytes(chunk(body, 0));
+    }
     let braces = body.iter().filter(|&&b| b == b'{').count();
     u32::try_from(braces).unwrap_or(u32::MAX)
 }
@@ -245,7 +306,20 @@ mod tests {
                 mono_ms: 9,
                 server_ms: 10,
             }),
+            sealed: false,
         }
+    }
+
+    fn envelope() -> Envelope {
+        let (store, gateway) = ("kade-9".parse().unwrap(), "door".parse().unwrap());
+        let whose = protocol::seal::Whose {
+            store: &store,
+            gateway: &gateway,
+            boot: header().boot,
+        };
+        let key = protocol::seal::PrivateKey::new(&[1; 32]);
+        let sealer = protocol::seal::Sealer::new(&[key.public()], whose, [2; 32]).unwrap();
+        sealer.envelope().clone()
     }
 
     fn segment(bodies: &[&[u8]]) -> Vec<u8> {
@@ -305,6 +379,52 @@ mod tests {
             let scan = scan(&bytes).unwrap();
             assert_eq!(scan.records.len(), 1, "bit {bit}");
             assert_eq!(scan.tail, Tail::Corrupt { bytes: 40 }, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_segment_cut_anywhere_keeps_its_whole_records() {
+        let sealed = Header {
+            sealed: true,
+            ..header()
+        };
+        let mut whole = encode_start(&sealed, Some(&envelope()));
+        let start = whole.len();
+        encode_record(&mut whole, 1, &encode_sealed(3, b"0123456789abcdefx"));
+        let middle = whole.len();
+        encode_record(&mut whole, 2, &encode_sealed(1, b"0123456789abcdefxy"));
+        for cut in HEADER_LEN..whole.len() {
+            match scan(&whole[..cut]) {
+                Err(error) => assert_eq!((error, cut < start), (HeaderError::Short, true)),
+                Ok(scan) => {
+                    assert!(cut >= start);
+                    assert_eq!(scan.envelope, Some(envelope()));
+                    assert_eq!(scan.records.len(), usize::from(cut >= middle), "{cut}");
+                }
+            }
+        }
+        let scan = scan(&whole).unwrap();
+        let counted: Vec<u32> = scan.records.iter().map(|r| r.sightings).collect();
+        assert_eq!(counted, [3, 1]);
+    }
+
+    #[test]
+    fn every_changed_bit_of_an_envelope_with_batches_behind_it_is_seen() {
+        let sealed = Header {
+            sealed: true,
+            ..header()
+        };
+        let mut whole = encode_start(&sealed, Some(&envelope()));
+        let start = whole.len();
+        encode_record(&mut whole, 1, &encode_sealed(3, b"0123456789abcdefx"));
+        for bit in HEADER_LEN * 8..start * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(
+                scan(&bytes).unwrap_err(),
+                HeaderError::Envelope,
+                "bit {bit}"
+            );
         }
     }
 

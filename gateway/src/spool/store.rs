@@ -8,13 +8,16 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use protocol::message::{Sighting, to_json};
+use protocol::{
+    message::to_json,
+    seal::{Body, Sealed},
+};
 
 use super::{
-    ACKNOWLEDGED_SAVE_AFTER_MS, Accepted, BatchAt, DETAIL_SYNC_AFTER_MS, FIRST_SYNC_AFTER_MS, Key,
-    QUEUE_SIGHTINGS_MAX, RETRY_AFTER_MS, Segment, SegmentNo, Spool, SpoolError, Stream, attempt,
-    replace_file,
-    segment::{HEADER_LEN, Header, RECORD_HEADER_LEN, decode_record},
+    ACKNOWLEDGED_SAVE_AFTER_MS, Accepted, BatchAt, Content, DETAIL_SYNC_AFTER_MS,
+    FIRST_SYNC_AFTER_MS, Key, QUEUE_SIGHTINGS_MAX, RETRY_AFTER_MS, Segment, SegmentNo, Spool,
+    SpoolError, Stream, attempt, replace_file,
+    segment::{Header, RECORD_HEADER_LEN, decode_record, decode_sealed},
     sync_dir,
     writer::Writer,
 };
@@ -58,14 +61,14 @@ impl Spool {
         while let Some(batch) = self.queue.pop_front() {
             let stream = batch.stream;
             let segment_bytes = self.options.segment_bytes;
-            let full = |w: &Writer| w.is_full(&batch.body, segment_bytes);
+            let full = |w: &Writer| w.is_full(&batch, segment_bytes);
             if self.writer(stream).as_ref().is_some_and(full) {
                 self.queue.push_front(batch);
                 self.sync(now, stream);
                 if self.retry_at.is_some() {
                     return;
                 }
-                self.seal(stream);
+                self.close(stream);
                 continue;
             }
             let sightings = u64::from(batch.sightings);
@@ -83,7 +86,7 @@ impl Spool {
         let (stream, seq) = (batch.stream, batch.seq);
         let mut writer = match self.writer(stream).take() {
             Some(writer) => writer,
-            None => match self.begin_segment(stream, seq) {
+            None => match self.begin_segment(&batch) {
                 Ok(writer) => writer,
                 Err(error) => return Err((batch, error)),
             },
@@ -102,12 +105,15 @@ impl Spool {
         written
     }
 
-    fn begin_segment(&mut self, stream: Stream, seq: u64) -> Result<Writer, SpoolError> {
+    /// Begins the segment whose first batch this will be.
+    fn begin_segment(&mut self, batch: &Accepted) -> Result<Writer, SpoolError> {
+        let (stream, seq) = (batch.stream, batch.seq);
         let header = Header {
             stream,
             boot: self.boot,
             machine_boot: self.options.machine_boot,
             clock: self.clock(),
+            sealed: batch.envelope.is_some(),
         };
         let root = &self.options.dir;
         let number = self.next_segment;
@@ -117,9 +123,9 @@ impl Spool {
             // Left by a try that failed, on a disk that would not even delete it.
             path = dir.join(format!("{seq:020}-{number}.seg"));
         }
-        let writer = Writer::create(root, path.clone(), number, &header)?;
+        let writer = Writer::create(root, path.clone(), number, &header, batch.envelope.clone())?;
         self.next_segment += 1;
-        self.bytes += HEADER_LEN as u64;
+        self.bytes += writer.len();
         let segment = Segment {
             path,
             boot: self.boot,
@@ -127,9 +133,10 @@ impl Spool {
             stream,
             first_seq: seq,
             last_seq: seq,
-            len: HEADER_LEN as u64,
+            len: writer.len(),
+            envelope: batch.envelope.clone(),
             waiting: 0,
-            sealed: false,
+            closed: false,
         };
         self.segments.insert(number, segment);
         Ok(writer)
@@ -179,7 +186,7 @@ impl Spool {
         if let Some(segment) = self.segments.get_mut(&number) {
             self.bytes -= segment.len - synced_len;
             segment.len = synced_len;
-            segment.sealed = true;
+            segment.closed = true;
         }
         for batch in unsynced.into_iter().rev() {
             self.queue_sightings += u64::from(batch.sightings);
@@ -189,11 +196,11 @@ impl Spool {
         self.delete_settled_segments();
     }
 
-    fn seal(&mut self, stream: Stream) {
+    fn close(&mut self, stream: Stream) {
         if let Some(writer) = self.writer(stream).take()
             && let Some(segment) = self.segments.get_mut(&writer.segment)
         {
-            segment.sealed = true;
+            segment.closed = true;
         }
         self.delete_settled_segments();
     }
@@ -230,8 +237,8 @@ impl Spool {
         self.save_at.get_or_insert(save_at);
     }
 
-    /// The sightings of one batch; none if what is on disk is not what was written.
-    pub(super) fn read(&self, at: BatchAt, seq: u64) -> Result<Option<Vec<Sighting>>, SpoolError> {
+    /// What one batch holds; none if what is on disk is not what was written.
+    pub(super) fn read(&self, at: BatchAt, seq: u64) -> Result<Option<Content>, SpoolError> {
         let Some(segment) = self.segments.get(&at.segment) else {
             return Ok(None);
         };
@@ -241,7 +248,13 @@ impl Spool {
         attempt("read segment", &segment.path, read)?;
         Ok(decode_record(&record, 0)
             .filter(|(found, _)| *found == seq)
-            .and_then(|(_, body)| serde_json::from_slice(body).ok()))
+            .and_then(|(_, body)| match segment.envelope.as_deref() {
+                None => serde_json::from_slice(body).ok().map(Content::Clear),
+                Some(envelope) => Some(Content::Sealed(Sealed {
+                    envelope: envelope.clone(),
+                    body: Body(decode_sealed(body)?.to_vec()),
+                })),
+            }))
     }
 
     /// Past `bytes_max`: the oldest detail goes, and only when there is none, the oldest first
@@ -249,8 +262,8 @@ impl Spool {
     fn evict_if_over(&mut self) {
         while self.bytes > self.options.bytes_max {
             let oldest = |stream: Stream| {
-                let mut sealed = self.segments.iter().filter(|(_, s)| s.sealed);
-                sealed.find(|(_, s)| s.stream == stream).map(|(&n, _)| n)
+                let mut closed = self.segments.iter().filter(|(_, s)| s.closed);
+                closed.find(|(_, s)| s.stream == stream).map(|(&n, _)| n)
             };
             let Some(number) = oldest(Stream::Detail).or_else(|| oldest(Stream::First)) else {
                 return;
@@ -284,7 +297,7 @@ impl Spool {
     /// Deletes what is acknowledged to the last batch.
     pub(super) fn delete_settled_segments(&mut self) {
         let done = self.segments.iter();
-        let done = done.filter(|(_, s)| s.sealed && s.waiting == 0);
+        let done = done.filter(|(_, s)| s.closed && s.waiting == 0);
         let done: Vec<SegmentNo> = done.map(|(&number, _)| number).collect();
         for number in done {
             self.delete(number);

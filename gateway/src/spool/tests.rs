@@ -34,7 +34,7 @@ impl Timeline {
     }
 
     fn start(&mut self) -> BootId {
-        self.spool = Some(Spool::open(self.options()).unwrap());
+        self.spool = Some(Spool::open(self.options(), Seal::Plain).unwrap());
         self.spool().boot()
     }
 
@@ -395,7 +395,7 @@ fn a_write_cut_short_by_a_limit_is_taken_back_and_written_elsewhere() {
         bytes_max: 16 * 1024 * 1024,
         ..t.options()
     };
-    t.spool = Some(Spool::open(options).unwrap());
+    t.spool = Some(Spool::open(options, Seal::Plain).unwrap());
     for second in 1..60 {
         t.at(second * 1_000).append(Stream::First, 3);
         t.append(Stream::Detail, 5);
@@ -446,7 +446,7 @@ fn no_more_is_lent_than_the_server_owes_and_live_finds_room_beside_backlog() {
         bytes_max: 1024 * 1024,
         ..t.options()
     };
-    t.spool = Some(Spool::open(options).unwrap());
+    t.spool = Some(Spool::open(options, Seal::Plain).unwrap());
     let boot = t.spool().boot();
     for _ in 0..400 {
         t.append(Stream::First, 1);
@@ -464,7 +464,7 @@ fn no_more_is_lent_than_the_server_owes_and_live_finds_room_beside_backlog() {
 #[test]
 fn two_gateways_do_not_share_a_folder() {
     let t = Timeline::new();
-    let error = Spool::open(t.options()).unwrap_err();
+    let error = Spool::open(t.options(), Seal::Plain).unwrap_err();
     assert!(matches!(error, SpoolError::InUse { .. }));
 }
 
@@ -485,4 +485,112 @@ fn inspecting_changes_nothing() {
     assert_eq!(Vec::from(boot.batches.clone()), [(1, 3)]);
     assert_eq!((boot.waiting_sightings, boot.torn_bytes), (4, 3));
     assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+/// Every sighting is in one place at each moment: waiting, acknowledged, given up, or in memory for
+/// a disk that refuses.
+#[test]
+fn while_it_is_full_and_while_the_disk_refuses_every_sighting_is_accounted_for() {
+    let mut t = Timeline::new();
+    let boot = t.spool().boot();
+    let (mut appended, mut acknowledged, mut firsts) = (0, 0, Vec::new());
+    let dir = t.dir.path().join(boot.to_string());
+    let away = t.dir.path().join("away");
+    for step in 1..=400_u64 {
+        // From 150 to 250 the disk takes nothing: a file where the folder should be.
+        if step == 150 {
+            fs::rename(&dir, &away).unwrap();
+            fs::write(&dir, b"").unwrap();
+        }
+        if step == 250 {
+            fs::remove_file(&dir).unwrap();
+            fs::rename(&away, &dir).unwrap();
+        }
+        t.at(1_000 + step * 500);
+        let stream = match step % 20 {
+            0 => Stream::First,
+            _ => Stream::Detail,
+        };
+        let seq = t.append(stream, 1 + step % 3);
+        appended += 1 + step % 3;
+        if stream == Stream::First {
+            firsts.push(seq);
+        }
+        let key = Key { boot, seq: seq / 2 };
+        let at = t.spool().waiting.get(&key).copied();
+        if step % 7 == 0 && !firsts.contains(&key.seq) {
+            acknowledged += at.map_or(0, |at| u64::from(at.sightings));
+            t.acknowledge(boot, &[(key.seq, key.seq)]);
+        }
+        t.at(1_200 + step * 500);
+        let spool = t.spool();
+        let counts = spool.counts();
+        let unsynced = [&spool.first, &spool.detail].map(|w| w.as_ref().and_then(Writer::sync_at));
+        assert_eq!(unsynced, [None, None], "step {step}");
+        let found = counts.waiting + counts.evicted_total + acknowledged + spool.queue_sightings;
+        assert_eq!(found, appended, "step {step}");
+        let kept = |seq: &u64| {
+            let in_memory = spool.queue.iter().any(|b| b.seq == *seq);
+            in_memory || spool.waiting.contains_key(&Key { boot, seq: *seq })
+        };
+        assert!(
+            firsts.iter().all(kept),
+            "step {step}: a first sight went before detail"
+        );
+    }
+    let counts = t.spool().counts();
+    assert!(counts.evicted_total > 0 && counts.failed_writes_total > 0);
+    assert_eq!(t.spool().queue_sightings, 0, "it went on by itself");
+}
+
+/// No clock of its own (1970), then NTP, a day back, a day forward; the machine boots each time but
+/// one. What was heard has the server's time, or none, whatever the machine's clock said.
+#[test]
+fn a_wall_clock_that_jumps_makes_no_old_sighting_new() {
+    const NOW_MS: u64 = 1_800_000_000_000;
+    const DAY_MS: u64 = 86_400_000;
+    let anchor = |server_ms| ClockAnchor {
+        mono_ms: 1_000,
+        server_ms,
+    };
+    let runs = [
+        (0, 1, None),
+        (NOW_MS, 1, Some(anchor(NOW_MS))),
+        (NOW_MS - DAY_MS, 2, None),
+        (NOW_MS + DAY_MS, 3, Some(anchor(NOW_MS + 5_000))),
+        (0, 4, None),
+    ];
+    let mut t = Timeline::new();
+    let mut boots = Vec::new();
+    for (wall_ms, machine_boot, learned) in runs {
+        t.kill();
+        t.machine_boot = machine_boot;
+        let options = SpoolOptions {
+            wall_ms,
+            bytes_max: 1024 * 1024,
+            ..t.options()
+        };
+        t.spool = Some(Spool::open(options, Seal::Plain).unwrap());
+        t.now = Monotonic(2_000);
+        t.append(Stream::First, 1);
+        t.at(3_000);
+        if let Some(anchor) = learned {
+            t.spool().set_clock(anchor).unwrap();
+        }
+        boots.push(t.spool().boot());
+    }
+    assert!(boots.is_sorted(), "boots sort by age");
+    t.spool().recall();
+    let batches = t.lend();
+    let order: Vec<_> = batches.iter().map(|b| b.boot).collect();
+    assert_eq!(order, boots);
+    let heard: Vec<_> = batches
+        .iter()
+        .map(|b| {
+            b.clock
+                .map(|c| c.server_ms_of(b.sightings[0].heard_first_mono_ms))
+        })
+        .collect();
+    let (first, third) = (Some(NOW_MS + 1_000), Some(NOW_MS + 6_000));
+    assert_eq!(heard, [first, first, None, third, None]);
 }

@@ -8,11 +8,14 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use protocol::seal::Envelope;
 
 use super::{
     Accepted, SegmentNo, SpoolError, attempt,
-    segment::{HEADER_LEN, Header, RECORD_HEADER_LEN, encode_record},
+    segment::{Header, RECORD_HEADER_LEN, encode_record, encode_start},
     sync_dir,
 };
 use crate::clock::Monotonic;
@@ -22,6 +25,10 @@ pub(super) struct Writer {
     pub(super) segment: SegmentNo,
     path: PathBuf,
     file: File,
+    /// What opens its batches.
+    envelope: Option<Arc<Envelope>>,
+    /// Bytes before the first batch.
+    start_len: u64,
     len: u64,
     /// Where the last synced record ends.
     synced_len: u64,
@@ -37,15 +44,15 @@ impl Writer {
         path: PathBuf,
         segment: SegmentNo,
         header: &Header,
+        envelope: Option<Arc<Envelope>>,
     ) -> Result<Self, SpoolError> {
+        let start = encode_start(header, envelope.as_deref());
         let dir = path.parent().unwrap_or(root).to_owned();
         attempt("create folder", &dir, fs::create_dir_all(&dir))?;
         sync_dir(root)?;
         let created = OpenOptions::new().append(true).create_new(true).open(&path);
         let mut file = attempt("create segment", &path, created)?;
-        let written = file
-            .write_all(&header.encode())
-            .and_then(|()| file.sync_data());
+        let written = file.write_all(&start).and_then(|()| file.sync_data());
         if let Err(error) = attempt("write header of segment", &path, written) {
             // Or the name would be taken when this is tried again.
             let _ = fs::remove_file(&path);
@@ -56,8 +63,10 @@ impl Writer {
             segment,
             path,
             file,
-            len: HEADER_LEN as u64,
-            synced_len: HEADER_LEN as u64,
+            envelope,
+            start_len: start.len() as u64,
+            len: start.len() as u64,
+            synced_len: start.len() as u64,
             unsynced: Vec::new(),
             sync_at: None,
             buffer: Vec::new(),
@@ -72,10 +81,12 @@ impl Writer {
         self.sync_at
     }
 
-    /// Whether a record with this body is too much for a segment of `segment_bytes`.
-    pub(super) fn is_full(&self, body: &[u8], segment_bytes: u64) -> bool {
-        let record_len = (RECORD_HEADER_LEN + body.len()) as u64;
-        self.len > HEADER_LEN as u64 && self.len + record_len > segment_bytes
+    /// Whether this batch must go into another segment: it is too much for one of `segment_bytes`,
+    /// or was sealed with another key.
+    pub(super) fn is_full(&self, batch: &Accepted, segment_bytes: u64) -> bool {
+        let record_len = (RECORD_HEADER_LEN + batch.body.len()) as u64;
+        let is_long = self.len > self.start_len && self.len + record_len > segment_bytes;
+        is_long || self.envelope != batch.envelope
     }
 
     /// Appends one batch, to be synced at `sync_at` at the latest; hands it back if that fails.

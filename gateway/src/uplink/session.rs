@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
                     "the server told its settings"
                 );
                 self.uplink.beacons.set(&config.beacons);
-                Ok(())
+                Ok(self.uplink.seal_to(&config.seal).await?)
             }
             Seen::Unreadable(channel) => {
                 let channel = channel.as_str();

@@ -66,6 +66,7 @@ impl Rig {
         }
         let store = fixtures::store(&db);
         fixtures::product(&db, "LAMP", None, Some("lamps"), 8_000);
+        crate::store::seals::keep(&db, 1).unwrap();
         let anna = fixtures::customer(&db, "anna", 7);
         let bea = fixtures::customer(&db, "bea", 8);
         drop(db);
@@ -89,6 +90,7 @@ impl Rig {
             readers: Readers::new(&path),
             live,
             identity,
+            seals: Arc::default(),
             fleet,
             maps: Maps::new(pipeline.clone()),
             credentials: Arc::default(),

@@ -38,6 +38,8 @@ pub struct GatewayView {
     since_ms: Option<u64>,
     /// None: it never spoke.
     version: Option<String>,
+    /// Whether what it hears can be read by the server alone; none: it never spoke.
+    sealed: Option<bool>,
     /// When it last spoke.
     heard_ms: Option<u64>,
     #[schema(value_type = Object)]
@@ -70,6 +72,7 @@ pub(super) async fn gateways(
                 health: GatewayState::NotYetHeard,
                 since_ms: None,
                 version: None,
+                sealed: None,
                 heard_ms: None,
                 counts: Counts::default(),
             };
@@ -81,6 +84,7 @@ pub(super) async fn gateways(
             health,
             since_ms: Some(since_ms),
             version: Some(kept.version),
+            sealed: Some(!kept.plain),
             heard_ms: Some(kept.heard_ms),
             counts: kept.counts,
         }

@@ -18,6 +18,7 @@ use garde::Validate;
 use protocol::{
     GatewayId, StoreId,
     enrol::{Code, Ticket},
+    seal::{PublicKey, TrustKey},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +35,7 @@ use crate::{
     store::{
         StoreError,
         enrolments::{self, EnrolmentRow, NewCode},
+        seals,
         shop::{self, Chain},
     },
     web::routes::base,
@@ -197,6 +199,10 @@ pub struct GatewaySetUp {
     mqtt_password: String,
     /// What the gateway must trust at the broker, as PEM; none: the broker has no TLS.
     ca_pem: Option<String>,
+    /// For `seal.trust`: who signs the keys that sightings are sealed to.
+    seal_trust: String,
+    /// For `seal.key`: what to seal to until a later key is told.
+    seal_key: String,
     /// Of the certificate of this server, as the gateway should have seen it.
     certificate_sha256: Option<String>,
     /// Of the chain's iBeacons and AltBeacons.
@@ -256,6 +262,8 @@ pub(super) async fn redeem(
             mqtt_port: app.mqtt_port,
             mqtt_password: to.password,
             ca_pem: app.trust.ca_pem.clone(),
+            seal_trust: to.seal_trust.to_string(),
+            seal_key: to.seal_key.to_string(),
             certificate_sha256: app.trust.certificate_sha256.map(|s| s.to_string()),
             chain_uuids: chain.uuids.iter().map(ToString::to_string).collect(),
             chain_namespaces: chain.namespaces.into_iter().collect(),
@@ -266,6 +274,8 @@ pub(super) async fn redeem(
 
 /// A gateway with the password that is its own from now on.
 struct LetIn {
+    seal_trust: TrustKey,
+    seal_key: PublicKey,
     store: StoreId,
     gateway: GatewayId,
     password: String,
@@ -299,7 +309,10 @@ fn let_in(
         shop::put_gateway(txn.db, txn.now_ms, &store, &gateway, &password_sha256)?;
         txn.gateways_changed(&store);
     }
+    let (seal_trust, seal_key) = seals::for_gateway(txn.db)?;
     let let_in = LetIn {
+        seal_trust,
+        seal_key,
         store,
         gateway,
         password,

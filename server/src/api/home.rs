@@ -26,8 +26,8 @@ use crate::{
         BATCHES_MAX, Claimed, ENTRIES_MAX, Identities, Journal, Reached, Relayed, Taken, Wanted,
         central,
     },
-    ingest, secret,
-    store::{StoreError, homes, homes::HomeRow},
+    ingest, seal, secret,
+    store::{StoreError, homes, homes::HomeRow, seals},
 };
 
 /// Bytes of a home's request at most: a hundred full batches.
@@ -85,8 +85,13 @@ pub(super) async fn put_home(
 ) -> Result<(StatusCode, Json<HomeToken>), Problem> {
     let token = secret::token("wh_")?;
     let hash = secret::sha256(&token);
+    let app_seals = app.seals.clone();
     app.pipeline
-        .write(move |txn| homes::put(txn.db, &store, &hash))
+        .write(move |txn| {
+            homes::put(txn.db, &store, &hash)?;
+            seals::for_home(txn.db, txn.now_ms, &store)?;
+            seal::tell(txn, &app_seals)
+        })
         .await?;
     Ok((StatusCode::CREATED, Json(HomeToken { token })))
 }
@@ -111,10 +116,14 @@ pub(super) async fn delete_home(
     responses((status = 200, description = "The desk, and the epoch for every request from now on"),
         (status = "default", body = Problem)))]
 pub(super) async fn claim(home: HomeKey, State(app): State<App>) -> Result<Json<Claimed>, Problem> {
-    let store = home.store();
+    let (store, seals) = (home.store(), app.seals.clone());
     let claimed = app
         .pipeline
-        .write(move |txn| central::claim(txn, &store))
+        .write(move |txn| {
+            let claimed = central::claim(txn, &store)?;
+            seals.reload(txn.db)?;
+            Ok(claimed)
+        })
         .await?;
     Ok(Json(claimed))
 }
@@ -238,6 +247,7 @@ pub(super) async fn batches(
         if batch.store != store {
             return Err(Problem::forbidden("a batch of another store"));
         }
+        let batch = ingest::open(&app.seals, &app.counts, batch);
         works.push(ingest::resolve(&app.identity, &app.counts, batch));
     }
     let taken = works.iter().map(|work| Taken {

@@ -17,6 +17,7 @@ use crate::{
     store::{
         access::{self, StaffRow},
         plan::{self, Certainty},
+        seals,
         shop::{self, Names, StoreRow},
     },
 };
@@ -144,6 +145,10 @@ pub struct GatewayCredentials {
     mqtt_password: String,
     mqtt_host: String,
     mqtt_port: u16,
+    /// For `seal.trust` in its settings: who signs the keys of later.
+    seal_trust: String,
+    /// For `seal.key`: what to seal to until a later key is told.
+    seal_key: String,
 }
 
 /// Lets a gateway in, or gives it a new password.
@@ -160,11 +165,12 @@ pub(super) async fn post_gateway(
     let password = secret::token("wg_")?;
     let hash = secret::sha256(&password);
     let (s, g) = (store.clone(), gateway.clone());
-    app.pipeline
+    let (trust, key) = app
+        .pipeline
         .write(move |txn| {
             shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash)?;
             txn.gateways_changed(&s);
-            Ok(())
+            seals::for_gateway(txn.db)
         })
         .await?;
     app.credentials.set(store.clone(), gateway.clone(), hash);
@@ -176,6 +182,8 @@ pub(super) async fn post_gateway(
             mqtt_password: password,
             mqtt_host: app.mqtt_host.clone(),
             mqtt_port: app.mqtt_port,
+            seal_trust: trust.to_string(),
+            seal_key: key.to_string(),
         }),
     ))
 }

@@ -65,6 +65,8 @@ pub struct Gateway {
     pub sent_mono_ms: u64,
     /// Its version.
     pub version: String,
+    /// Its sightings are readable on its disk and the broker.
+    pub plain: bool,
     /// Its counts, of the last status that had any.
     pub counts: Counts,
     /// When the last status came.
@@ -111,6 +113,7 @@ impl Gateway {
             boot: status.boot,
             sent_mono_ms: status.sent_mono_ms,
             version: status.version.clone(),
+            plain: status.plain,
             counts,
             heard_ms: now_ms,
             state: GatewayState::Hears,

@@ -27,7 +27,7 @@ use crate::{
         homes::{self, HomeRow, Known},
         orders, people,
         people::RadioRow,
-        plan, shop,
+        plan, seals, shop,
     },
 };
 
@@ -35,6 +35,7 @@ use crate::{
 pub fn claim(txn: &mut Txn<'_>, store: &StoreId) -> Result<Claimed, StoreError> {
     let epoch = homes::claim(txn.db, store)?;
     homes::seen(txn.db, store, txn.now_ms)?;
+    seals::for_home(txn.db, txn.now_ms, store)?;
     txn.layout_changed(store)?;
     Ok(Claimed {
         store: store.clone(),
@@ -46,6 +47,7 @@ pub fn claim(txn: &mut Txn<'_>, store: &StoreId) -> Result<Claimed, StoreError> 
 /// Takes the desk back: the home is out, and this server goes on where it was last told.
 pub fn give_back(txn: &mut Txn<'_>, store: &StoreId) -> Result<(), StoreError> {
     homes::delete(txn.db, store)?;
+    seals::forget_home(txn.db, store)?;
     txn.layout_changed(store)
 }
 
@@ -162,6 +164,7 @@ pub fn state(db: &Connection, now_ms: u64, store: &StoreId) -> Result<State, Sto
         customers: customers.into_values().collect(),
         orders,
         words,
+        seals: seals::rows(db, store)?,
     })
 }
 

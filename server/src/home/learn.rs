@@ -26,7 +26,7 @@ use crate::{
         home::{self, Line},
         homes, orders, people,
         people::{ConsentEntry, PURPOSES},
-        plan, shop,
+        plan, seals, shop,
     },
 };
 
@@ -118,6 +118,7 @@ fn is_as_told(db: &Connection, state: &State) -> Result<bool, StoreError> {
         && central::anchors(db, id)? == state.anchors
         && plan::surveyed(db, id)? == state.surveyed
         && central::gateways(db, id)? == state.gateways
+        && seals::rows(db, id)? == state.seals
         && central::displays(db, id)? == state.displays)
 }
 
@@ -158,6 +159,8 @@ fn learn_store(txn: &mut Txn<'_>, state: &State) -> Result<(), StoreError> {
             displays::delete(db, id, &display)?;
         }
     }
+    seals::take(db, &state.seals)?;
+    txn.gateways_changed(id);
     let zones: Vec<_> = state.zones.iter().map(|zone| zone.zone.clone()).collect();
     let anchors: Vec<_> = state
         .anchors

@@ -21,6 +21,7 @@ use crate::{
     clock,
     identity::Identity,
     pipeline::Pipeline,
+    seal::Seals,
     store::{Readers, StoreError, home},
 };
 
@@ -163,6 +164,8 @@ pub struct Line {
     pub readers: Readers,
     /// Who is who over the air.
     pub identity: Arc<Identity>,
+    /// What opens batches.
+    pub seals: Arc<Seals>,
     /// The broker's list.
     pub credentials: Arc<Credentials>,
     /// Something happened at the desk.
@@ -232,9 +235,12 @@ impl Line {
         let Some((etag, state)) = self.central.state(epoch, None).await? else {
             return Err(LineError::Status(StatusCode::NOT_MODIFIED));
         };
-        let told = state.clone();
+        let (told, seals) = (state.clone(), self.seals.clone());
         self.pipeline
-            .write(move |txn| learn::take_desk(txn, &claimed, &told))
+            .write(move |txn| {
+                learn::take_desk(txn, &claimed, &told)?;
+                seals.reload(txn.db)
+            })
             .await?;
         tracing::info!(store = %state.store.store, epoch, "this machine has the desk");
         self.let_in(&state);
@@ -272,9 +278,12 @@ impl Line {
             }
             return Ok(());
         };
-        let told = state.clone();
+        let (told, seals) = (state.clone(), self.seals.clone());
         self.pipeline
-            .write(move |txn| learn::learn(txn, &told))
+            .write(move |txn| {
+                learn::learn(txn, &told)?;
+                seals.reload(txn.db)
+            })
             .await?;
         self.let_in(&state);
         (heard.etag, heard.told_ms) = (Some(etag), now_ms);

@@ -13,7 +13,7 @@ use protocol::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, enrolments, from_word, int, parsed, uint, word};
+use super::{StoreError, enrolments, from_word, int, parsed, seals, uint, word};
 use crate::fleet::{
     battery,
     state::{Beacon, Ear, Ears, Gateway, Heard, Hearing, Telemetry},
@@ -58,10 +58,10 @@ fn put_gateway(
     let counts =
         serde_json::to_string(&row.counts).map_err(|e| StoreError::Damaged(e.to_string()))?;
     db.prepare_cached(
-        "INSERT INTO gateway_statuses VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "INSERT INTO gateway_statuses VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT DO UPDATE SET link = ?3, boot = ?4, sent_mono_ms = ?5, version = ?6,
            counts = ?7, heard_ms = ?8, state = ?9, since_ms = ?10, adverts_ms = ?11,
-           unchanged = ?12",
+           unchanged = ?12, plain = ?13",
     )?
     .execute(params![
         store.as_str(),
@@ -76,12 +76,13 @@ fn put_gateway(
         int(row.since_ms),
         int(row.adverts_ms),
         row.unchanged,
+        row.plain,
     ])?;
     Ok(())
 }
 
 const GATEWAY_COLUMNS: &str = "link, boot, sent_mono_ms, version, counts, heard_ms, state, \
-                               since_ms, adverts_ms, unchanged";
+                               since_ms, adverts_ms, unchanged, plain";
 
 /// The columns of [`GATEWAY_COLUMNS`], from `at` on.
 fn gateway_row(row: &Row<'_>, at: usize) -> Result<Result<Gateway, StoreError>, rusqlite::Error> {
@@ -91,13 +92,14 @@ fn gateway_row(row: &Row<'_>, at: usize) -> Result<Result<Gateway, StoreError>, 
     let time = |column: usize| row.get(at + column).map(uint);
     let (sent_mono_ms, heard_ms) = (time(2)?, time(5)?);
     let (since_ms, adverts_ms) = (time(7)?, time(8)?);
-    let (version, unchanged) = (row.get(at + 3)?, row.get(at + 9)?);
+    let (version, unchanged, plain) = (row.get(at + 3)?, row.get(at + 9)?, row.get(at + 10)?);
     Ok((|| {
         Ok(Gateway {
             link: from_word(&link)?,
             boot,
             sent_mono_ms,
             version,
+            plain,
             counts: serde_json::from_str(&counts)
                 .map_err(|e| StoreError::Damaged(format!("counts of a gateway: {e}")))?,
             heard_ms,
@@ -428,6 +430,7 @@ pub fn config(db: &Connection, store: &StoreId) -> Result<(Config, Vec<GatewayId
             .filter(Transmitter::is_fixed)
             .take(BEACONS_MAX)
             .collect(),
+        seal: seals::statements(db, store)?,
     };
     let mut statement =
         db.prepare_cached("SELECT gateway FROM gateways WHERE store = ?1 ORDER BY gateway")?;

@@ -89,6 +89,7 @@ impl Words {
             boot: self.boot,
             sent_mono_ms: self.mono_ms,
             version: "0.1.0".into(),
+            plain: false,
             counts: self.counts,
             beacons,
         }

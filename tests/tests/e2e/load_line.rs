@@ -90,6 +90,8 @@ async fn only_the_servers_acknowledgement_ends_a_batch() -> anyhow::Result<()> {
         mqtt_password: "p".into(),
         mqtt_host: "127.0.0.1".into(),
         mqtt_port: broker.port,
+        seal_trust: String::new(),
+        seal_key: String::new(),
     };
     let store: protocol::StoreId = "load-0".parse()?;
     let mono = MonoClock::start();
@@ -121,6 +123,7 @@ async fn only_the_servers_acknowledgement_ends_a_batch() -> anyhow::Result<()> {
             seq,
             clock: None,
             sightings: Vec::new(),
+            sealed: None,
         };
         link.offer(seq, Instant::now(), 10, to_json(&batch));
     }

@@ -141,7 +141,10 @@ async fn gateway_loses_writes() -> anyhow::Result<()> {
         floor.stack.kill()?;
         load.more(400).await?;
         let killed = floor.kill_gateway(0).await?;
-        let published = observer.published();
+        let reader = floor.reader(0)?;
+        let published = observer.published().into_iter();
+        let published = published.map(|batch| reader.batch(batch));
+        let published = published.collect::<Result<_, _>>()?;
         let before = before.exists().then_some(before.as_path());
         let loss = journal.lose(before, unsynced)?;
         promises.push(Promise {

@@ -36,6 +36,7 @@ impl Talk {
                 boot: self.boot,
                 sent_mono_ms,
                 version: "0.1.0".into(),
+                plain: false,
                 counts,
                 beacons: Vec::new(),
             },

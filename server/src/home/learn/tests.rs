@@ -193,6 +193,7 @@ fn state(orders: Vec<OrderRow>) -> State {
         }],
         orders,
         words: Vec::new(),
+        seals: Vec::new(),
     }
 }
 

@@ -77,6 +77,7 @@ fn status(minute: u64, beacons: Vec<BeaconHealth>) -> Heard {
             boot: BootId(Uuid::from_u128(1)),
             sent_mono_ms: MONO_MS + passed_ms,
             version: "0.1.0".into(),
+            plain: false,
             counts: Counts {
                 heard_total: minute + 1,
                 ..Counts::default()

@@ -1,6 +1,6 @@
 //! What a disk would have kept: a folder rebuilt from a journal of writes and syncs.
 //!
-//! In: the journal that `write_journal/journal.c` notes inside a process, and what lay in the
+//! In: the journal that `journal.c` notes inside a process, and what lay in the
 //! folder when that process began. Out: the folder without what was not synced.
 //! Kept of a file: what was written before its last sync began. Kept of a name (made, renamed,
 //! unlinked): what was so before the last sync of its folder began; POSIX promises no more, and
@@ -11,12 +11,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
+    hash::{DefaultHasher, Hash, Hasher},
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::Context;
+
+mod cuts;
+pub use cuts::{Replay, State, Step};
 
 const HEAD: usize = 32;
 
@@ -35,12 +39,13 @@ pub struct Journal {
     file: PathBuf,
     under: PathBuf,
     sync_ms: String,
+    sync_fails: String,
 }
 
 impl Journal {
     /// Builds the library, for whatever lies below `under`. Each sync will take `sync_ms`.
     pub fn new(dir: &Path, name: &str, under: &Path, sync_ms: u64) -> anyhow::Result<Self> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("write_journal/journal.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("journal.c");
         let library = dir.join("journal.so");
         let built = Command::new("cc")
             .args([
@@ -60,16 +65,27 @@ impl Journal {
             file: dir.join(name),
             under: under.to_owned(),
             sync_ms: sync_ms.to_string(),
+            sync_fails: String::new(),
         })
     }
 
+    /// Every sync of this number fails: a disk that goes bad.
+    #[must_use]
+    pub fn with_failing_syncs(self, every: u64) -> Self {
+        Self {
+            sync_fails: every.to_string(),
+            ..self
+        }
+    }
+
     /// What makes a process note its writes.
-    pub fn env(&self) -> [(&str, &std::ffi::OsStr); 4] {
+    pub fn env(&self) -> [(&str, &std::ffi::OsStr); 5] {
         [
             ("LD_PRELOAD", self.library.as_os_str()),
             ("WELKOM_JOURNAL", self.file.as_os_str()),
             ("WELKOM_JOURNAL_UNDER", self.under.as_os_str()),
             ("WELKOM_JOURNAL_SYNC_MS", self.sync_ms.as_ref()),
+            ("WELKOM_JOURNAL_SYNC_FAILS", self.sync_fails.as_ref()),
         ]
     }
 
@@ -77,12 +93,7 @@ impl Journal {
     /// before the process began; all of it counts as durable.
     pub fn lose(&self, before: Option<&Path>, unsynced: Unsynced) -> anyhow::Result<Loss> {
         let journal = std::fs::read(&self.file).context("read the journal")?;
-        let mut disk = Disk::default();
-        if let Some(before) = before {
-            disk.take(before, &self.under)?;
-        }
-        disk.durable_names.insert(self.under.clone(), Name::Folder);
-        disk.names = disk.durable_names.clone();
+        let mut disk = Disk::before(before, &self.under)?;
         let mut rest = journal.as_slice();
         while !rest.is_empty() {
             let (record, next) = Record::split(rest).context("the journal ends early")?;
@@ -190,9 +201,55 @@ struct Disk {
     /// Names in a folder as they were when its sync began.
     folder_syncing: BTreeMap<u64, BTreeMap<PathBuf, Name>>,
     syncs: usize,
+    /// Changes of names since their folder was synced, in order.
+    renamed: Vec<Renamed>,
+    /// How many of them stood there when a folder's sync began.
+    renamed_syncing: BTreeMap<u64, usize>,
+}
+
+/// A change of a folder's list: what is gone, what stands there.
+#[derive(Debug, Clone)]
+struct Renamed {
+    gone: Option<PathBuf>,
+    there: Option<(PathBuf, Name)>,
+}
+
+impl Renamed {
+    fn is_in(&self, folder: &Path) -> bool {
+        let paths = [self.gone.as_ref(), self.there.as_ref().map(|(p, _)| p)];
+        paths
+            .into_iter()
+            .flatten()
+            .any(|p| p.parent() == Some(folder))
+    }
+
+    fn apply(&self, names: &mut BTreeMap<PathBuf, Name>) {
+        if let Some(gone) = &self.gone {
+            names.remove(gone);
+        }
+        if let Some((path, name)) = &self.there {
+            names.insert(path.clone(), *name);
+        }
+    }
 }
 
 impl Disk {
+    fn before(before: Option<&Path>, under: &Path) -> anyhow::Result<Self> {
+        let mut disk = Self::default();
+        if let Some(before) = before {
+            disk.take(before, under)?;
+        }
+        disk.durable_names.insert(under.to_owned(), Name::Folder);
+        disk.names = disk.durable_names.clone();
+        Ok(disk)
+    }
+
+    fn rename(&mut self, gone: Option<PathBuf>, there: Option<(PathBuf, Name)>) {
+        let change = Renamed { gone, there };
+        change.apply(&mut self.names);
+        self.renamed.push(change);
+    }
+
     fn take(&mut self, from: &Path, as_if: &Path) -> anyhow::Result<()> {
         for entry in std::fs::read_dir(from)? {
             let entry = entry?;
@@ -227,18 +284,14 @@ impl Disk {
             b'T' => self.change(record.file, Change::Truncate(record.offset)),
             b'S' => self.sync_begins(record.file),
             b'E' => self.sync_ended(record.file),
-            b'U' | b'D' => {
-                self.names.remove(&record.path());
-            }
-            b'M' => {
-                self.names.insert(record.path(), Name::Folder);
-            }
+            b'U' | b'D' => self.rename(Some(record.path()), None),
+            b'M' => self.rename(None, Some((record.path(), Name::Folder))),
             b'R' => {
                 let zero = record.bytes.iter().position(|b| *b == 0);
                 let (from, to) = record.bytes.split_at(zero.context("a rename of one path")?);
                 let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
-                if let Some(name) = self.names.remove(&path(from)) {
-                    self.names.insert(path(&to[1..]), name);
+                if let Some(name) = self.names.get(&path(from)).copied() {
+                    self.rename(Some(path(from)), Some((path(&to[1..]), name)));
                 }
             }
             other => anyhow::bail!("operation {other} in the journal"),
@@ -252,7 +305,7 @@ impl Disk {
             Some(name) => name,
             None => {
                 let file = self.content(Vec::new());
-                self.names.insert(path.clone(), file);
+                self.rename(None, Some((path.clone(), file)));
                 file
             }
         };
@@ -281,6 +334,7 @@ impl Disk {
                     .filter(|(p, _)| p.parent() == Some(folder));
                 let inside = inside.map(|(p, n)| (p.clone(), *n)).collect();
                 self.folder_syncing.insert(open, inside);
+                self.renamed_syncing.insert(open, self.renamed.len());
             }
             None => {}
         }
@@ -300,6 +354,12 @@ impl Disk {
                 let inside = self.folder_syncing.remove(&open).unwrap_or_default();
                 self.durable_names.retain(|p, _| p.parent() != Some(folder));
                 self.durable_names.extend(inside);
+                let mut synced = self.renamed_syncing.remove(&open).unwrap_or_default();
+                self.renamed.retain(|change| {
+                    let counts = synced > 0;
+                    synced = synced.saturating_sub(1);
+                    !(counts && change.is_in(folder))
+                });
             }
             None => {}
         }
@@ -344,10 +404,15 @@ impl Disk {
     }
 }
 
+/// A number that depends on nothing but these.
+fn random(seed: u64, file: u64, place: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, file, place).hash(&mut hasher);
+    hasher.finish()
+}
+
 fn coin(seed: u64, file: u64, place: u64) -> bool {
-    let seed = firmware_sim::rng::Seed(seed);
-    let [byte, ..] = seed.bytes16(&format!("write-loss-{file}"), place);
-    byte & 1 == 1
+    random(seed, file, place) & 1 == 1
 }
 
 #[cfg(test)]
@@ -388,6 +453,7 @@ mod tests {
             file: dir.path().join("journal"),
             under: under.clone(),
             sync_ms: String::new(),
+            sync_fails: String::new(),
         };
         let Notes(bytes) = notes(&under, Notes::default());
         std::fs::write(&journal.file, bytes).unwrap();
