@@ -33,8 +33,9 @@ use crate::intake::Chain;
 /// How long a window of gathering is, unless the file says otherwise. A person walks through a door
 /// in about a second: two windows must fit into that.
 pub const WINDOW_MS: u64 = 500;
-/// What the spool may take of the disk, unless the file says otherwise.
-pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// What the spool may take of the disk, unless the file says otherwise: three days without a line at
+/// ten sightings a second are 400 MB.
+pub const SPOOL_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// The size at which a segment is full, unless the file says otherwise.
 pub const SEGMENT_BYTES: u64 = 1024 * 1024;
 /// A segment is read into memory whole, so it must not be larger than this.

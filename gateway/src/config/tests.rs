@@ -16,14 +16,14 @@ dir = "spool"
 bytes_max = 1000000
 segment_bytes = 65536
 
-[seal]
-plain = true
-
 [mqtt]
 host = "127.0.0.1"
 port = 1883
 username = "kade-9.door"
 password = "correct horse"
+
+[seal]
+plain = true
 "#;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -208,6 +208,37 @@ fn reject_with_file_line_and_key() {
 }
 
 #[test]
+fn sightings_are_sealed_unless_the_file_says_plainly_that_they_are_not() {
+    let key = "A".repeat(43);
+    let sealed = format!("trust = \"{key}\"\nkey = \"{key}\"");
+    let config = parse(&GOOD.replace("plain = true", &sealed)).unwrap();
+    let (trust, key) = (key.parse().unwrap(), key.parse().unwrap());
+    assert_eq!(config.seal, SealConfig::To { trust, key });
+    for (to, expected) in [
+        (sealed.replace('A', "!"), "24: seal.trust: "),
+        (
+            "trust = \"AAAA\"".into(),
+            "24: seal.trust: trust and key belong together",
+        ),
+        (
+            format!("{sealed}\nplain = true"),
+            "26: seal.plain: there are keys as well",
+        ),
+        (
+            "plain = false".into(),
+            "25: seal: trust and key are missing",
+        ),
+    ] {
+        reject("plain = true", &to, &format!("gateway.toml:{expected}"));
+    }
+    reject(
+        "[seal]\nplain = true\n",
+        "",
+        "gateway.toml:23: seal: trust and key are missing",
+    );
+}
+
+#[test]
 fn reject_files_that_cannot_be_used() {
     reject(
         "password = \"correct horse\"",
@@ -248,17 +279,23 @@ fn text_of_any_kind_is_no_panic() {
 }
 
 #[test]
-fn settings_that_come_with_the_package_need_a_password_and_a_certificate_and_nothing_else() {
+fn settings_that_come_with_the_package_need_what_the_server_gives_out_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let text = include_str!("../../../deploy/gateway/gateway.toml");
     let path = dir.path().join("gateway.toml");
-    let missing = || Config::parse(text, &path).unwrap_err().to_string();
-    assert!(missing().contains("mqtt.password_file"), "{}", missing());
+    let missing = |text: &str| Config::parse(text, &path).unwrap_err().to_string();
+    assert!(missing(text).contains("seal.trust"), "{}", missing(text));
+    let key = "A".repeat(43);
+    let text = &text.replace("\"…\"", &format!("{key:?}"));
+    assert!(
+        missing(text).contains("mqtt.password_file"),
+        "{}",
+        missing(text)
+    );
     // A certificate is made at the server; what is left is what the file itself says.
     std::fs::write(dir.path().join("mqtt-password"), "wg_secret\n").unwrap();
-    assert!(missing().contains("mqtt.tls"), "{}", missing());
-    let untrusted = text.replace("tls = {", "# tls = {");
-    let config = Config::parse(&untrusted, &path).unwrap();
+    assert!(missing(text).contains("mqtt.tls"), "{}", missing(text));
+    let config = Config::parse(&text.replace("tls = {", "# tls = {"), &path).unwrap();
     assert!(config.health.unwrap().ip().is_loopback());
     assert_eq!(config.spool.bytes_max, SPOOL_BYTES_MAX);
     let adapter = SourceConfig::Btleplug(BtleplugConfig::default());

@@ -11,7 +11,8 @@ mod run;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
+    sync::RwLock,
 };
 
 use gateway::{
@@ -36,6 +37,10 @@ const RUNS: u64 = 4;
 const STEPS: u64 = 100;
 /// One sync in so many fails.
 const SYNC_FAILS: u64 = 29;
+
+/// Until a child that was forked is another program it has our locks of spools too: none is begun
+/// while one is in use.
+static FORKING: RwLock<()> = RwLock::new(());
 
 /// What was asked of the spool and promised by it.
 #[derive(Default)]
@@ -175,7 +180,11 @@ fn record(journal: &Journal, under: &Path, seed: u64, sealed: bool) {
     if sealed {
         command.env(SEALED, "1");
     }
-    let output = command.output().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let forking = FORKING.write().unwrap();
+    let child = command.spawn().unwrap();
+    drop(forking);
+    let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
@@ -261,6 +270,7 @@ fn content(batch: &Batch) -> Vec<Sighting> {
 }
 
 fn check(dir: &Path, book: &Book, sealed: bool, seed: u64, what: &str) {
+    let _no_fork = FORKING.read().unwrap();
     let mut spool = open(dir, sealed, seed);
     let boot = spool.boot();
     assert!(!book.boots.contains(&boot), "{what}: a boot is there twice");

@@ -117,11 +117,14 @@ impl Ward {
         let GatewayCredentials {
             mqtt_username,
             mqtt_password,
+            seal_trust,
+            seal_key,
             ..
         } = &self.door;
         let text = format!(
             "store = \"kade-9\"\ngateway = \"door\"\n\n\
              [spool]\ndir = {:?}\nbytes_max = 1000000\nsegment_bytes = 65536\n\n\
+             [seal]\ntrust = \"{seal_trust}\"\nkey = \"{seal_key}\"\n\n\
              [mqtt]\nhost = \"localhost\"\nport = {}\nusername = \"{mqtt_username}\"\n\
              password = \"{mqtt_password}\"\ntls = {{ ca_file = \"ca.pem\" }}\n",
             self.spool(),
