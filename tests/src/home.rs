@@ -8,10 +8,6 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use anyhow::Context;
@@ -24,66 +20,8 @@ use serde::Deserialize;
 use serde_json::json;
 use server::run::Ready;
 use tempfile::TempDir;
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::Notify,
-};
 
-use crate::{ask::client, rig};
-
-/// A line between two ports of this machine.
-#[derive(Clone)]
-pub struct Wire {
-    /// Where it begins.
-    pub port: u16,
-    is_cut: Arc<AtomicBool>,
-    cuts: Arc<Notify>,
-}
-
-impl Wire {
-    /// A line to `port`.
-    pub async fn to(port: u16) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let wire = Self {
-            port: listener.local_addr()?.port(),
-            is_cut: Arc::default(),
-            cuts: Arc::default(),
-        };
-        tokio::spawn(wire.clone().carry(listener, port));
-        Ok(wire)
-    }
-
-    /// Nothing goes through any more.
-    pub fn cut(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
-        self.cuts.notify_waiters();
-    }
-
-    /// It carries again.
-    pub fn mend(&self) {
-        self.is_cut.store(false, Ordering::SeqCst);
-    }
-
-    async fn carry(self, listener: TcpListener, port: u16) {
-        while let Ok((mut here, _)) = listener.accept().await {
-            if self.is_cut.load(Ordering::SeqCst) {
-                continue;
-            }
-            let wire = self.clone();
-            tokio::spawn(async move {
-                let Ok(mut there) = TcpStream::connect(("127.0.0.1", port)).await else {
-                    return;
-                };
-                tokio::select! {
-                    // Whoever was cut off notices by himself.
-                    _ = copy_bidirectional(&mut here, &mut there) => {}
-                    () = wire.cuts.notified() => {}
-                }
-            });
-        }
-    }
-}
+use crate::{ask::client, cable::Cable, rig};
 
 /// The machine.
 pub struct Home {
@@ -92,7 +30,7 @@ pub struct Home {
     /// Its disk.
     pub disk: TempDir,
     /// Its line to the central server.
-    pub wire: Wire,
+    pub wire: Cable,
     /// The running server; none after a loss of power.
     pub server: Option<Process>,
     /// Where it is.
@@ -118,7 +56,7 @@ impl Home {
             .tempdir_in("/dev/shm")?;
         let disk = tempfile::tempdir()?;
         fs::write(disk.path().join("token"), token)?;
-        let wire = Wire::to(central.ready.http.port()).await?;
+        let wire = Cable::lay(central.ready.http.port()).await?;
         let (server, ready) = launch(memory.path(), disk.path(), &wire, None).await?;
         Ok(Self {
             memory,
@@ -245,7 +183,7 @@ impl Home {
 async fn launch(
     memory: &Path,
     disk: &Path,
-    wire: &Wire,
+    wire: &Cable,
     before: Option<&Ready>,
 ) -> anyhow::Result<(Process, Ready)> {
     let (http, mqtt) = before.map_or((0, 0), |ready| {

@@ -28,6 +28,7 @@ mod pages;
 mod push;
 mod radio;
 mod redelivery;
+mod sealed;
 mod signs;
 mod table;
 mod write_loss;
@@ -62,6 +63,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(push::tests());
     tests.extend(radio::tests());
     tests.extend(redelivery::tests());
+    tests.extend(sealed::tests());
     tests.extend(signs::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());
