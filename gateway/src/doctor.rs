@@ -25,7 +25,7 @@ pub use self::{
     problem::{Check, Level, Problem},
     words::Language,
 };
-use crate::config::{Config, ConfigError, SourceConfig};
+use crate::config::{Config, ConfigError, SealConfig, SourceConfig};
 
 /// The machine that is looked at; tests make one up.
 #[derive(Debug, Clone)]
@@ -176,7 +176,9 @@ pub async fn examine_running(config: &Config, machine: &Machine, has_line: bool)
 }
 
 async fn this_machine(config: &Config, machine: &Machine) -> Vec<Problem> {
-    let mut findings = radio::examine(&config.source, machine).await;
+    let unsealed = config.seal == SealConfig::Plain;
+    let mut findings: Vec<Problem> = unsealed.then_some(Problem::NotSealed).into_iter().collect();
+    findings.extend(radio::examine(&config.source, machine).await);
     let (spool, machine_too) = (config.spool.clone(), machine.clone());
     let disk = tokio::task::spawn_blocking(move || disk::examine(&spool, &machine_too));
     findings.extend(disk.await.unwrap_or_default());

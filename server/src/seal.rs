@@ -176,6 +176,7 @@ pub async fn keep(pipeline: Pipeline, seals: Arc<Seals>, mut shutdown: watch::Re
                 () = tokio::time::sleep(KEPT_EVERY) => {}
                 _ = shutdown.wait_for(|stop| *stop) => return,
             }
+            std::pin::pin!(seals.not_ours.notified()).enable();
         }
     }
 }

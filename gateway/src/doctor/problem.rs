@@ -81,6 +81,7 @@ pub enum Problem {
         what: String,
         command: String,
     },
+    NotSealed,
 
     RadioOn {
         adapter: String,
@@ -227,7 +228,7 @@ impl Problem {
     pub fn check(&self) -> Check {
         use Problem::*;
         match self {
-            SettingsGood { .. } | SettingsUnreadable { .. } | SettingsWrong { .. } => {
+            SettingsGood { .. } | SettingsUnreadable { .. } | SettingsWrong { .. } | NotSealed => {
                 Check::Settings
             }
             RadioOn { .. }
@@ -287,7 +288,8 @@ impl Problem {
             | ClockGood
             | ClockUnknown
             | BrokerGood { .. } => Level::Good,
-            RawClosed { .. }
+            NotSealed
+            | RawClosed { .. }
             | DiskSmall { .. }
             | DiskErrors { .. }
             | DiskSlow { .. }
@@ -307,6 +309,7 @@ impl Problem {
             SettingsGood { .. } => "settings_good",
             SettingsUnreadable { .. } => "settings_unreadable",
             SettingsWrong { .. } => "settings_wrong",
+            NotSealed => "not_sealed",
             RadioOn { .. } => "radio_on",
             RadioThere { .. } => "radio_there",
             RadioOff { .. } => "radio_off",

@@ -74,6 +74,7 @@ fn all_that_is_not_good() -> Vec<Problem> {
             why: w(),
             command: c(),
         },
+        NotSealed,
         RadioOff { adapter: h() },
         RadioBlocked,
         RadioSwitchedOff,

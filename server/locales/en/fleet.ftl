@@ -83,6 +83,7 @@ gateway-deaf = hears nothing
 gateway-silent = silent
 gateway-new = not reported yet
 gateway-todo-nothing = nothing
+gateway-todo-plain = have it seal: who was where can be read now
 gateway-todo-wait = nothing: what it kept is coming now
 gateway-todo-silent = check plug and network
 gateway-todo-desk = the computer in the store first

@@ -83,6 +83,7 @@ gateway-deaf = hoort niets
 gateway-silent = stil
 gateway-new = nog niet gemeld
 gateway-todo-nothing = niets
+gateway-todo-plain = laten verzegelen: nu is te lezen wie waar was
 gateway-todo-wait = niets: wat bewaard was, komt nu
 gateway-todo-silent = stekker en netwerk nakijken
 gateway-todo-desk = eerst de computer in de winkel

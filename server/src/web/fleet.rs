@@ -54,6 +54,8 @@ pub struct GatewayView {
     pub since_ms: Option<u64>,
     /// Sightings that it still has to send, by its last word.
     pub waiting: u64,
+    /// It does not seal what it hears.
+    pub plain: bool,
 }
 
 /// A fixed beacon.

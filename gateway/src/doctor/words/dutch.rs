@@ -20,6 +20,11 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             format!("{}, regel {line}: {key}: {what}.", path.display()),
             "Verbeter deze regel en vraag het opnieuw.",
         ),
+        NotSealed => (
+            "Waarnemingen worden niet verzegeld (plain = true): wie deze schijf of de broker heeft, leest wie waar was."
+                .into(),
+            "Klaar met zoeken? Zet in [seal] weer trust en key; de server geeft ze.",
+        ),
         RadioOn { adapter } => (format!("{adapter} is er, en staat aan."), ""),
         RadioThere { adapter } => (format!("{adapter} is er."), ""),
         RadioOff { adapter } => (

@@ -20,6 +20,11 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             format!("{}, line {line}: {key}: {what}.", path.display()),
             "Mend this line; then ask again.",
         ),
+        NotSealed => (
+            "Sightings are not sealed (plain = true): who has this disk or the broker reads who was where."
+                .into(),
+            "Done looking for faults? Put trust and key back into [seal]; the server gives them out.",
+        ),
         RadioOn { adapter } => (format!("{adapter} is there, and on."), ""),
         RadioThere { adapter } => (format!("{adapter} is there."), ""),
         RadioOff { adapter } => (

@@ -102,6 +102,23 @@ fn a_gateways_row_says_for_how_long_or_since_when() {
 }
 
 #[test]
+fn a_gateway_that_does_not_seal_is_something_to_do() {
+    let unsealed = GatewayView {
+        plain: true,
+        ..gateway("g1", "Entree".to_owned(), 5)
+    };
+    let html = html(&Devices {
+        gateways: vec![unsealed],
+        ..Devices::default()
+    });
+    let row = row(&html, "data-gateway=\"g1\"");
+    assert!(
+        row.contains("hoort alles") && row.contains("laten verzegelen"),
+        "{row}"
+    );
+}
+
+#[test]
 fn a_beacons_row_has_its_battery_and_who_hears_it() {
     let html = html(&devices(Lang::Nl));
     for (name, facts) in [

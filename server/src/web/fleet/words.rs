@@ -224,7 +224,10 @@ impl Words<'_> {
                 "ok",
                 Icon::Check,
                 t.get("gateway-hears"),
-                t.get("gateway-todo-nothing"),
+                t.get(match gateway.plain {
+                    false => "gateway-todo-nothing",
+                    true => "gateway-todo-plain",
+                }),
             ),
             GatewayState::CatchingUp => (
                 "blue",

@@ -89,6 +89,7 @@ fn gateway_view(row: &GatewayRow, ears: &Ears, zones: &ZoneNames) -> GatewayView
         state: ear.map_or(GatewayState::NotYetHeard, |ear| ear.state),
         since_ms: ear.map(|ear| ear.since_ms),
         waiting: row.kept.as_ref().map_or(0, |kept| kept.counts.waiting),
+        plain: row.kept.as_ref().is_some_and(|kept| kept.plain),
     }
 }
 
