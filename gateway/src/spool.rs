@@ -49,13 +49,14 @@ pub mod inspect;
 mod keeper;
 mod loans;
 mod open;
+mod queue;
 mod sealing;
 pub mod segment;
 mod store;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -69,7 +70,7 @@ use protocol::{
 };
 use uuid::Uuid;
 
-use self::{clocks::Clocks, loans::Loans, sealing::Sealing, writer::Writer};
+use self::{clocks::Clocks, loans::Loans, queue::Queue, sealing::Sealing, writer::Writer};
 pub use self::{
     keeper::{Gone, SpoolHandle, View},
     sealing::Seal,
@@ -233,8 +234,7 @@ pub struct Spool {
     seal: Sealing,
     next_seq: u64,
     /// Accepted and not written: empty, unless the disk refuses.
-    queue: VecDeque<Accepted>,
-    queue_sightings: u64,
+    queue: Queue,
     retry_at: Option<Monotonic>,
     first: Option<Writer>,
     detail: Option<Writer>,

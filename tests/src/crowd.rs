@@ -49,6 +49,17 @@ pub struct Person {
     pub identity: Identity,
 }
 
+impl Person {
+    /// What her radio sends now, as it is heard.
+    pub fn says(&self, rssi_dbm: i8, now_ms: u64) -> AirLine {
+        AirLine {
+            address: address(self.identity.eid(now_ms)),
+            rssi_dbm,
+            ad_hex: hex::encode(encode(&self.identity.frame(Layout::Welkom, now_ms))),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Imported {
     customers: Vec<ImportedRadio>,
@@ -258,11 +269,7 @@ fn put(air: &dyn Air, book: &Mutex<Book>, anchor: &AnchorId, person: &Person, rs
         rssi_dbm,
         sent: Instant::now(),
     };
-    let line = AirLine {
-        address: address(advert.eid),
-        rssi_dbm,
-        ad_hex: hex::encode(encode(&person.identity.frame(Layout::Welkom, now_ms))),
-    };
+    let line = person.says(rssi_dbm, now_ms);
     let number = {
         let mut book = lock(book);
         if book.closed {

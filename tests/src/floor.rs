@@ -125,13 +125,22 @@ impl Floor {
 
     /// Stops the server in its tracks: it takes what comes in, and does nothing with it.
     pub fn hang_server(&self) -> anyhow::Result<()> {
+        self.signal_server("-STOP")
+    }
+
+    /// It goes on where it was.
+    pub fn wake_server(&self) -> anyhow::Result<()> {
+        self.signal_server("-CONT")
+    }
+
+    fn signal_server(&self, signal: &str) -> anyhow::Result<()> {
         let server = self.stack.server.as_ref().context("the server is down")?;
         let told = Command::new("kill")
-            .arg("-STOP")
+            .arg(signal)
             .arg(server.id().to_string())
             .status()
             .context("run kill")?;
-        anyhow::ensure!(told.success(), "kill -STOP: {told}");
+        anyhow::ensure!(told.success(), "kill {signal}: {told}");
         Ok(())
     }
 

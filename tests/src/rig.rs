@@ -17,15 +17,11 @@ pub fn program() -> anyhow::Result<PathBuf> {
 
 /// A program of this package.
 pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
-    // The tests lie in `target/PROFILE/deps`, the program beside that folder.
+    // Programs lie in `target/PROFILE`, tests in `target/PROFILE/deps`.
     let me = std::env::current_exe()?;
-    let dir = me
-        .parent()
-        .and_then(std::path::Path::parent)
-        .context("find the target folder")?;
-    let program = dir.join(name);
-    anyhow::ensure!(program.exists(), "{} is not built", program.display());
-    Ok(program)
+    let mut dirs = me.ancestors().skip(1).take(2).map(|dir| dir.join(name));
+    dirs.find(|program| program.is_file())
+        .with_context(|| format!("{name} is not built: cargo build -p e2e --bins"))
 }
 
 /// A furnished store.

@@ -6,7 +6,7 @@
 //! Invariant: bytes that were once a whole record are never thrown away here.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use super::{
     BatchAt, Boot, CORRUPT_FILES_MAX, Key, Segment, Spool, SpoolError, SpoolOptions, attempt,
     clocks::Clocks,
     loans::Loans,
+    queue::Queue,
     sealing::{Seal, Sealing},
     segment::{HeaderError, Scan, Tail, scan},
     store::ACKNOWLEDGED_FILE,
@@ -38,8 +39,7 @@ pub(super) fn open(options: SpoolOptions, seal: Seal) -> Result<Spool, SpoolErro
         clocks: Clocks::load(&dir),
         options,
         next_seq: 1,
-        queue: VecDeque::new(),
-        queue_sightings: 0,
+        queue: Queue::default(),
         retry_at: None,
         first: None,
         detail: None,

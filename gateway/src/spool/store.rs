@@ -5,6 +5,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     os::unix::fs::FileExt,
 };
 
@@ -15,8 +16,8 @@ use protocol::{
 
 use super::{
     ACKNOWLEDGED_SAVE_AFTER_MS, Accepted, BatchAt, Content, DETAIL_SYNC_AFTER_MS,
-    FIRST_SYNC_AFTER_MS, Key, QUEUE_SIGHTINGS_MAX, RETRY_AFTER_MS, Segment, SegmentNo, Spool,
-    SpoolError, Stream, attempt, replace_file,
+    FIRST_SYNC_AFTER_MS, Key, RETRY_AFTER_MS, Segment, SegmentNo, Spool, SpoolError, Stream,
+    attempt, replace_file,
     segment::{Header, RECORD_HEADER_LEN, decode_record, decode_sealed},
     sync_dir,
     writer::Writer,
@@ -35,35 +36,21 @@ impl Spool {
     }
 
     pub(super) fn enqueue(&mut self, batch: Accepted) {
-        self.queue_sightings += u64::from(batch.sightings);
-        self.queue.push_back(batch);
-        self.shed_queue();
+        self.counts.evicted_total += self.queue.push(batch);
     }
 
-    /// Keeps the bound of what waits in memory.
-    fn shed_queue(&mut self) {
-        while self.queue_sightings > QUEUE_SIGHTINGS_MAX {
-            let detail = self.queue.iter().position(|b| b.stream == Stream::Detail);
-            let Some(gone) = self.queue.remove(detail.unwrap_or(0)) else {
-                return;
-            };
-            self.queue_sightings -= u64::from(gone.sightings);
-            self.counts.evicted_total += u64::from(gone.sightings);
-        }
-    }
-
-    /// Writes what is accepted, in order, until the disk refuses.
+    /// Writes what is accepted until the disk refuses.
     pub(super) fn write_queue(&mut self, now: Monotonic) {
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
         self.retry_at = None;
-        while let Some(batch) = self.queue.pop_front() {
+        while let Some(batch) = self.queue.pop() {
             let stream = batch.stream;
             let segment_bytes = self.options.segment_bytes;
             let full = |w: &Writer| w.is_full(&batch, segment_bytes);
             if self.writer(stream).as_ref().is_some_and(full) {
-                self.queue.push_front(batch);
+                self.put_back(vec![batch]);
                 self.sync(now, stream);
                 if self.retry_at.is_some() {
                     return;
@@ -71,15 +58,17 @@ impl Spool {
                 self.close(stream);
                 continue;
             }
-            let sightings = u64::from(batch.sightings);
             if let Err((batch, error)) = self.write(now, batch) {
-                self.queue.push_front(batch);
+                self.put_back(vec![batch]);
                 self.disk_refused(now, stream, error);
                 return;
             }
-            self.queue_sightings -= sightings;
             self.evict_if_over();
         }
+    }
+
+    fn put_back(&mut self, batches: Vec<Accepted>) {
+        self.counts.evicted_total += self.queue.take_back(batches);
     }
 
     fn write(&mut self, now: Monotonic, batch: Accepted) -> Result<(), (Accepted, SpoolError)> {
@@ -178,6 +167,11 @@ impl Spool {
         self.counts.failed_writes_total += 1;
         self.error = Some(error);
         self.retry_at = Some(now.plus_ms(RETRY_AFTER_MS));
+        self.give_up(stream);
+        self.make_room();
+    }
+
+    fn give_up(&mut self, stream: Stream) {
         let Some(writer) = self.writer(stream).take() else {
             return;
         };
@@ -188,12 +182,24 @@ impl Spool {
             segment.len = synced_len;
             segment.closed = true;
         }
-        for batch in unsynced.into_iter().rev() {
-            self.queue_sightings += u64::from(batch.sightings);
-            self.queue.push_front(batch);
-        }
-        self.shed_queue();
+        self.put_back(unsynced);
         self.delete_settled_segments();
+    }
+
+    /// The disk is full before the spool has what it may have: first sights that wait take the place
+    /// of the oldest detail, a segment a try. Detail that waits takes nobody's.
+    fn make_room(&mut self) {
+        let is_full = matches!(&self.error, Some(SpoolError::Io { source, .. })
+            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
+        if !is_full || !self.queue.has(Stream::First) {
+            return;
+        }
+        if self.oldest(Stream::Detail).is_none() {
+            self.give_up(Stream::Detail);
+        }
+        if let Some(number) = self.oldest(Stream::Detail) {
+            self.evict(number);
+        }
     }
 
     fn close(&mut self, stream: Stream) {
@@ -261,15 +267,18 @@ impl Spool {
     /// sights. What is being written stays.
     fn evict_if_over(&mut self) {
         while self.bytes > self.options.bytes_max {
-            let oldest = |stream: Stream| {
-                let mut closed = self.segments.iter().filter(|(_, s)| s.closed);
-                closed.find(|(_, s)| s.stream == stream).map(|(&n, _)| n)
-            };
-            let Some(number) = oldest(Stream::Detail).or_else(|| oldest(Stream::First)) else {
+            let oldest = self.oldest(Stream::Detail);
+            let Some(number) = oldest.or_else(|| self.oldest(Stream::First)) else {
                 return;
             };
             self.evict(number);
         }
+    }
+
+    /// The oldest segment of a stream that nothing more is written to.
+    fn oldest(&self, stream: Stream) -> Option<SegmentNo> {
+        let mut closed = self.segments.iter().filter(|(_, s)| s.closed);
+        closed.find(|(_, s)| s.stream == stream).map(|(&n, _)| n)
     }
 
     fn evict(&mut self, number: SegmentNo) {

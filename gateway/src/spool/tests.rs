@@ -359,7 +359,7 @@ fn while_the_disk_refuses_memory_is_bounded_and_the_rest_counted() {
     }
     assert_eq!(t.spool().counts().evicted_total, 500);
     assert_eq!(
-        t.spool().queue.front().unwrap().seq,
+        t.spool().queue.numbers().next().unwrap(),
         first,
         "first sights stay longest"
     );
@@ -527,10 +527,10 @@ fn while_it_is_full_and_while_the_disk_refuses_every_sighting_is_accounted_for()
         let counts = spool.counts();
         let unsynced = [&spool.first, &spool.detail].map(|w| w.as_ref().and_then(Writer::sync_at));
         assert_eq!(unsynced, [None, None], "step {step}");
-        let found = counts.waiting + counts.evicted_total + acknowledged + spool.queue_sightings;
+        let found = counts.waiting + counts.evicted_total + acknowledged + spool.queue.sightings();
         assert_eq!(found, appended, "step {step}");
         let kept = |seq: &u64| {
-            let in_memory = spool.queue.iter().any(|b| b.seq == *seq);
+            let in_memory = spool.queue.numbers().any(|n| n == *seq);
             in_memory || spool.waiting.contains_key(&Key { boot, seq: *seq })
         };
         assert!(
@@ -540,7 +540,7 @@ fn while_it_is_full_and_while_the_disk_refuses_every_sighting_is_accounted_for()
     }
     let counts = t.spool().counts();
     assert!(counts.evicted_total > 0 && counts.failed_writes_total > 0);
-    assert_eq!(t.spool().queue_sightings, 0, "it went on by itself");
+    assert_eq!(t.spool().queue.sightings(), 0, "it went on by itself");
 }
 
 /// No clock of its own (1970), then NTP, a day back, a day forward; the machine boots each time but

@@ -16,6 +16,7 @@ mod enrol;
 mod evaluate;
 mod fleet;
 mod floor;
+mod full_disk;
 mod happy;
 mod hci;
 mod history;
@@ -51,6 +52,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(evaluate::tests());
     tests.extend(fleet::tests());
     tests.extend(floor::tests());
+    tests.extend(full_disk::tests());
     tests.extend(happy::tests());
     tests.extend(hci::tests());
     tests.extend(history::tests());
