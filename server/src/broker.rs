@@ -1,10 +1,11 @@
 //! The MQTT broker inside the server, and how to reach whichever broker is used.
 //!
 //! In: gateways' connections, with user name `store/gateway` and a password; displays', with
-//! `store/display/name`.
+//! `store/display/name`; other radios', with `store/radio/kind/name`.
 //! Out: an address for the server's own ingest client.
 //! Promises: a gateway publishes its own sightings and status and reads its own ack and config,
-//! and nothing else; a display reads its store's desk and writes nothing; everybody else is refused.
+//! and nothing else; a display reads its store's desk and writes nothing; a radio writes its own
+//! topics and reads nothing; everybody else is refused.
 //! Invariant: a password is compared as a hash, in constant time, and never logged.
 
 use std::{
@@ -13,7 +14,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use protocol::{DisplayId, GatewayId, StoreId, desk::DeskTopic, topic::Topic};
+use protocol::{
+    DisplayId, GatewayId, StoreId,
+    desk::DeskTopic,
+    radio::{self, RadioKind, RadioName},
+    topic::Topic,
+};
 use subtle::ConstantTimeEq;
 
 use crate::secret;
@@ -23,12 +29,15 @@ pub const INGEST_CLIENT: &str = "welkom-server";
 
 /// Between a store and the name of a display in its user name.
 const DISPLAY: &str = "display/";
+/// Between a store and the kind of a radio.
+const RADIO: &str = "radio/";
 
 /// Who may come in, and the hashes of their passwords; changes at once when the API makes a new one.
 #[derive(Default)]
 pub struct Credentials {
     gateways: RwLock<HashMap<(StoreId, GatewayId), [u8; 32]>>,
     displays: RwLock<HashMap<(StoreId, DisplayId), [u8; 32]>>,
+    radios: RwLock<HashMap<(StoreId, RadioKind, RadioName), [u8; 32]>>,
     ingest_sha256: RwLock<Option<[u8; 32]>>,
 }
 
@@ -52,6 +61,7 @@ impl Credentials {
         Self {
             gateways: RwLock::new(gateways),
             displays: RwLock::new(displays),
+            radios: RwLock::default(),
             ingest_sha256: RwLock::default(),
         }
     }
@@ -84,6 +94,21 @@ impl Credentials {
         match password {
             Some(hash) => displays.insert((store, display), hash),
             None => displays.remove(&(store, display)),
+        };
+    }
+
+    /// Adds a radio, or changes its password; none: it is out from its next connection on.
+    pub fn set_radio(
+        &self,
+        store: StoreId,
+        kind: RadioKind,
+        name: RadioName,
+        password: Option<[u8; 32]>,
+    ) {
+        let mut radios = self.radios.write().unwrap_or_else(PoisonError::into_inner);
+        match password {
+            Some(hash) => radios.insert((store, kind, name), hash),
+            None => radios.remove(&(store, kind, name)),
         };
     }
 
@@ -130,6 +155,11 @@ impl Credentials {
                 let key = (store.clone(), display.clone());
                 displays.get(&key).is_some_and(same)
             }
+            Who::Radio(store, kind, name) => {
+                let radios = self.radios.read().unwrap_or_else(PoisonError::into_inner);
+                let key = (store.clone(), *kind, name.clone());
+                radios.get(&key).is_some_and(same)
+            }
         };
         known.then_some(who)
     }
@@ -144,6 +174,8 @@ pub enum Who {
     Gateway(StoreId, GatewayId),
     /// A pager, or a display.
     Display(StoreId, DisplayId),
+    /// A radio that is no gateway of ours.
+    Radio(StoreId, RadioKind, RadioName),
 }
 
 impl Who {
@@ -155,6 +187,10 @@ impl Who {
         let (store, rest) = name.split_once('/')?;
         let store = store.parse().ok()?;
         // An id has no stroke, so no gateway is taken for a display.
+        if let Some(radio) = rest.strip_prefix(RADIO) {
+            let (kind, name) = radio.split_once('/')?;
+            return Some(Self::Radio(store, kind.parse().ok()?, name.parse().ok()?));
+        }
         Some(match rest.strip_prefix(DISPLAY) {
             Some(display) => Self::Display(store, display.parse().ok()?),
             None => Self::Gateway(store, rest.parse().ok()?),
@@ -167,12 +203,26 @@ impl Who {
             Self::Ingest => INGEST_CLIENT.to_owned(),
             Self::Gateway(store, gateway) => format!("{store}/{gateway}"),
             Self::Display(store, display) => format!("{store}/{DISPLAY}{display}"),
+            Self::Radio(store, kind, name) => format!("{store}/{RADIO}{kind}/{name}"),
         }
     }
 
-    /// Its one client id.
+    /// Its one client id; a radio's firmware makes its own.
     pub fn client_id(&self) -> String {
         self.name().replace('/', ".")
+    }
+
+    /// Whether it may come in under this client id, of those that are nobody else's by their shape:
+    /// gateways' and displays' have a dot.
+    pub fn may_be_called(&self, client_id: &str) -> bool {
+        let own = self.client_id();
+        // Its doctor comes beside it, and may no more than it may itself.
+        let doctor = client_id.strip_suffix(".doctor");
+        client_id == own
+            || doctor == Some(own.as_str())
+            || matches!(self, Self::Radio(..))
+                && client_id != INGEST_CLIENT
+                && !client_id.contains('.')
     }
 
     /// Whether it may write this topic.
@@ -187,6 +237,10 @@ impl Who {
                 topic.store == *store && topic.gateway == *gateway && topic.channel.gateway_writes()
             }),
             Self::Display(..) => false,
+            Self::Radio(_, kind, name) => {
+                let of = radio::of_topic(topic);
+                of.is_some_and(|(of, whose)| (of, &whose) == (*kind, name))
+            }
         }
     }
 
@@ -194,11 +248,16 @@ impl Who {
     /// server uses wildcards.
     pub fn may_subscribe(&self, filter: &str) -> bool {
         match self {
-            Self::Ingest => [
-                protocol::topic::SIGHTINGS_FILTER,
-                protocol::topic::STATUS_FILTER,
-            ]
-            .contains(&filter),
+            Self::Ingest => {
+                let radios = RadioKind::ALL.into_iter().flat_map(RadioKind::filters);
+                [
+                    protocol::topic::SIGHTINGS_FILTER,
+                    protocol::topic::STATUS_FILTER,
+                ]
+                .iter()
+                .chain(radios)
+                .any(|own| *own == filter)
+            }
             Self::Gateway(store, gateway) => filter.parse::<Topic>().is_ok_and(|topic| {
                 topic.store == *store
                     && topic.gateway == *gateway
@@ -207,6 +266,7 @@ impl Who {
             Self::Display(store, _) => filter
                 .parse::<DeskTopic>()
                 .is_ok_and(|topic| topic.store() == store),
+            Self::Radio(..) => false,
         }
     }
 }

@@ -3,7 +3,13 @@
 //! In: connections. Out: whoever [`Credentials`] knows is let in under the one client id that is its
 //! own, and reads and writes what [`Who`] says.
 
-use std::{future::Future, net::SocketAddr, pin::Pin};
+use std::{
+    collections::HashMap,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+};
 
 use mqtt5::{
     broker::{
@@ -63,7 +69,10 @@ pub async fn start(
     if let Some((tls_address, cert, key)) = tls {
         config = config.with_tls(TlsConfig::new(cert, key).with_bind_addresses(vec![tls_address]));
     }
-    let auth = Arc::new(Auth { credentials });
+    let auth = Arc::new(Auth {
+        credentials,
+        radios: Mutex::default(),
+    });
     let mut broker = MqttBroker::with_config(config)
         .await
         .map_err(|e| failed(e.to_string()))?
@@ -90,6 +99,24 @@ pub async fn start(
 
 struct Auth {
     credentials: Arc<Credentials>,
+    /// The client id that each radio last came in under: one entry a radio that has credentials.
+    radios: Mutex<HashMap<String, String>>,
+}
+
+impl Auth {
+    /// Radios' firmware makes up their client ids; one that is in use by another is refused.
+    fn is_free(&self, who: &Who, client_id: &str) -> bool {
+        if !matches!(who, Who::Radio(..)) || client_id.is_empty() {
+            return true;
+        }
+        let name = who.name();
+        let mut radios = self.radios.lock().unwrap_or_else(PoisonError::into_inner);
+        if radios.iter().any(|(of, id)| *of != name && id == client_id) {
+            return false;
+        }
+        radios.insert(name, client_id.to_owned());
+        true
+    }
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -108,12 +135,18 @@ impl AuthProvider for Auth {
                 return Ok(AuthResult::fail(ReasonCode::BadUsernameOrPassword));
             };
             // One name, one client id: a stranger cannot take over another's session.
-            let expected = who.client_id();
-            // Its doctor comes beside it, and may no more than it may itself.
-            let doctor = connect.client_id.strip_suffix(".doctor");
-            if connect.client_id != expected && doctor != Some(expected.as_str()) {
+            let client_id = &connect.client_id;
+            if !who.may_be_called(client_id) || !self.is_free(&who, client_id) {
+                let expected = who.client_id();
                 tracing::warn!(%client_addr, expected, "refused an MQTT client: wrong client id");
                 return Ok(AuthResult::fail(ReasonCode::ClientIdentifierNotValid));
+            }
+            // The broker publishes a last will without asking whether its owner might.
+            let will = connect.will.as_ref();
+            if will.is_some_and(|will| !who.may_publish(&will.topic)) {
+                let user = who.name();
+                tracing::warn!(%client_addr, user, "refused an MQTT client: will on another's topic");
+                return Ok(AuthResult::fail(ReasonCode::NotAuthorized));
             }
             Ok(AuthResult::success_with_user(name))
         })

@@ -27,6 +27,7 @@ mod outage;
 mod pages;
 mod push;
 mod radio;
+mod radios;
 mod redelivery;
 mod signs;
 mod table;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(pages::tests());
     tests.extend(push::tests());
     tests.extend(radio::tests());
+    tests.extend(radios::tests());
     tests.extend(redelivery::tests());
     tests.extend(signs::tests());
     tests.extend(table::tests());
