@@ -54,6 +54,8 @@ struct Decoder {
     filters: &'static [&'static str],
     /// What such a radio may write, with `{}` for its name.
     own: &'static [&'static str],
+    /// Where its last will goes, with `{}` for its name; none: it leaves none.
+    will: Option<&'static str>,
     /// The radio that a topic, level by level, belongs to, whatever is said there.
     radio: fn(&[&str]) -> Option<usize>,
     /// What is said there.
@@ -96,6 +98,13 @@ impl RadioKind {
         let own = self.decoder().own.iter();
         own.map(|filter| filter.replace("{}", name.as_str()))
             .collect()
+    }
+
+    /// Where a radio of this name may have its last will published; none: nowhere. Brokers keep wills
+    /// that are retained, so there is one topic for it and not as many as it may write.
+    pub fn will(self, name: &RadioName) -> Option<String> {
+        let will = self.decoder().will?;
+        Some(will.replace("{}", name.as_str()))
     }
 
     /// What the server subscribes to, to hear such radios.

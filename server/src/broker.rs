@@ -131,6 +131,15 @@ impl Credentials {
             .unwrap_or_else(PoisonError::into_inner) = Some(secret::sha256(password));
     }
 
+    /// Whether a radio of this user name may still come in.
+    pub fn knows_radio(&self, username: &str) -> bool {
+        let Some(Who::Radio(store, kind, name)) = Who::from_name(username) else {
+            return false;
+        };
+        let radios = self.radios.read().unwrap_or_else(PoisonError::into_inner);
+        radios.contains_key(&(store, kind, name))
+    }
+
     /// Who this is; none: refused.
     pub fn check(&self, username: &str, password: &[u8]) -> Option<Who> {
         let given = secret::sha256(std::str::from_utf8(password).ok()?);
@@ -241,6 +250,15 @@ impl Who {
                 let of = radio::of_topic(topic);
                 of.is_some_and(|(of, whose)| (of, &whose) == (*kind, name))
             }
+        }
+    }
+
+    /// Whether its last will may go there. The broker keeps a will that is retained, so a radio has one
+    /// topic for it.
+    pub fn may_will(&self, topic: &str) -> bool {
+        match self {
+            Self::Radio(_, kind, name) => kind.will(name).is_some_and(|own| own == topic),
+            _ => self.may_publish(topic),
         }
     }
 
@@ -360,6 +378,120 @@ mod tests {
             assert!(!display.may_subscribe(other), "{other}");
         }
         assert_eq!(display.client_id(), "kade-9.display.counter");
+    }
+
+    fn radio(kind: &str, name: &str) -> Who {
+        Who::from_name(&format!("kade-9/radio/{kind}/{name}")).unwrap()
+    }
+
+    #[test]
+    fn a_radio_writes_its_own_topics_only_and_reads_none() {
+        const MAC: &str = "C8:25:2D:8E:9C:2C";
+        let all = [
+            (
+                radio("ruuvi", MAC),
+                vec!["ruuvi/C8:25:2D:8E:9C:2C/D1:F0:57:19:AB:42"],
+                "ruuvi/C8:25:2D:8E:9C:2C/gw_status",
+            ),
+            (
+                radio("openmqttgateway", "till"),
+                vec!["home/till/BTtoMQTT/A4C138001122", "home/till/SYStoMQTT"],
+                "home/till/LWT",
+            ),
+            (
+                radio("espresense", "till"),
+                vec![
+                    "espresense/devices/iBeacon:x-1-2/till",
+                    "espresense/rooms/till/telemetry",
+                ],
+                "espresense/rooms/till/status",
+            ),
+            (
+                radio("raddec", "001bc50940810000"),
+                vec!["raddec/001bc50940810000/devices/aa/3/raddec"],
+                "",
+            ),
+        ];
+        for (n, (who, own, will)) in all.iter().enumerate() {
+            for topic in own {
+                assert!(who.may_publish(topic), "{who:?} {topic}");
+                assert!(!who.may_will(topic), "{who:?} {topic}");
+            }
+            assert_eq!(who.may_will(will), !will.is_empty(), "{who:?}");
+            let others = all.iter().enumerate().filter(|(other, _)| *other != n);
+            for topic in others.flat_map(|(_, (_, own, _))| own) {
+                assert!(!who.may_publish(topic), "{who:?} {topic}");
+            }
+            for other in [
+                "ruuvi/C8:25:2D:8E:9C:2D/D1:F0:57:19:AB:42",
+                "home/door/BTtoMQTT/A4C138001122",
+                "home/till/commands/MQTTtoBT/config",
+                "espresense/devices/till/door",
+                "espresense/rooms/door/telemetry",
+                "raddec/001bc50940810001/devices/aa/3/raddec",
+                "homeassistant/sensor/till/config",
+                "welkom/v1/stores/kade-9/gateways/till/sightings",
+                "welkom/v1/stores/kade-9/gateways/till/status",
+                "welkom/v1/stores/kade-9/desk",
+                "$SYS/broker",
+                "",
+            ] {
+                assert!(!who.may_publish(other), "{who:?} {other}");
+                assert!(!who.may_will(other) || other == *will, "{who:?} {other}");
+            }
+            for filter in ["#", "+/+/+", "ruuvi/#", "home/till/#", own[0]] {
+                assert!(!who.may_subscribe(filter), "{who:?} {filter}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_radio_is_called_what_its_firmware_says_unless_that_is_how_others_are_called() {
+        let who = radio("espresense", "till");
+        for (client_id, may) in [
+            ("esp32-1a2b", true),
+            ("", true),
+            ("kade-9.radio.espresense.till", true),
+            (INGEST_CLIENT, false),
+            ("kade-9.door", false),
+            ("kade-9.door.doctor", false),
+            ("kade-9.display.counter", false),
+        ] {
+            assert_eq!(who.may_be_called(client_id), may, "{client_id}");
+        }
+        assert!(!door().may_be_called("esp32-1a2b"));
+    }
+
+    #[test]
+    fn a_radio_comes_in_with_its_own_password_until_it_has_another() {
+        let credentials = Credentials::default();
+        let set = |password: Option<&str>| {
+            let Who::Radio(store, kind, name) = radio("espresense", "till") else {
+                panic!("not a radio");
+            };
+            credentials.set_radio(store, kind, name, password.map(secret::sha256));
+        };
+        let check = |user: &str, password: &str| credentials.check(user, password.as_bytes());
+        let user = "kade-9/radio/espresense/till";
+        set(Some("wr_first"));
+        assert_eq!(check(user, "wr_first"), Some(radio("espresense", "till")));
+        for other in [
+            "kade-8/radio/espresense/till",
+            "kade-9/radio/ruuvi/till",
+            "kade-9/radio/espresense/door",
+            "kade-9/radio/espresense/till/x",
+            "kade-9/radio/espresense",
+            "kade-9/till",
+            "kade-9/display/till",
+        ] {
+            assert_eq!(check(other, "wr_first"), None, "{other}");
+        }
+        set(Some("wr_second"));
+        assert_eq!(check(user, "wr_first"), None);
+        assert!(credentials.knows_radio(user));
+        set(None);
+        assert_eq!(check(user, "wr_second"), None);
+        assert!(!credentials.knows_radio(user));
     }
 
     #[test]

@@ -11,11 +11,12 @@ mod ears;
 mod tests;
 mod window;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use protocol::{
-    BootId,
+    BootId, GatewayId, StoreId,
     message::{LinkState, Status, VERSION},
+    radio::PAYLOAD_LEN_MAX,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -58,12 +59,18 @@ impl Radios {
             counts,
             boot,
             started_ms,
+            sent: HashMap::new(),
         };
         Ok((radios, keeper))
     }
 
-    /// Takes a message; never waits.
+    /// Takes a message; never waits. What is longer than any radio says is not even held.
     pub fn hear(&self, topic: &str, payload: &[u8], retained: bool) {
+        if payload.len() > PAYLOAD_LEN_MAX {
+            Counts::add(&self.counts.radio_messages_total, 1);
+            Counts::add(&self.counts.radio_refused_total, 1);
+            return;
+        }
         let said = Said {
             topic: topic.to_owned(),
             payload: payload.to_vec(),
@@ -71,6 +78,7 @@ impl Radios {
             came_ms: clock::now_ms(),
         };
         if self.said.try_send(said).is_err() {
+            Counts::add(&self.counts.radio_messages_total, 1);
             Counts::add(&self.counts.radio_shed_total, 1);
         }
     }
@@ -100,6 +108,10 @@ pub struct Keeper {
     counts: Arc<Counts>,
     boot: BootId,
     started_ms: u64,
+    /// The last number of each radio. Only what goes to the pipeline has one: a number that is left
+    /// out stays a gap in the ranges that are kept for good. They go on when a radio is registered
+    /// anew: what has a number that was applied before is dropped as a repetition.
+    sent: HashMap<(StoreId, GatewayId), u64>,
 }
 
 impl Keeper {
@@ -143,12 +155,12 @@ impl Keeper {
     }
 
     async fn pass_on(
-        &self,
+        &mut self,
         parts: &Parts,
         seen: impl IntoIterator<Item = Sightings>,
     ) -> Result<(), StoreError> {
         for sightings in seen {
-            if let Some(work) = self.resolve(&parts.identity, sightings) {
+            if let Some(work) = self.resolve(&parts.identity, clock::now_ms(), sightings) {
                 parts.pipeline.batch(work).await?;
             }
         }
@@ -156,10 +168,15 @@ impl Keeper {
     }
 
     /// Gives each sighting its person; what has none stays behind.
-    fn resolve(&self, identity: &Identity, sightings: Sightings) -> Option<BatchWork> {
+    fn resolve(
+        &mut self,
+        identity: &Identity,
+        now_ms: u64,
+        sightings: Sightings,
+    ) -> Option<BatchWork> {
         let times = sightings.of.iter();
         let times = times.map(|s| (s.transmitter, s.heard_last_ms));
-        let people = identity.resolve_all(clock::now_ms(), times);
+        let people = identity.resolve_all(now_ms, times);
         let unresolved = people.iter().filter(|who| who.is_none()).count();
         Counts::add(&self.counts.unresolved_total, unresolved);
         let heard = sightings.of.into_iter().zip(people);
@@ -175,11 +192,17 @@ impl Keeper {
                 })
             })
             .collect();
-        (!heard.is_empty()).then_some(BatchWork {
+        if heard.is_empty() {
+            return None;
+        }
+        let of = (sightings.store.clone(), sightings.gateway.clone());
+        let seq = self.sent.entry(of).or_default();
+        *seq += 1;
+        Some(BatchWork {
             store: sightings.store,
             gateway: sightings.gateway,
             boot: self.boot,
-            seq: sightings.seq,
+            seq: *seq,
             heard,
             len_bytes: 0,
             token: 0,

@@ -26,6 +26,7 @@ pub(super) const DECODER: Decoder = Decoder {
     name: "espresense",
     filters: &["espresense/devices/+/+", "espresense/rooms/+/telemetry"],
     own: &["espresense/devices/+/{}", "espresense/rooms/{}/+"],
+    will: Some("espresense/rooms/{}/status"),
     radio: |levels| match levels {
         ["espresense", "devices", _, _] => Some(3),
         ["espresense", "rooms", _, _] => Some(2),

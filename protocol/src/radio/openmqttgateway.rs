@@ -5,13 +5,16 @@
 //! structure and the same payload messages". With `pubadvdata` (Theengs: `publish_advdata`) a message
 //! has what the Bluetooth stack took apart: `manufacturerdata`, company identifier first as over the
 //! air, and `servicedata` under `servicedatauuid`, which is `0xfeaa`, `feaa` or a whole UUID. Without
+//! A UUID of 128 bits comes from Theengs as its fifth to eighth digit (`ble_gateway.py`: its decoder
+//! "only accepts 16 bit UUIDs"); of ours these are no UUID that anybody was assigned, and whether it is
+//! an identity of ours is seen when it is resolved. Without
 //! it, an iBeacon still comes as decoded fields: `uuid`, `major`, `minor`, `txpower`. Neither has a
 //! time, unless OpenMQTTGateway is told to add `unixtime`, in seconds.
 
 use uuid::Uuid;
 
 use super::{Advert, Decoder, Fields, RadioError, RadioKind, fields::ad_of};
-use crate::air::{self, AdData, Frame, bluetooth_base};
+use crate::air::{self, AdData, Frame, SERVICE_UUID, bluetooth_base};
 
 /// Received strength at 1 m of a beacon that does not say.
 pub(super) const TX_POWER_USUAL_DBM: i8 = -59;
@@ -21,6 +24,7 @@ pub(super) const DECODER: Decoder = Decoder {
     name: "openmqttgateway",
     filters: &["home/+/BTtoMQTT/+", "home/+/SYStoMQTT"],
     own: &["home/{}/BTtoMQTT/+", "home/{}/+"],
+    will: Some("home/{}/LWT"),
     radio: |levels| matches!(levels, ["home", _, _] | ["home", _, "BTtoMQTT", _]).then_some(1),
     read,
 };
@@ -71,7 +75,14 @@ fn taken_apart(fields: &Fields) -> Result<Option<AdData>, RadioError> {
 fn uuid_of(text: &str) -> Option<Uuid> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     match digits.len() {
-        4 => u16::from_str_radix(digits, 16).ok().map(bluetooth_base),
+        4 => {
+            let short = u16::from_str_radix(digits, 16).ok()?;
+            let [_, _, a, b, ..] = *SERVICE_UUID.as_bytes();
+            Some(match short.to_be_bytes() == [a, b] {
+                true => SERVICE_UUID,
+                false => bluetooth_base(short),
+            })
+        }
         _ => Uuid::parse_str(digits).ok(),
     }
 }

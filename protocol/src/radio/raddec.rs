@@ -22,6 +22,7 @@ pub(super) const DECODER: Decoder = Decoder {
     name: "raddec",
     filters: &["raddec/#"],
     own: &["raddec/{}/#"],
+    will: None,
     radio: |levels| matches!(levels, ["raddec", _, _, ..]).then_some(1),
     read,
 };

@@ -15,6 +15,7 @@ pub(super) const DECODER: Decoder = Decoder {
     name: "ruuvi",
     filters: &["ruuvi/+/+"],
     own: &["ruuvi/{}/+"],
+    will: Some("ruuvi/{}/gw_status"),
     radio: |levels| matches!(levels, ["ruuvi", _, _]).then_some(1),
     read,
 };

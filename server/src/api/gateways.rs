@@ -34,6 +34,7 @@ use crate::{
     store::{
         StoreError,
         enrolments::{self, EnrolmentRow, NewCode},
+        radios,
         shop::{self, Chain},
     },
     web::routes::base,
@@ -296,6 +297,7 @@ fn let_in(
             return Err(StoreError::Conflict(what.into()));
         }
     } else {
+        radios::none_is(txn.db, &store, &gateway)?;
         shop::put_gateway(txn.db, txn.now_ms, &store, &gateway, &password_sha256)?;
         txn.gateways_changed(&store);
     }

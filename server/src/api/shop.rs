@@ -17,6 +17,7 @@ use crate::{
     store::{
         access::{self, StaffRow},
         plan::{self, Certainty},
+        radios,
         shop::{self, Names, StoreRow},
     },
 };
@@ -162,6 +163,7 @@ pub(super) async fn post_gateway(
     let (s, g) = (store.clone(), gateway.clone());
     app.pipeline
         .write(move |txn| {
+            radios::none_is(txn.db, &s, &g)?;
             shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash)?;
             txn.gateways_changed(&s);
             Ok(())

@@ -1,7 +1,7 @@
 //! What is made of what other radios say.
 //!
-//! In: messages as they came, the radios that are known, the time. Out: sightings of transmitters,
-//! with numbers of this run of the server; how each radio does.
+//! In: messages as they came, the radios that are known, the time. Out: sightings of transmitters;
+//! how each radio does.
 //! A sighting is live or nothing. What the broker had kept, and what says that it was heard more than
 //! [`LIVE_MS`] ago or in the future, is dropped. Such a radio has no numbers of its own, so the
 //! same topic with the same bytes within a few seconds is taken for one message sent twice.
@@ -49,13 +49,12 @@ pub(super) struct Said {
     pub(super) came_ms: u64,
 }
 
-/// Some sightings of one radio, under one number.
+/// Some sightings of one radio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sightings {
     pub(super) store: StoreId,
     pub(super) gateway: GatewayId,
     pub(super) anchor: AnchorId,
-    pub(super) seq: u64,
     pub(super) of: Vec<Gathered>,
 }
 
@@ -87,7 +86,6 @@ struct Ear {
     second: (u64, u32),
     /// Messages by their digests, and until when each is known.
     known: HashMap<u64, u64>,
-    seq: u64,
     counts: message::Counts,
     spoke_ms: u64,
     /// When it was last told that it is there; none: it is not.
@@ -103,7 +101,6 @@ impl Ear {
             windows: Windows::default(),
             second: (0, 0),
             known: HashMap::new(),
-            seq: 0,
             counts: message::Counts::default(),
             spoke_ms: 0,
             told_ms: None,
@@ -128,17 +125,15 @@ impl Ear {
         }
     }
 
-    fn sightings(&mut self, of: Vec<Gathered>) -> Option<Sightings> {
+    fn sightings(&self, of: Vec<Gathered>) -> Option<Sightings> {
         let anchor = self.row.anchor.clone()?;
         if of.is_empty() {
             return None;
         }
-        self.seq += 1;
         Some(Sightings {
             store: self.row.store.clone(),
             gateway: self.row.gateway.clone(),
             anchor,
-            seq: self.seq,
             of,
         })
     }
@@ -161,7 +156,6 @@ impl Ears {
         for row in rows {
             let name = (row.kind, row.name.clone());
             let ear = match before.remove(&name) {
-                // Numbers go on only where they began.
                 Some(ear) if (&ear.row.store, &ear.row.gateway) == (&row.store, &row.gateway) => {
                     Ear { row, ..ear }
                 }
@@ -214,14 +208,12 @@ impl Ears {
         let has_time = adverts.iter().any(|a| a.heard_ms.is_some());
         let digest = self.hasher.hash_one((&said.topic, &said.payload));
         let until_ms = now_ms + if has_time { LIVE_MS } else { AGAIN_MS };
-        let again = ear
-            .known
-            .insert(digest, until_ms)
-            .is_some_and(|u| now_ms < u);
-        if again {
+        // What comes again does not make its time longer: a fob that lies still is as loud each time.
+        if ear.known.get(&digest).is_some_and(|until| now_ms < *until) {
             Counts::add(&counts.radio_again_total, 1);
             return None;
         }
+        ear.known.insert(digest, until_ms);
         let mut first = Vec::new();
         for advert in &adverts {
             ear.counts.heard_total += 1;
@@ -296,6 +288,7 @@ fn admit(
         Ok(frame) if chain.may_be_of_it(&frame) => frame,
         Err(Ignored::Malformed(_)) => {
             ear.counts.malformed_total += 1;
+            Counts::add(&counts.radio_refused_total, 1);
             return None;
         }
         other => {

@@ -1,9 +1,10 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use protocol::{
-    Eid, Frame, Transmitter,
+    CustomerId, DeviceId, Eid, Frame, RadioId, Transmitter,
     air::{self, Chain},
-    radio::RadioKind,
+    eid::{EidKey, device_time_s},
+    radio::{PAYLOAD_LEN_MAX, RadioKind},
 };
 use serde_json::json;
 use uuid::{Uuid, uuid};
@@ -12,7 +13,11 @@ use super::{
     ears::{Ears, LIVE_MS, MESSAGES_PER_S_MAX, Said, Sightings},
     window::{Gathered, TRANSMITTERS_MAX},
 };
-use crate::{pipeline::Counts, store::radios::RadioRow};
+use crate::{
+    identity::Identity,
+    pipeline::Counts,
+    store::{people::RadioRow as PersonRadio, radios::RadioRow},
+};
 
 const OURS: Uuid = uuid!("5f2d9c4e-0d1b-4a7e-9a55-1c0f8e2b7a01");
 /// On a whole second, so that windows end where it is easy to see.
@@ -23,6 +28,7 @@ struct Timeline {
     ears: Ears,
     counts: Counts,
     now_ms: u64,
+    name: &'static str,
 }
 
 fn radio(kind: RadioKind, name: &str) -> RadioRow {
@@ -68,6 +74,7 @@ impl Timeline {
             ears,
             counts: Counts::default(),
             now_ms: START_MS,
+            name: "C8:25:2D:8E:9C:2C",
         }
     }
 
@@ -85,6 +92,18 @@ impl Timeline {
         };
         let seen = self.ears.hear(&said, &self.counts);
         seen.map_or_else(Vec::new, |s| s.of)
+    }
+
+    fn seen(&mut self, frame: &Frame, rssi_dbm: i8) -> Option<Sightings> {
+        let said = Said {
+            topic: format!("ruuvi/{}/D1:F0:57:19:AB:42", self.name),
+            payload: Self::message(frame, rssi_dbm, None)
+                .to_string()
+                .into_bytes(),
+            retained: false,
+            came_ms: self.now_ms,
+        };
+        self.ears.hear(&said, &self.counts)
     }
 
     fn message(frame: &Frame, rssi_dbm: i8, ts_s: Option<u64>) -> serde_json::Value {
@@ -118,7 +137,7 @@ fn the_first_sight_goes_at_once_and_the_rest_once_a_window() {
     }
     assert!(t.at(999).close().is_empty());
     let closed = t.at(1_000).close();
-    let [Sightings { seq: 2, of, .. }] = &closed[..] else {
+    let [Sightings { of, .. }] = &closed[..] else {
         panic!("{closed:?}");
     };
     let span = (
@@ -147,6 +166,70 @@ fn what_comes_twice_counts_once() {
     let closed = t.at(35_000).close();
     assert_eq!(closed[0].of[0].count, 1);
     assert_eq!(count(&t.counts.radio_again_total), 3);
+}
+
+#[test]
+fn a_fob_that_lies_still_and_is_always_as_loud_is_heard_all_the_same() {
+    let mut t = Timeline::ruuvi();
+    assert_eq!(t.at(0).hear(&anna(1), -60, None).len(), 1);
+    let mut heard = 0;
+    for after_ms in (1_000..=60_000).step_by(1_000) {
+        t.at(after_ms).hear(&anna(1), -60, None);
+        heard += t.close().iter().map(|s| s.of[0].count).sum::<u32>();
+    }
+    // Every second one is taken for a repetition of the one before.
+    assert!((28..=30).contains(&heard), "{heard}");
+}
+
+#[test]
+fn numbers_have_no_gaps_where_nobody_was_known_and_go_on_under_another_name() {
+    let (radios, mut keeper) = super::Radios::new(Arc::default()).unwrap();
+    let known = PersonRadio {
+        radio: RadioId(Uuid::from_u128(1)),
+        device: DeviceId(Uuid::from_u128(1)),
+        customer: CustomerId(Uuid::from_u128(1)),
+        key: EidKey([1; 16]),
+        clock_offset_s: 0,
+        valid_from_ms: 0,
+        valid_to_ms: None,
+    };
+    let hers = |at_ms: u64| {
+        let eid = known.key.eid(device_time_s(at_ms / 1_000, 0), 9);
+        Frame::EddystoneEid {
+            eid,
+            tx_power_dbm: -18,
+        }
+    };
+    let identity = Identity::load(std::slice::from_ref(&known), START_MS);
+    let mut t = Timeline::ruuvi();
+    let mut numbers = Vec::new();
+    for n in 0..6_u64 {
+        let after_ms = n * 11_000;
+        let frame = match n % 2 {
+            0 => hers(START_MS + after_ms),
+            _ => anna(9),
+        };
+        if n == 3 {
+            // It was written wrong at first: it is another radio now, under the same id.
+            let row = radio(RadioKind::Ruuvi, "C8:25:2D:8E:9C:2D");
+            t.ears.learn(vec![row], Chain::default(), HashSet::new());
+            t.name = "C8:25:2D:8E:9C:2D";
+        }
+        let seen = t.at(after_ms).seen(&frame, -60).unwrap();
+        let work = keeper.resolve(&identity, START_MS + after_ms, seen);
+        numbers.extend(work.map(|work| (work.boot == radios.boot, work.seq)));
+    }
+    assert_eq!(numbers, [(true, 1), (true, 2), (true, 3)]);
+}
+
+#[tokio::test]
+async fn what_is_longer_than_any_radio_says_is_not_even_held() {
+    let counts: Arc<Counts> = Arc::default();
+    let (radios, mut keeper) = super::Radios::new(counts.clone()).unwrap();
+    radios.hear("ruuvi/a/b", &[b' '; PAYLOAD_LEN_MAX + 1], false);
+    radios.hear("ruuvi/a/b", b"{}", false);
+    assert_eq!(keeper.inlet.recv().await.unwrap().payload, b"{}");
+    assert_eq!(count(&counts.radio_refused_total), 1);
 }
 
 #[test]
@@ -232,7 +315,7 @@ fn a_radio_is_there_while_it_speaks_and_a_minute_is_told_at_most() {
         t.at(after_ms)
             .say("ruuvi/C8:25:2D:8E:9C:2C/gw_status", &json!({}), false);
     };
-    let mut told = |t: &mut Timeline, after_ms| -> Vec<bool> {
+    let told = |t: &mut Timeline, after_ms| -> Vec<bool> {
         let words = t.ears.look(START_MS + after_ms).1;
         words.iter().map(|word| word.is_there).collect()
     };

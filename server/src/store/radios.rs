@@ -91,6 +91,17 @@ pub fn put(
     Ok(())
 }
 
+/// Says no where a gateway is to be let in under a radio's id: it would have two passwords, and be two
+/// that count as one.
+pub fn none_is(db: &Connection, store: &StoreId, gateway: &GatewayId) -> Result<(), StoreError> {
+    match of(db, store, gateway)? {
+        None => Ok(()),
+        Some((kind, _)) => Err(StoreError::Conflict(format!(
+            "{gateway} is a radio ({kind}): call the gateway by another id"
+        ))),
+    }
+}
+
 /// The radio that a gateway's id stands for; none: it is a gateway.
 pub fn of(
     db: &Connection,

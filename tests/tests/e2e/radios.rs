@@ -2,6 +2,7 @@
 //! a visit begins where it hangs.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -36,12 +37,12 @@ use tokio::task::JoinHandle;
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test(
-            "a_visit_begins_in_the_zone_of_each_kind_of_radio_that_a_shop_has",
+            "other_radios_begin_a_visit_where_they_hang_each_of_the_four_kinds",
             &[],
             visits_begin,
         ),
         test(
-            "a_radio_writes_for_no_other_and_reads_nothing",
+            "other_radios_write_for_no_other_and_read_nothing",
             &[],
             own_topics_alone,
         ),
@@ -344,6 +345,58 @@ async fn own_topics_alone() -> anyhow::Result<()> {
         let answer = ask(stack, &Method::POST, &path, &headers, body).await?;
         answer.ensure_problem(409)?;
     }
-    drop(device);
-    rig.stack.stop().await
+    // Nor does a gateway come in under a radio's id.
+    let gateways = format!("/v1/stores/{}/gateways", stack.store);
+    for path in [gateways.clone(), format!("{gateways}/enrolments")] {
+        let body = json!({ "gateway": "ruuvi" }).to_string().into_bytes();
+        let answer = ask(stack, &Method::POST, &path, &headers, body).await?;
+        answer.ensure_problem(409)?;
+    }
+
+    // Its name was written wrong: under the right one it comes in as what it is called, and is heard.
+    device.client.disconnect().await?;
+    let moved = "C8:25:2D:8E:9C:2D";
+    let body = json!({ "radio": "ruuvi", "kind": "ruuvi", "name": moved });
+    let right: Login = stack.api.post(&path, &body).await?;
+    let again = Device::connect(&right, "ruuvi-firmware", None);
+    let bea = person(stack, "bea", MESSAGES).await?;
+    until("bea to be heard under the right name", async || {
+        let (topic, mut payload) = relayed("ruuvi", bea.identity.eid(now_ms()), -44);
+        payload["gw_mac"] = json!(moved);
+        again.say(&topic.replace(RUUVI, moved), &payload).await?;
+        Ok(audit
+            .visits("kade-9")?
+            .iter()
+            .any(|v| v.external_id == "bea"))
+    })
+    .await?;
+    drop((device, again));
+    rig.stack.stop().await?;
+    // What was refused stood in topics: it is told by whom, and not of whom.
+    let warnings = rig.warnings()?;
+    let refused = warnings
+        .iter()
+        .filter(|line| line.contains("outside its own topics"));
+    anyhow::ensure!(refused.count() == 1, "{warnings:#?}");
+    nowhere(
+        &rig.stack.dir,
+        &["D1:F0:57:19:AB:42", "a4c138001122", "A4C138001122"],
+    )
+}
+
+/// Nothing of a stranger stands in any file of the server, its logs among them.
+fn nowhere(dir: &Path, words: &[&str]) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            nowhere(&path, words)?;
+            continue;
+        }
+        let bytes = std::fs::read(&path)?;
+        for word in words {
+            let stands = bytes.windows(word.len()).any(|w| w == word.as_bytes());
+            anyhow::ensure!(!stands, "{word} stands in {}", path.display());
+        }
+    }
+    Ok(())
 }
