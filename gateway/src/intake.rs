@@ -6,22 +6,10 @@
 //! Promises: every advertisement is counted once, and if dropped, by reason.
 //! Invariant: what is dropped is not kept and not logged; allocates nothing.
 
-use protocol::{
-    Frame, Ignored, Transmitter,
-    air::{self, Namespace},
-};
-use uuid::Uuid;
+pub use protocol::air::Chain;
+use protocol::{Ignored, Transmitter, air};
 
 use crate::{beacons::Beacons, counts::Counters, source::Advertisement};
-
-/// What tells the chain's beacons from others'.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Chain {
-    /// UUIDs of its iBeacons and AltBeacons.
-    pub uuids: Vec<Uuid>,
-    /// Namespaces of its Eddystone beacons.
-    pub namespaces: Vec<Namespace>,
-}
 
 /// Decodes and filters.
 #[derive(Debug)]
@@ -59,7 +47,7 @@ impl Intake {
         if matches!(transmitter, Some(Transmitter::Eid(_))) {
             return transmitter;
         }
-        if !self.is_of_the_chain(&frame) {
+        if !self.chain.may_be_of_it(&frame) {
             self.counts.foreign();
             return None;
         }
@@ -79,28 +67,15 @@ impl Intake {
         }
         transmitter
     }
-
-    /// Telemetry does not say whose it is; the radio does, and [`Beacons`] knows it.
-    fn is_of_the_chain(&self, frame: &Frame) -> bool {
-        match frame {
-            Frame::IBeacon { uuid, .. } | Frame::AltBeacon { uuid, .. } => {
-                self.chain.uuids.contains(uuid)
-            }
-            Frame::EddystoneUid { namespace, .. } => self.chain.namespaces.contains(namespace),
-            Frame::EddystoneTlm(_) | Frame::EddystoneEtlm { .. } => true,
-            Frame::EddystoneUrl { .. } => false,
-            Frame::Welkom { .. } | Frame::WelkomUuid { .. } | Frame::EddystoneEid { .. } => true,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use protocol::{
-        Eid,
-        air::{AdData, Telemetry},
+        Eid, Frame,
+        air::{AdData, Namespace, Telemetry},
     };
-    use uuid::uuid;
+    use uuid::{Uuid, uuid};
 
     use super::*;
     use crate::{clock::Monotonic, source::test_radio};

@@ -5,6 +5,7 @@
 //! Promises: total over any bytes of any length; allocates nothing.
 //! Invariant: what is not in one of our layouts is never kept, not even in an error.
 
+mod chain;
 mod data;
 mod eddystone;
 mod encode;
@@ -16,6 +17,7 @@ mod transmitter;
 
 use uuid::Uuid;
 
+pub use chain::Chain;
 pub use data::{AD_LEN_MAX, AdData, AdFull, bluetooth_base};
 pub use eddystone::{Telemetry, Url, UrlError};
 pub use encode::encode;

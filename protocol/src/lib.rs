@@ -12,6 +12,7 @@ pub mod eid;
 pub mod enrol;
 pub mod id;
 pub mod message;
+pub mod radio;
 pub mod ranges;
 pub mod seal;
 pub mod sim;

@@ -24,6 +24,7 @@ mod idempotency;
 pub mod loyalty;
 pub mod orders;
 pub mod problem;
+pub mod radios;
 pub mod receivers;
 mod seal;
 pub mod shop;
@@ -201,6 +202,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(gateways::post_enrolment))
         .routes(routes!(gateways::redeem))
         .routes(routes!(displays::post_display))
+        .routes(routes!(radios::post_radio))
         .routes(routes!(displays::delete_display))
         .routes(routes!(shop::put_staff))
         .routes(routes!(catalogue::put_product))

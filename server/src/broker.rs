@@ -1,10 +1,11 @@
 //! The MQTT broker inside the server, and how to reach whichever broker is used.
 //!
 //! In: gateways' connections, with user name `store/gateway` and a password; displays', with
-//! `store/display/name`.
+//! `store/display/name`; other radios', with `store/radio/kind/name`.
 //! Out: an address for the server's own ingest client.
 //! Promises: a gateway publishes its own sightings and status and reads its own ack and config,
-//! and nothing else; a display reads its store's desk and writes nothing; everybody else is refused.
+//! and nothing else; a display reads its store's desk and writes nothing; a radio writes its own
+//! topics and reads nothing; everybody else is refused.
 //! Invariant: a password is compared as a hash, in constant time, and never logged.
 
 use std::{
@@ -13,7 +14,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use protocol::{DisplayId, GatewayId, StoreId, desk::DeskTopic, topic::Topic};
+use protocol::{
+    DisplayId, GatewayId, StoreId,
+    desk::DeskTopic,
+    radio::{self, RadioKind, RadioName},
+    topic::Topic,
+};
 use subtle::ConstantTimeEq;
 
 use crate::secret;
@@ -23,12 +29,15 @@ pub const INGEST_CLIENT: &str = "welkom-server";
 
 /// Between a store and the name of a display in its user name.
 const DISPLAY: &str = "display/";
+/// Between a store and the kind of a radio.
+const RADIO: &str = "radio/";
 
 /// Who may come in, and the hashes of their passwords; changes at once when the API makes a new one.
 #[derive(Default)]
 pub struct Credentials {
     gateways: RwLock<HashMap<(StoreId, GatewayId), [u8; 32]>>,
     displays: RwLock<HashMap<(StoreId, DisplayId), [u8; 32]>>,
+    radios: RwLock<HashMap<(StoreId, RadioKind, RadioName), [u8; 32]>>,
     ingest_sha256: RwLock<Option<[u8; 32]>>,
 }
 
@@ -52,6 +61,7 @@ impl Credentials {
         Self {
             gateways: RwLock::new(gateways),
             displays: RwLock::new(displays),
+            radios: RwLock::default(),
             ingest_sha256: RwLock::default(),
         }
     }
@@ -87,6 +97,21 @@ impl Credentials {
         };
     }
 
+    /// Adds a radio, or changes its password; none: it is out from its next connection on.
+    pub fn set_radio(
+        &self,
+        store: StoreId,
+        kind: RadioKind,
+        name: RadioName,
+        password: Option<[u8; 32]>,
+    ) {
+        let mut radios = self.radios.write().unwrap_or_else(PoisonError::into_inner);
+        match password {
+            Some(hash) => radios.insert((store, kind, name), hash),
+            None => radios.remove(&(store, kind, name)),
+        };
+    }
+
     /// The displays of a store, all of them.
     pub fn replace_displays(&self, store: &StoreId, all: Vec<(DisplayId, [u8; 32])>) {
         let mut displays = self
@@ -104,6 +129,15 @@ impl Credentials {
             .ingest_sha256
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(secret::sha256(password));
+    }
+
+    /// Whether a radio of this user name may still come in.
+    pub fn knows_radio(&self, username: &str) -> bool {
+        let Some(Who::Radio(store, kind, name)) = Who::from_name(username) else {
+            return false;
+        };
+        let radios = self.radios.read().unwrap_or_else(PoisonError::into_inner);
+        radios.contains_key(&(store, kind, name))
     }
 
     /// Who this is; none: refused.
@@ -130,6 +164,11 @@ impl Credentials {
                 let key = (store.clone(), display.clone());
                 displays.get(&key).is_some_and(same)
             }
+            Who::Radio(store, kind, name) => {
+                let radios = self.radios.read().unwrap_or_else(PoisonError::into_inner);
+                let key = (store.clone(), *kind, name.clone());
+                radios.get(&key).is_some_and(same)
+            }
         };
         known.then_some(who)
     }
@@ -144,6 +183,8 @@ pub enum Who {
     Gateway(StoreId, GatewayId),
     /// A pager, or a display.
     Display(StoreId, DisplayId),
+    /// A radio that is no gateway of ours.
+    Radio(StoreId, RadioKind, RadioName),
 }
 
 impl Who {
@@ -155,6 +196,10 @@ impl Who {
         let (store, rest) = name.split_once('/')?;
         let store = store.parse().ok()?;
         // An id has no stroke, so no gateway is taken for a display.
+        if let Some(radio) = rest.strip_prefix(RADIO) {
+            let (kind, name) = radio.split_once('/')?;
+            return Some(Self::Radio(store, kind.parse().ok()?, name.parse().ok()?));
+        }
         Some(match rest.strip_prefix(DISPLAY) {
             Some(display) => Self::Display(store, display.parse().ok()?),
             None => Self::Gateway(store, rest.parse().ok()?),
@@ -167,12 +212,26 @@ impl Who {
             Self::Ingest => INGEST_CLIENT.to_owned(),
             Self::Gateway(store, gateway) => format!("{store}/{gateway}"),
             Self::Display(store, display) => format!("{store}/{DISPLAY}{display}"),
+            Self::Radio(store, kind, name) => format!("{store}/{RADIO}{kind}/{name}"),
         }
     }
 
-    /// Its one client id.
+    /// Its one client id; a radio's firmware makes its own.
     pub fn client_id(&self) -> String {
         self.name().replace('/', ".")
+    }
+
+    /// Whether it may come in under this client id, of those that are nobody else's by their shape:
+    /// gateways' and displays' have a dot.
+    pub fn may_be_called(&self, client_id: &str) -> bool {
+        let own = self.client_id();
+        // Its doctor comes beside it, and may no more than it may itself.
+        let doctor = client_id.strip_suffix(".doctor");
+        client_id == own
+            || doctor == Some(own.as_str())
+            || matches!(self, Self::Radio(..))
+                && client_id != INGEST_CLIENT
+                && !client_id.contains('.')
     }
 
     /// Whether it may write this topic.
@@ -187,6 +246,19 @@ impl Who {
                 topic.store == *store && topic.gateway == *gateway && topic.channel.gateway_writes()
             }),
             Self::Display(..) => false,
+            Self::Radio(_, kind, name) => {
+                let of = radio::of_topic(topic);
+                of.is_some_and(|(of, whose)| (of, &whose) == (*kind, name))
+            }
+        }
+    }
+
+    /// Whether its last will may go there. The broker keeps a will that is retained, so a radio has one
+    /// topic for it.
+    pub fn may_will(&self, topic: &str) -> bool {
+        match self {
+            Self::Radio(_, kind, name) => kind.will(name).is_some_and(|own| own == topic),
+            _ => self.may_publish(topic),
         }
     }
 
@@ -194,11 +266,16 @@ impl Who {
     /// server uses wildcards.
     pub fn may_subscribe(&self, filter: &str) -> bool {
         match self {
-            Self::Ingest => [
-                protocol::topic::SIGHTINGS_FILTER,
-                protocol::topic::STATUS_FILTER,
-            ]
-            .contains(&filter),
+            Self::Ingest => {
+                let radios = RadioKind::ALL.into_iter().flat_map(RadioKind::filters);
+                [
+                    protocol::topic::SIGHTINGS_FILTER,
+                    protocol::topic::STATUS_FILTER,
+                ]
+                .iter()
+                .chain(radios)
+                .any(|own| *own == filter)
+            }
             Self::Gateway(store, gateway) => filter.parse::<Topic>().is_ok_and(|topic| {
                 topic.store == *store
                     && topic.gateway == *gateway
@@ -207,6 +284,7 @@ impl Who {
             Self::Display(store, _) => filter
                 .parse::<DeskTopic>()
                 .is_ok_and(|topic| topic.store() == store),
+            Self::Radio(..) => false,
         }
     }
 }
@@ -300,6 +378,120 @@ mod tests {
             assert!(!display.may_subscribe(other), "{other}");
         }
         assert_eq!(display.client_id(), "kade-9.display.counter");
+    }
+
+    fn radio(kind: &str, name: &str) -> Who {
+        Who::from_name(&format!("kade-9/radio/{kind}/{name}")).unwrap()
+    }
+
+    #[test]
+    fn a_radio_writes_its_own_topics_only_and_reads_none() {
+        const MAC: &str = "C8:25:2D:8E:9C:2C";
+        let all = [
+            (
+                radio("ruuvi", MAC),
+                vec!["ruuvi/C8:25:2D:8E:9C:2C/D1:F0:57:19:AB:42"],
+                "ruuvi/C8:25:2D:8E:9C:2C/gw_status",
+            ),
+            (
+                radio("openmqttgateway", "till"),
+                vec!["home/till/BTtoMQTT/A4C138001122", "home/till/SYStoMQTT"],
+                "home/till/LWT",
+            ),
+            (
+                radio("espresense", "till"),
+                vec![
+                    "espresense/devices/iBeacon:x-1-2/till",
+                    "espresense/rooms/till/telemetry",
+                ],
+                "espresense/rooms/till/status",
+            ),
+            (
+                radio("raddec", "001bc50940810000"),
+                vec!["raddec/001bc50940810000/devices/aa/3/raddec"],
+                "",
+            ),
+        ];
+        for (n, (who, own, will)) in all.iter().enumerate() {
+            for topic in own {
+                assert!(who.may_publish(topic), "{who:?} {topic}");
+                assert!(!who.may_will(topic), "{who:?} {topic}");
+            }
+            assert_eq!(who.may_will(will), !will.is_empty(), "{who:?}");
+            let others = all.iter().enumerate().filter(|(other, _)| *other != n);
+            for topic in others.flat_map(|(_, (_, own, _))| own) {
+                assert!(!who.may_publish(topic), "{who:?} {topic}");
+            }
+            for other in [
+                "ruuvi/C8:25:2D:8E:9C:2D/D1:F0:57:19:AB:42",
+                "home/door/BTtoMQTT/A4C138001122",
+                "home/till/commands/MQTTtoBT/config",
+                "espresense/devices/till/door",
+                "espresense/rooms/door/telemetry",
+                "raddec/001bc50940810001/devices/aa/3/raddec",
+                "homeassistant/sensor/till/config",
+                "welkom/v1/stores/kade-9/gateways/till/sightings",
+                "welkom/v1/stores/kade-9/gateways/till/status",
+                "welkom/v1/stores/kade-9/desk",
+                "$SYS/broker",
+                "",
+            ] {
+                assert!(!who.may_publish(other), "{who:?} {other}");
+                assert!(!who.may_will(other) || other == *will, "{who:?} {other}");
+            }
+            for filter in ["#", "+/+/+", "ruuvi/#", "home/till/#", own[0]] {
+                assert!(!who.may_subscribe(filter), "{who:?} {filter}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_radio_is_called_what_its_firmware_says_unless_that_is_how_others_are_called() {
+        let who = radio("espresense", "till");
+        for (client_id, may) in [
+            ("esp32-1a2b", true),
+            ("", true),
+            ("kade-9.radio.espresense.till", true),
+            (INGEST_CLIENT, false),
+            ("kade-9.door", false),
+            ("kade-9.door.doctor", false),
+            ("kade-9.display.counter", false),
+        ] {
+            assert_eq!(who.may_be_called(client_id), may, "{client_id}");
+        }
+        assert!(!door().may_be_called("esp32-1a2b"));
+    }
+
+    #[test]
+    fn a_radio_comes_in_with_its_own_password_until_it_has_another() {
+        let credentials = Credentials::default();
+        let set = |password: Option<&str>| {
+            let Who::Radio(store, kind, name) = radio("espresense", "till") else {
+                panic!("not a radio");
+            };
+            credentials.set_radio(store, kind, name, password.map(secret::sha256));
+        };
+        let check = |user: &str, password: &str| credentials.check(user, password.as_bytes());
+        let user = "kade-9/radio/espresense/till";
+        set(Some("wr_first"));
+        assert_eq!(check(user, "wr_first"), Some(radio("espresense", "till")));
+        for other in [
+            "kade-8/radio/espresense/till",
+            "kade-9/radio/ruuvi/till",
+            "kade-9/radio/espresense/door",
+            "kade-9/radio/espresense/till/x",
+            "kade-9/radio/espresense",
+            "kade-9/till",
+            "kade-9/display/till",
+        ] {
+            assert_eq!(check(other, "wr_first"), None, "{other}");
+        }
+        set(Some("wr_second"));
+        assert_eq!(check(user, "wr_first"), None);
+        assert!(credentials.knows_radio(user));
+        set(None);
+        assert_eq!(check(user, "wr_second"), None);
+        assert!(!credentials.knows_radio(user));
     }
 
     #[test]

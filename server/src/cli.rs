@@ -334,7 +334,11 @@ fn serve(config: Config) -> anyhow::Result<()> {
 /// Text on a terminal, in colour; JSON for machines with `WELKOM_LOG_FORMAT=json`.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WELKOM_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        // The broker's own warnings repeat topics, in which other radios put addresses of strangers; what
+        // they warn of, `broker` says too.
+        .unwrap_or_else(|_| {
+            tracing_subscriber::EnvFilter::new("info,mqtt5::broker::client_handler::publish=error")
+        });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

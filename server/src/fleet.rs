@@ -40,6 +40,8 @@ pub struct Fleet {
     listening_since_ms: AtomicU64,
     changed: Mutex<BTreeSet<StoreId>>,
     change: Notify,
+    /// How often anything changed.
+    layouts: watch::Sender<u64>,
 }
 
 struct Word {
@@ -58,6 +60,7 @@ impl Fleet {
             listening_since_ms: AtomicU64::new(0),
             changed: Mutex::default(),
             change: Notify::new(),
+            layouts: watch::Sender::new(0),
         };
         (fleet, Keeper { words })
     }
@@ -103,6 +106,12 @@ impl Fleet {
     pub fn layout_changed(&self, store: StoreId) {
         self.lock().insert(store);
         self.change.notify_one();
+        self.layouts.send_modify(|changes| *changes += 1);
+    }
+
+    /// Tells that anchors or gateways of some store changed.
+    pub fn layouts(&self) -> watch::Receiver<u64> {
+        self.layouts.subscribe()
     }
 
     /// Waits for a change; the stores that changed since this was last asked.

@@ -19,6 +19,7 @@ use std::{
 use protocol::{
     BootId, GatewayId, Ranges, StoreId, Topic,
     message::{self, Ack, Batch, LinkState, Status},
+    radio::{self, RadioKind},
     topic::{Channel, SIGHTINGS_FILTER, STATUS_FILTER},
 };
 use rumqttc::{
@@ -42,6 +43,7 @@ use crate::{
     identity::Identity,
     live::Live,
     pipeline::{BatchWork, Committed, Counts, Heard, Pipeline},
+    radios::Radios,
     seal::Seals,
     store::{Readers, StoreError},
 };
@@ -76,6 +78,8 @@ pub struct Ingest {
     pub committed: mpsc::UnboundedReceiver<Committed>,
     /// How gateways do.
     pub fleet: Arc<Fleet>,
+    /// What other radios say.
+    pub radios: Arc<Radios>,
     /// Counters.
     pub counts: Arc<Counts>,
     /// Where cards that change are told; none: displays hear nothing.
@@ -155,6 +159,7 @@ impl Ingest {
             client: client.clone(),
             packets: &packets,
             up,
+            radios: &self.radios,
             heard_from: HashMap::new(),
         };
         tokio::select! {
@@ -171,6 +176,7 @@ impl Ingest {
             seals: self.seals.clone(),
             pipeline: self.pipeline.clone(),
             fleet: self.fleet.clone(),
+            radios: self.radios.clone(),
             counts: self.counts.clone(),
         }
     }
@@ -213,6 +219,7 @@ struct Parts {
     seals: Arc<Seals>,
     pipeline: Pipeline,
     fleet: Arc<Fleet>,
+    radios: Arc<Radios>,
     counts: Arc<Counts>,
 }
 
@@ -250,6 +257,10 @@ impl Listener<'_> {
                     up = true;
                     client.try_subscribe(SIGHTINGS_FILTER, QoS::AtLeastOnce)?;
                     client.try_subscribe(STATUS_FILTER, QoS::AtLeastOnce)?;
+                    // What is not heard now is nothing: the broker need not keep it for us.
+                    for filter in RadioKind::ALL.into_iter().flat_map(RadioKind::filters) {
+                        client.try_subscribe(*filter, QoS::AtMostOnce)?;
+                    }
                 }
                 Ok(Event::Incoming(Packet::SubAck(_))) => {
                     self.ingest.pipeline.hold_ticks(false);
@@ -271,10 +282,13 @@ impl Listener<'_> {
     }
 
     async fn hear(&self, publish: Publish) -> Result<(), SessionError> {
-        let topic = std::str::from_utf8(&publish.topic)
-            .unwrap_or_default()
-            .parse::<Topic>();
-        let Ok(topic) = topic else {
+        let text = std::str::from_utf8(&publish.topic).unwrap_or_default();
+        let Ok(topic) = text.parse::<Topic>() else {
+            if radio::of_topic(text).is_some() {
+                let radios = &self.ingest.radios;
+                radios.hear(text, &publish.payload, publish.retain);
+                return self.say(Say::Done(Box::new(publish)));
+            }
             self.refuse("unknown", "topic");
             return self.say(Say::Done(Box::new(publish)));
         };
@@ -411,6 +425,7 @@ struct Speaker<'a> {
     packets: &'a Packets,
     /// At a store's home: where batches are told on once they are committed here.
     up: Option<&'a relay::UpEnd>,
+    radios: &'a Radios,
     /// The gateways heard from on this connection, and in which run.
     heard_from: HashMap<(StoreId, GatewayId), BootId>,
 }
@@ -455,6 +470,9 @@ impl Speaker<'_> {
             applied,
             tokens,
         } = committed;
+        if self.radios.is_ours(boot) {
+            return Ok(());
+        }
         let ack = match self.up {
             None => Ack {
                 applied,

@@ -25,6 +25,7 @@ pub mod localtime;
 pub mod maps;
 pub mod money;
 pub mod pipeline;
+pub mod radios;
 pub mod replay;
 pub mod revenue;
 pub mod route;

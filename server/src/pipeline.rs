@@ -135,6 +135,20 @@ pub struct Counts {
     pub statuses_shed_total: AtomicU64,
     /// Tries to set a gateway up with a code that nobody gave out, was used, or had run out.
     pub gateway_codes_refused_total: AtomicU64,
+    /// Messages of other radios.
+    pub radio_messages_total: AtomicU64,
+    /// Those of radios that nobody registered.
+    pub radio_strangers_total: AtomicU64,
+    /// Those that could not be read.
+    pub radio_refused_total: AtomicU64,
+    /// Those that were not live: kept by the broker, or of another time.
+    pub radio_stale_total: AtomicU64,
+    /// Those that came a second time within seconds.
+    pub radio_again_total: AtomicU64,
+    /// What other radios told of nobody's or somebody else's transmitters.
+    pub radio_foreign_total: AtomicU64,
+    /// What other radios said beyond their bounds.
+    pub radio_shed_total: AtomicU64,
 }
 
 impl Counts {
@@ -157,6 +171,13 @@ impl Counts {
             retries_total: copy(&self.retries_total),
             statuses_shed_total: copy(&self.statuses_shed_total),
             gateway_codes_refused_total: copy(&self.gateway_codes_refused_total),
+            radio_messages_total: copy(&self.radio_messages_total),
+            radio_strangers_total: copy(&self.radio_strangers_total),
+            radio_refused_total: copy(&self.radio_refused_total),
+            radio_stale_total: copy(&self.radio_stale_total),
+            radio_again_total: copy(&self.radio_again_total),
+            radio_foreign_total: copy(&self.radio_foreign_total),
+            radio_shed_total: copy(&self.radio_shed_total),
         }
     }
 

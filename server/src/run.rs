@@ -35,6 +35,7 @@ use crate::{
     live::Live,
     maps::Maps,
     pipeline::{Counts, Outlets, Pipeline},
+    radios::{self, Radios},
     seal::{self, Seals},
     secret,
     store::{self, Readers},
@@ -108,6 +109,9 @@ pub async fn run(
         store::shop::gateway_passwords(&db)?,
         store::displays::passwords(&db)?,
     ));
+    for (store, kind, name, hash) in store::radios::passwords(&db)? {
+        credentials.set_radio(store, kind, name, Some(hash));
+    }
     drop(db);
 
     let outlets = Outlets {
@@ -133,6 +137,7 @@ pub async fn run(
         .map(|central| Relay::new(central, how_is_line.clone()))
         .unzip();
     let relay = relay.map(|relay| tokio::spawn(relay.run(stopping.clone())));
+    let (radios, radio_keeper) = Radios::new(counts.clone())?;
     let ingest = Ingest {
         address: address.clone(),
         identity: identity.clone(),
@@ -141,6 +146,7 @@ pub async fn run(
         readers: readers.clone(),
         committed,
         fleet: fleet.clone(),
+        radios: Arc::new(radios),
         counts: counts.clone(),
         tells_desk: config.desk.mqtt.then(|| live.clone()),
         home: ends,
@@ -148,6 +154,13 @@ pub async fn run(
     let ingest = tokio::spawn(ingest.run(stopping.clone(), connected));
     let keeper = keeper.run(pipeline.clone(), stopping.clone());
     let keeper = tokio::spawn(keeper);
+    let radio_parts = radios::Parts {
+        pipeline: pipeline.clone(),
+        readers: readers.clone(),
+        identity: identity.clone(),
+        fleet: fleet.clone(),
+    };
+    let radio_keeper = tokio::spawn(radio_keeper.run(radio_parts, stopping.clone()));
     let deliver = Deliver {
         pipeline: pipeline.clone(),
         live: live.clone(),
@@ -279,7 +292,7 @@ pub async fn run(
     // All of these end when told; what they could not finish is on disk.
     let _ = stop.send(true);
     handle.graceful_shutdown(Some(GOODBYE));
-    let _ = tokio::join!(ingest, keeper, deliver, push, web);
+    let _ = tokio::join!(ingest, keeper, radio_keeper, deliver, push, web);
     if let Some(relay) = relay {
         let _ = relay.await;
     }

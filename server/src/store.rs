@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod people;
 pub mod plan;
 pub mod push;
+pub mod radios;
 pub mod receipts;
 pub mod receivers;
 pub mod retention;

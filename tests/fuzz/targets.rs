@@ -14,6 +14,7 @@ use protocol::{
     Topic, Transmitter,
     air::{self, AdData},
     message::{Ack, Batch, Config, Status, to_json},
+    radio::{self, RadioKind},
     sim::{AirLine, Hello},
 };
 
@@ -21,12 +22,13 @@ use protocol::{
 pub(crate) type Target = fn(&[u8]);
 
 /// Name and function of every target.
-pub(crate) const ALL: [(&str, Target); 7] = [
+pub(crate) const ALL: [(&str, Target); 8] = [
     ("air", air),
     ("btsnoop", btsnoop),
     ("hci", hci),
     ("lines", lines),
     ("message", message),
+    ("radio", radio),
     ("segment", segment),
     ("text", text),
 ];
@@ -104,6 +106,25 @@ pub(crate) fn message(data: &[u8]) {
     }
     let _ = serde_json::from_slice::<Hello>(data);
     let _ = serde_json::from_slice::<AirLine>(data);
+}
+
+/// What other radios say: a topic, a line's end, a payload. Each kind stands it; what comes out are
+/// advertising data like any other.
+pub(crate) fn radio(data: &[u8]) {
+    let at = data.iter().position(|b| *b == b'\n');
+    let (topic, payload) = at.map_or((data, &[][..]), |at| (&data[..at], &data[at + 1..]));
+    let topic = String::from_utf8_lossy(topic);
+    let whose = radio::of_topic(&topic);
+    for kind in RadioKind::ALL {
+        let Ok(adverts) = radio::decode(kind, &topic, payload) else {
+            continue;
+        };
+        assert_eq!(whose.as_ref().map(|(of, _)| *of), Some(kind));
+        assert!(adverts.len() <= radio::ADVERTS_MAX);
+        for advert in adverts {
+            let _ = air::decode(advert.ad.as_bytes());
+        }
+    }
 }
 
 /// A segment of the spool, as it lies on a disk that lost its power. Checksums keep random bytes

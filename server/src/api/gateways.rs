@@ -35,7 +35,7 @@ use crate::{
     store::{
         StoreError,
         enrolments::{self, EnrolmentRow, NewCode},
-        seals,
+        radios, seals,
         shop::{self, Chain},
     },
     web::routes::base,
@@ -306,6 +306,7 @@ fn let_in(
             return Err(StoreError::Conflict(what.into()));
         }
     } else {
+        radios::none_is(txn.db, &store, &gateway)?;
         shop::put_gateway(txn.db, txn.now_ms, &store, &gateway, &password_sha256)?;
         txn.gateways_changed(&store);
     }

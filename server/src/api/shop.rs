@@ -17,7 +17,7 @@ use crate::{
     store::{
         access::{self, StaffRow},
         plan::{self, Certainty},
-        seals,
+        radios, seals,
         shop::{self, Names, StoreRow},
     },
 };
@@ -168,6 +168,7 @@ pub(super) async fn post_gateway(
     let (trust, key) = app
         .pipeline
         .write(move |txn| {
+            radios::none_is(txn.db, &s, &g)?;
             shop::put_gateway(txn.db, txn.now_ms, &s, &g, &hash)?;
             txn.gateways_changed(&s);
             seals::for_gateway(txn.db)

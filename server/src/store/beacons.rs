@@ -433,7 +433,11 @@ pub fn config(db: &Connection, store: &StoreId) -> Result<(Config, Vec<GatewayId
         seal: seals::statements(db, store)?,
     };
     let mut statement =
-        db.prepare_cached("SELECT gateway FROM gateways WHERE store = ?1 ORDER BY gateway")?;
+        // Other radios would not read it.
+        db.prepare_cached(
+            "SELECT gateway FROM gateways g WHERE store = ?1 AND NOT EXISTS (SELECT 1 FROM other_radios r
+               WHERE r.store = g.store AND r.gateway = g.gateway) ORDER BY gateway",
+        )?;
     let rows = statement.query_map([store.as_str()], |row| parsed(row.get_ref(0)?.as_str()?))?;
     Ok((config, rows.collect::<Result<_, _>>()?))
 }

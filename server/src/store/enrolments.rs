@@ -66,6 +66,7 @@ pub fn add(
     new: NewCode<'_>,
 ) -> Result<EnrolmentRow, StoreError> {
     super::shop::store(db, store)?;
+    super::radios::none_is(db, store, gateway)?;
     if let Some((of, known)) = by_code(db, new.code_sha256)? {
         if of != *store || known.gateway != *gateway {
             return Err(StoreError::Conflict(

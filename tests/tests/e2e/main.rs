@@ -28,6 +28,7 @@ mod outage;
 mod pages;
 mod push;
 mod radio;
+mod radios;
 mod redelivery;
 mod sealed;
 mod signs;
@@ -64,6 +65,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(pages::tests());
     tests.extend(push::tests());
     tests.extend(radio::tests());
+    tests.extend(radios::tests());
     tests.extend(redelivery::tests());
     tests.extend(sealed::tests());
     tests.extend(signs::tests());

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use axum::{http::StatusCode, response::Response};
+use protocol::radio::RadioKind;
 
 use super::{BEACONS_SHOWN, Desk};
 use crate::{
@@ -89,7 +90,11 @@ fn gateway_view(row: &GatewayRow, ears: &Ears, zones: &ZoneNames) -> GatewayView
         state: ear.map_or(GatewayState::NotYetHeard, |ear| ear.state),
         since_ms: ear.map(|ear| ear.since_ms),
         waiting: row.kept.as_ref().map_or(0, |kept| kept.counts.waiting),
-        plain: row.kept.as_ref().is_some_and(|kept| kept.plain),
+        // Radios of others cannot seal: nobody is to be asked for it. Their kind is their version.
+        plain: row
+            .kept
+            .as_ref()
+            .is_some_and(|kept| kept.plain && kept.version.parse::<RadioKind>().is_err()),
     }
 }
 
