@@ -95,6 +95,8 @@ struct Lateness {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    // Already installed is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new()?;
     let report = runtime.block_on(run(&arguments))?;
     if arguments.json {
