@@ -9,6 +9,7 @@ use std::{
     io::{BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -24,9 +25,12 @@ use crate::{
     btsnoop::Recording,
     config::{Config, SPEEDS, SourceConfig},
     decode::{self, FrameView},
-    doctor::{self, Machine},
+    doctor::{
+        self, Machine,
+        measure::{self, Advice, Measured},
+    },
     run,
-    spool::inspect,
+    spool::{self, inspect},
 };
 
 const CONFIG_WRONG: u8 = 2;
@@ -80,14 +84,20 @@ enum Command {
 Example:
   sudo -u welkom-gateway welkom-gateway doctor --config /etc/welkom/gateway.toml
 
+  sudo systemctl stop welkom-gateway && sudo welkom-gateway doctor --measure --config /etc/welkom/gateway.toml
+
 Ends with 0 if nothing is wrong, 1 if something is, 2 if the settings are.
-A gateway that runs is not disturbed.")]
+A gateway that runs is not disturbed; --measure wants it stopped, since there is one radio.")]
     Doctor {
         #[command(flatten)]
         config: ConfigArgument,
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Listen through BlueZ and through the raw socket, so many seconds each, and say which is better
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "20",
+              value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        measure: Option<u64>,
         /// Where /sys, /run and /etc are looked for; for tests
         #[arg(long, value_name = "DIR", hide = true, default_value = "/")]
         root: PathBuf,
@@ -165,7 +175,18 @@ where
     let outcome = match arguments.command {
         Command::Enroll(arguments) => return enrolling::run(*arguments),
         Command::Spool { dir, json } => show_spool(&dir, json),
-        Command::Doctor { config, json, root } => match show_doctor(&config.config, json, root) {
+        Command::Doctor {
+            config,
+            json,
+            measure: Some(seconds),
+            ..
+        } => match load(&config.config) {
+            Ok(config) => show_measured(&config, Duration::from_secs(seconds), json),
+            Err(code) => return code,
+        },
+        Command::Doctor {
+            config, json, root, ..
+        } => match show_doctor(&config.config, json, root) {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
@@ -310,6 +331,43 @@ fn show_doctor(config: &Path, json: bool, root: PathBuf) -> anyhow::Result<ExitC
         print(&report.text(std::io::stdout().is_terminal()))?;
     }
     Ok(ExitCode::from(report.exit_code()))
+}
+
+#[derive(Serialize)]
+struct MeasuredView<'a> {
+    v: u8,
+    measured: &'a [Measured; 2],
+    advice: Advice,
+}
+
+fn show_measured(config: &Config, for_how_long: Duration, json: bool) -> anyhow::Result<()> {
+    let Some([bluez, raw]) = measure::both(&config.source) else {
+        anyhow::bail!("the source of these settings is no radio: there is nothing to choose");
+    };
+    if spool::is_in_use(&config.spool.dir) {
+        anyhow::bail!(
+            "a gateway listens with these settings; first: sudo systemctl stop welkom-gateway"
+        );
+    }
+    let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
+    let listen = |(name, source): (&'static str, SourceConfig)| {
+        if std::io::stderr().is_terminal() {
+            eprintln!("{name}: listening for {} s", for_how_long.as_secs());
+        }
+        runtime.block_on(measure::listen(name, &source, config, for_how_long))
+    };
+    let measured = [listen(bluez), listen(raw)];
+    let advice = measure::advice(&measured[0], &measured[1]);
+    if json {
+        let measured = &measured;
+        let v = 1;
+        return print(&serde_json::to_string_pretty(&MeasuredView {
+            v,
+            measured,
+            advice,
+        })?);
+    }
+    print(&format!("{}\n{}", measure::table(&measured), advice.text()))
 }
 
 fn show_spool(dir: &Path, json: bool) -> anyhow::Result<()> {

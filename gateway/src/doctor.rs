@@ -10,6 +10,7 @@
 mod broker;
 mod clock;
 mod disk;
+pub mod measure;
 mod problem;
 mod radio;
 mod words;

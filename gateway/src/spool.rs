@@ -73,6 +73,7 @@ use uuid::Uuid;
 use self::{clocks::Clocks, loans::Loans, queue::Queue, sealing::Sealing, writer::Writer};
 pub use self::{
     keeper::{Gone, SpoolHandle, View},
+    open::is_in_use,
     sealing::Seal,
     segment::Stream,
 };

@@ -90,6 +90,14 @@ fn lock(dir: &Path) -> Result<File, SpoolError> {
     }
 }
 
+/// Whether a gateway has this folder now. Makes nothing and changes nothing.
+pub fn is_in_use(dir: &Path) -> bool {
+    let Ok(file) = File::open(dir.join("lock")) else {
+        return false;
+    };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
 /// The boots that have a folder, oldest first.
 pub(super) fn boots_in(dir: &Path) -> Result<Vec<BootId>, SpoolError> {
     let names = attempt("list folder", dir, names_in(dir))?;
