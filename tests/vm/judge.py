@@ -92,10 +92,11 @@ doctor = out / "doctor"
 if doctor.exists():
     said = {part.splitlines()[0]: part for part in doctor.read_text().split("== ")[1:]}
     for who, words in [
-        # The settings of this machine do not seal, so that what was sent can be counted.
-        ("btleplug, as the gateway's user", "It works. To look at: 1."),
+        # There is something to look at: this machine does not seal, so that what it sends can be
+        # counted, and its disk is small.
+        ("btleplug, as the gateway's user", "It works."),
         ("btleplug, as nobody", "the bus denies it"),
-        ("hci, as the gateway's user", "It works. To look at: 1."),
+        ("hci, as the gateway's user", "It works."),
         ("hci, as nobody", "needs CAP_NET_ADMIN and CAP_NET_RAW"),
         ("both ways measured", 'Advice: source.kind = "hci"'),
     ]:
