@@ -14,6 +14,7 @@ pub mod id;
 pub mod message;
 pub mod ranges;
 pub mod seal;
+pub mod settings;
 pub mod sim;
 pub mod topic;
 

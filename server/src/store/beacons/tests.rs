@@ -78,6 +78,7 @@ fn status(minute: u64, beacons: Vec<BeaconHealth>) -> Heard {
             sent_mono_ms: MONO_MS + passed_ms,
             version: "0.1.0".into(),
             plain: false,
+            settings: None,
             counts: Counts {
                 heard_total: minute + 1,
                 ..Counts::default()
