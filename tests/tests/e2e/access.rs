@@ -74,7 +74,8 @@ fn routes(doc: &Value) -> anyhow::Result<Vec<Route>> {
             .replace("{category}", "lampen")
             .replace("{sku}", "LAMP-BOOG")
             .replace("{login}", "sanne")
-            .replace("{display}", "counter");
+            .replace("{display}", "counter")
+            .replace("{gateway}", "door");
         let real = real.replace("{zone}", "entree").replace("{anchor}", "door");
         let real = real
             .replace("{name}", "till")

@@ -30,6 +30,7 @@ mod push;
 mod radio;
 mod redelivery;
 mod sealed;
+mod settings;
 mod signs;
 mod table;
 mod write_loss;
@@ -66,6 +67,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(radio::tests());
     tests.extend(redelivery::tests());
     tests.extend(sealed::tests());
+    tests.extend(settings::tests());
     tests.extend(signs::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());

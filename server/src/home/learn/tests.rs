@@ -161,6 +161,7 @@ fn state(orders: Vec<OrderRow>) -> State {
         anchors: vec![(anchor, None)],
         surveyed: Vec::new(),
         gateways: vec![("door".parse().unwrap(), hex::encode([1; 32]))],
+        settings: Vec::new(),
         displays: vec![("counter".parse().unwrap(), hex::encode([2; 32]))],
         staff: vec![StaffRow {
             staff: StaffId::at(1, [1; 10]),
