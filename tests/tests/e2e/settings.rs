@@ -101,7 +101,7 @@ async fn is_heard(rig: &Rig, frame: &Frame) -> anyhow::Result<bool> {
 fn doctor(rig: &Rig, gateway: &str) -> anyhow::Result<Vec<String>> {
     let config = rig.stack.dir.join(format!("gateway-{gateway}.toml"));
     let said = Command::new(program()?)
-        .args(["gateway", "doctor", "--json", "--config"])
+        .args(["part-gateway", "doctor", "--json", "--config"])
         .arg(config)
         .output()
         .context("ask the doctor")?;
