@@ -154,6 +154,8 @@ impl Ears {
     async fn listen(mut self, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
         let mut beat = interval(BEAT_EVERY);
         let mut changes = self.settings.changes();
+        // What was told since this was made.
+        self.follow().await?;
         let ended = loop {
             let close_at = self.aggregator.poll_at();
             let judge_at = self.settings.judge_at();

@@ -192,67 +192,82 @@ fn sim(air: &TcpListener) -> SourceConfig {
     }
 }
 
+/// Fails where something would be waited for in vain.
+async fn in_time(test: impl Future<Output = ()>) {
+    let ended = tokio::time::timeout(Duration::from_secs(60), test).await;
+    assert!(ended.is_ok(), "waited in vain");
+}
+
 #[tokio::test]
 async fn another_radio_that_is_heard_is_kept_and_nothing_of_the_one_before_is_lost() {
-    let dir = tempfile::tempdir().unwrap();
-    let (one, other) = (
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-    );
-    let bench = Bench::start(&config(&one, dir.path()));
-    let _quiet = play(&one).await;
-    // Its windows are open still.
-    bench.settings.try_source(&sim(&other), 600_000);
-    let mut changes = bench.settings.changes();
-    let _quiet_too = play(&other).await;
-    while bench.settings.state().unwrap().trying.is_some() {
-        changes.changed().await.unwrap();
-    }
-    assert_eq!(bench.settings.config().source, sim(&other));
-    bench.stop().await;
-    let heard = 2 * u64::from(PHONES) * ROUNDS;
-    assert_eq!(on_disk(&dir.path().join("spool")), (heard, 1));
+    in_time(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        );
+        let bench = Bench::start(&config(&one, dir.path()));
+        let _quiet = play(&one).await;
+        // Its windows are open still.
+        bench.settings.try_source(&sim(&other), 600_000);
+        let mut changes = bench.settings.changes();
+        let _quiet_too = play(&other).await;
+        while bench.settings.state().unwrap().trying.is_some() {
+            changes.changed().await.unwrap();
+        }
+        assert_eq!(bench.settings.config().source, sim(&other));
+        bench.stop().await;
+        let heard = 2 * u64::from(PHONES) * ROUNDS;
+        assert_eq!(on_disk(&dir.path().join("spool")), (heard, 1));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_radio_that_hears_nothing_makes_room_for_the_one_before() {
-    let dir = tempfile::tempdir().unwrap();
-    let (one, deaf) = (
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-    );
-    let bench = Bench::start(&config(&one, dir.path()));
-    let _quiet = play(&one).await;
-    bench.settings.try_source(&sim(&deaf), 1);
-    let _deaf = deaf.accept().await.unwrap();
-    // It comes back to the one that is heard.
-    play(&one).await;
-    assert_eq!(bench.settings.config().source, sim(&one));
-    let refused = bench.settings.state().unwrap().refused.unwrap();
-    let why = protocol::settings::Why::HeardNothing { minutes: 1 };
-    assert_eq!(refused.why, why);
-    bench.stop().await;
-    let heard = 2 * u64::from(PHONES) * ROUNDS;
-    assert_eq!(on_disk(&dir.path().join("spool")), (heard, 1));
+    in_time(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, deaf) = (
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        );
+        let bench = Bench::start(&config(&one, dir.path()));
+        let _quiet = play(&one).await;
+        bench.settings.try_source(&sim(&deaf), 1);
+        let _deaf = deaf.accept().await.unwrap();
+        // It comes back to the one that is heard.
+        play(&one).await;
+        assert_eq!(bench.settings.config().source, sim(&one));
+        let refused = bench.settings.state().unwrap().refused.unwrap();
+        let why = protocol::settings::Why::HeardNothing { minutes: 1 };
+        assert_eq!(refused.why, why);
+        bench.stop().await;
+        let heard = 2 * u64::from(PHONES) * ROUNDS;
+        assert_eq!(on_disk(&dir.path().join("spool")), (heard, 1));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_radio_that_ends_makes_room_and_does_not_end_the_gateway() {
-    let dir = tempfile::tempdir().unwrap();
-    let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bench = Bench::start(&config(&one, dir.path()));
-    let _quiet = play(&one).await;
-    let nothing = SourceConfig::Replay {
-        file: "/nowhere".into(),
-        speed: 1.0,
-    };
-    bench.settings.try_source(&nothing, 600_000);
-    play(&one).await;
-    let refused = bench.settings.state().unwrap().refused.unwrap();
-    assert!(
-        refused.why.to_string().contains("/nowhere"),
-        "{}",
-        refused.why
-    );
-    bench.stop().await;
+    in_time(async {
+        let dir = tempfile::tempdir().unwrap();
+        let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bench = Bench::start(&config(&one, dir.path()));
+        let _quiet = play(&one).await;
+        let nothing = SourceConfig::Replay {
+            file: "/nowhere".into(),
+            speed: 1.0,
+        };
+        bench.settings.try_source(&nothing, 600_000);
+        play(&one).await;
+        let refused = bench.settings.state().unwrap().refused.unwrap();
+        assert!(
+            refused.why.to_string().contains("/nowhere"),
+            "{}",
+            refused.why
+        );
+        bench.stop().await;
+    })
+    .await;
 }

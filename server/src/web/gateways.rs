@@ -17,7 +17,7 @@ use super::{
     qr::Qr,
     views::{Icon, Markup, RenderError, render, script_words},
 };
-use crate::api::settings::Progress;
+pub use crate::api::settings::Progress;
 
 /// As on the map.
 const LARGER_ON_PHONE: f32 = 1.9;
