@@ -77,6 +77,11 @@ impl Aggregator {
         }
     }
 
+    /// From the next window on; those that are open end when they would have.
+    pub fn set_window_ms(&mut self, window_ms: u64) {
+        self.window_ms = window_ms.max(1);
+    }
+
     /// Takes one advertisement; returns a sighting if this is the first sight of its transmitter.
     pub fn hear(&mut self, now: Monotonic, from: Transmitter, rssi_dbm: i8) -> Option<Sighting> {
         let Some(&index) = self.slot_of.get(&from) else {

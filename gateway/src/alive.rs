@@ -50,6 +50,9 @@ impl Part {
 #[derive(Debug, Default)]
 pub struct Alive {
     beats_ms: [AtomicU64; Part::ALL.len()],
+    listens_since_ms: AtomicU64,
+    /// 0: none.
+    silence_ms_max: AtomicU64,
 }
 
 impl Alive {
@@ -58,6 +61,24 @@ impl Alive {
         for part in Part::ALL {
             self.beat(part, now);
         }
+    }
+
+    /// From now on this radio is listened to; [`silence_ms_max`] of it.
+    pub fn listens(&self, now: Monotonic, silence_ms_max: Option<u64>) {
+        self.listens_since_ms.store(now.0, Relaxed);
+        self.silence_ms_max
+            .store(silence_ms_max.unwrap_or(0), Relaxed);
+    }
+
+    /// Since when the radio is listened to.
+    pub fn listens_since(&self) -> Monotonic {
+        Monotonic(self.listens_since_ms.load(Relaxed))
+    }
+
+    /// Silence after which it hangs, if it was heard; none: its silence means nothing.
+    pub fn silence_ms_max(&self) -> Option<u64> {
+        let ms = self.silence_ms_max.load(Relaxed);
+        (ms > 0).then_some(ms)
     }
 
     /// `part` comes round.

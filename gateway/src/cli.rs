@@ -75,7 +75,13 @@ enum Command {
     Enroll(Box<enrolling::Arguments>),
     /// Run the gateway until SIGINT or SIGTERM
     #[command(after_help = "Example:\n  welkom-gateway run --config gateway.toml")]
-    Run(ConfigArgument),
+    Run {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Do as the file says, whatever the server tells
+        #[arg(long)]
+        local_settings: bool,
+    },
     /// Say whether the settings can be used, and what is wrong with them
     #[command(after_help = "Example:\n  welkom-gateway check --config gateway.toml")]
     Check(ConfigArgument),
@@ -194,8 +200,14 @@ where
             Ok(_) => print(&format!("{}: good", config.display())),
             Err(code) => return code,
         },
-        Command::Run(ConfigArgument { config }) => match load(&config) {
-            Ok(config) => run_until_signal(config),
+        Command::Run {
+            config,
+            local_settings,
+        } => match load(&config.config) {
+            Ok(mut config) => {
+                config.local_settings |= local_settings;
+                run_until_signal(config)
+            }
             Err(code) => return code,
         },
         Command::Decode => decode_lines(),
@@ -210,6 +222,8 @@ where
         } => match load(config.as_deref().unwrap_or(Path::new(""))) {
             Ok(mut config) => {
                 config.source = SourceConfig::Replay { file, speed };
+                // The server could tell it of another source.
+                config.local_settings = true;
                 run_until_signal(config)
             }
             Err(code) => return code,

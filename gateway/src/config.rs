@@ -6,6 +6,7 @@
 //! a password is never printed.
 
 mod source;
+mod told;
 
 use std::{
     fmt, fs, io,
@@ -18,6 +19,7 @@ use protocol::{
     AnchorId, GatewayId, StoreId,
     air::Namespace,
     seal::{PublicKey, TrustKey},
+    settings,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::Deserialize;
@@ -66,6 +68,8 @@ pub struct Config {
     pub mqtt: MqttConfig,
     /// Where the health page is; none: there is none.
     pub health: Option<SocketAddr>,
+    /// What the server tells is ignored.
+    pub local_settings: bool,
 }
 
 /// Where sightings wait.
@@ -159,6 +163,8 @@ struct File {
     seal: Option<SealTable>,
     mqtt: MqttTable,
     health: Option<HealthTable>,
+    #[serde(default)]
+    local_settings: bool,
 }
 
 #[derive(Deserialize)]
@@ -240,6 +246,7 @@ impl Config {
             seal: seal(file.seal, &place)?,
             mqtt: mqtt(file.mqtt, &place)?,
             health: file.health.map(|table| table.listen),
+            local_settings: file.local_settings,
         })
     }
 }
@@ -265,7 +272,7 @@ fn namespaces(
 }
 
 fn window_ms(value: Option<Spanned<u64>>, place: &Place<'_>) -> Result<u64, ConfigError> {
-    in_range(value, WINDOW_MS, 100..=60_000, place)
+    in_range(value, WINDOW_MS, settings::WINDOWS_MS, place)
 }
 
 fn spool(table: SpoolTable, place: &Place<'_>) -> Result<SpoolConfig, ConfigError> {

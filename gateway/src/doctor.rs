@@ -20,13 +20,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use protocol::settings::{Refused, SettingsState};
 use serde::Serialize;
 
 pub use self::{
     problem::{Check, Level, Problem},
     words::Language,
 };
-use crate::config::{Config, ConfigError, SealConfig, SourceConfig};
+use crate::{
+    config::{Config, ConfigError, SealConfig, SourceConfig},
+    settings::Core,
+};
 
 /// The machine that is looked at; tests make one up.
 #[derive(Debug, Clone)]
@@ -161,9 +165,43 @@ pub async fn examine(path: &Path, machine: &Machine) -> Report {
         store: config.store.to_string(),
         gateway: config.gateway.to_string(),
     }];
+    // Whoever may not look into the folder is told so further down.
+    let config = match fs::read_dir(&config.spool.dir) {
+        Err(_) => config,
+        Ok(_) => {
+            let core = Core::load(&config, machine.root.clone());
+            findings.extend(told(core.state(), &config));
+            core.config().clone()
+        }
+    };
     findings.extend(this_machine(&config, machine).await);
     findings.extend(broker::examine(&config).await);
     Report { findings }
+}
+
+/// Which settings are in force, and what came of others that the server told; nothing, if it never
+/// told any.
+pub(crate) fn told(state: Option<SettingsState>, config: &Config) -> Vec<Problem> {
+    let mut findings = Vec::new();
+    if config.local_settings {
+        findings.push(Problem::SettingsLocal);
+    }
+    let Some(state) = state else {
+        return findings;
+    };
+    findings.push(Problem::SettingsInForce {
+        version: state.version,
+    });
+    if state.damaged {
+        findings.push(Problem::SettingsDamaged);
+    }
+    if let Some(version) = state.trying {
+        findings.push(Problem::SettingsTried { version });
+    }
+    if let Some(Refused { version, why }) = state.refused {
+        findings.push(Problem::SettingsRefused { version, why });
+    }
+    findings
 }
 
 /// What a gateway that runs looks at: all but the settings, which it has, and, while its own line

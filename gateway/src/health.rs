@@ -21,6 +21,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use protocol::settings::SettingsState;
 use tokio::{
     net::TcpListener,
     sync::{Mutex, Semaphore, watch},
@@ -34,6 +35,7 @@ use crate::{
     config::Config,
     counts::{Counters, Line},
     doctor::{self, Machine, Report},
+    settings::{Settings, Tally},
     spool::View,
 };
 
@@ -63,6 +65,7 @@ impl Drop for Served {
 /// All that can be said.
 struct Health {
     config: Config,
+    settings: Settings,
     counts: Counters,
     view: watch::Receiver<View>,
     began: Monotonic,
@@ -71,7 +74,12 @@ struct Health {
 }
 
 /// Serves, if the settings say where.
-pub async fn start(config: &Config, counts: &Counters, view: watch::Receiver<View>) -> Served {
+pub async fn start(
+    config: &Config,
+    settings: &Settings,
+    counts: &Counters,
+    view: watch::Receiver<View>,
+) -> Served {
     let nothing = Served {
         task: None,
         address: None,
@@ -90,6 +98,7 @@ pub async fn start(config: &Config, counts: &Counters, view: watch::Receiver<Vie
     info!(listen = %address, "health page and metrics are served");
     let health = Arc::new(Health {
         config: config.clone(),
+        settings: settings.clone(),
         counts: counts.clone(),
         view,
         began: Monotonic::now(),
@@ -169,7 +178,11 @@ impl Health {
             return report.clone();
         }
         let has_line = self.counts.line() != Line::Away;
-        let report = doctor::examine_running(&self.config, &self.machine, has_line).await;
+        let report =
+            doctor::examine_running(&self.settings.config(), &self.machine, has_line).await;
+        let mut report = report;
+        let told = doctor::told(self.settings.state(), &self.config);
+        report.findings.splice(0..0, told);
         let report = Arc::new(report);
         *last = Some((Monotonic::now(), report.clone()));
         report
@@ -183,6 +196,8 @@ impl Health {
             now: Monotonic::now(),
             began: self.began,
             counts: self.counts.clone(),
+            settings: self.settings.state(),
+            tally: self.settings.tally(),
             view: *self.view.borrow(),
         }
     }
@@ -197,6 +212,8 @@ struct State {
     now: Monotonic,
     began: Monotonic,
     counts: Counters,
+    settings: Option<SettingsState>,
+    tally: Tally,
     view: View,
 }
 

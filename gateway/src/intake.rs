@@ -29,6 +29,11 @@ impl Intake {
         }
     }
 
+    /// Another list of the chain's UUIDs and namespaces.
+    pub fn set_chain(&mut self, chain: Chain) {
+        self.chain = chain;
+    }
+
     /// Who sent it, if that may be somebody.
     pub fn admit(&self, advert: &Advertisement) -> Option<Transmitter> {
         self.counts.heard(advert.heard_at);

@@ -98,7 +98,9 @@ impl Keys {
 
     /// Writes them down; without it the next start takes what it knew before, until it is told.
     pub fn save(&self) -> Result<(), spool::SpoolError> {
-        spool::replace_file(&self.path, &to_json(&self.told), true)
+        spool::replace_file(&self.path, &to_json(&self.told), true)?;
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        spool::sync_dir(dir)
     }
 
     fn check(&self, said: &[Statement]) -> Result<(), Refused> {

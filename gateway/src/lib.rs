@@ -24,6 +24,7 @@ pub mod intake;
 pub mod keys;
 mod notify;
 mod run;
+pub mod settings;
 pub mod source;
 pub mod spool;
 mod stop;

@@ -62,7 +62,7 @@ impl Systemd {
     }
 
     /// Gives signs of life for as long as there is life. Never returns.
-    pub(crate) async fn watch(&self, counts: &Counters, silence_ms_max: Option<u64>) {
+    pub(crate) async fn watch(&self, counts: &Counters) {
         let Some(watchdog) = self.watchdog.filter(|_| self.line.is_some()) else {
             return std::future::pending().await;
         };
@@ -71,7 +71,7 @@ impl Systemd {
         let mut told = false;
         loop {
             pulse.tick().await;
-            let hangs = hangs(counts, silence_ms_max, Monotonic::now());
+            let hangs = hangs(counts, counts.alive().silence_ms_max(), Monotonic::now());
             match hangs {
                 None => self.tell("WATCHDOG=1"),
                 Some(part) if !told => error!(
@@ -111,7 +111,9 @@ fn hangs(counts: &Counters, silence_ms_max: Option<u64>, now: Monotonic) -> Opti
     if let Some(part) = counts.alive().still(now) {
         return Some(part.as_str());
     }
-    let silent_ms = now.ms_since(counts.heard_at()?);
+    // A radio that was changed for another has time to be heard.
+    let since = counts.heard_at()?.max(counts.alive().listens_since());
+    let silent_ms = now.ms_since(since);
     (silent_ms >= silence_ms_max?).then_some("radio")
 }
 
@@ -159,7 +161,7 @@ mod tests {
         systemd.ready();
         assert!(said(&listener).unwrap().starts_with("READY=1"));
         let counted = counts.clone();
-        let watch = tokio::spawn(async move { systemd.watch(&counted, None).await });
+        let watch = tokio::spawn(async move { systemd.watch(&counted).await });
         assert_eq!(said(&listener).unwrap(), "WATCHDOG=1");
 
         let long_ago = Monotonic(Monotonic::now().0.saturating_sub(STILL_MS).max(1));

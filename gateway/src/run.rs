@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use protocol::message::Sighting;
+use protocol::{AnchorId, message::Sighting};
 use tokio::{
     sync::watch,
     time::{interval, sleep},
@@ -19,13 +19,14 @@ use crate::{
     alive::{self, BEAT_EVERY, Part},
     beacons::Beacons,
     clock::{self, Monotonic},
-    config::Config,
+    config::{Config, SourceConfig},
     counts::Counters,
     health,
     intake::Intake,
     keys::Keys,
     notify::Systemd,
-    source::{Advertisement, Source},
+    settings::Settings,
+    source::{Advertisement, Source, SourceError},
     spool::{Address, Gone, Seal, Spool, SpoolHandle, SpoolOptions, Stream},
     stop,
     uplink::Uplink,
@@ -67,31 +68,26 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> anyhow::Res
     let spool = Spool::open(spool_options(&config)?, seal).context("open the spool")?;
     let spool = SpoolHandle::start(spool, address.clone(), counts.clone())
         .context("start the spool's thread")?;
+    // After the spool, whose folder it lies in.
+    let settings = Settings::open(&config, &counts);
     let uplink = Uplink::new(
         config.mqtt.clone(),
         address,
         spool.clone(),
         beacons.clone(),
         keys,
+        settings.clone(),
         counts.clone(),
     );
     let uplink = tokio::spawn(uplink.run(goodbye));
-    let source = Source::start(&config.source, config.anchor.clone(), counts.clone());
     counts.alive().begin(Monotonic::now());
-    let health = health::start(&config, &counts, spool.view()).await;
-    let silence_ms_max = alive::silence_ms_max(&config.source);
-    let ears = Ears {
-        source,
-        intake: Intake::new(config.chain.clone(), beacons, counts.clone()),
-        aggregator: Aggregator::new(config.anchor, config.window_ms, TRANSMITTERS_MAX),
-        spool: spool.clone(),
-        counts: counts.clone(),
-    };
+    let health = health::start(&config, &settings, &counts, spool.view()).await;
+    let ears = Ears::new(settings, beacons, spool.clone(), counts.clone());
     systemd.ready();
 
     let heard = tokio::select! {
         heard = ears.listen(shutdown) => heard,
-        () = systemd.watch(&counts, silence_ms_max) => Ok(()),
+        () = systemd.watch(&counts) => Ok(()),
     };
     systemd.stopping();
     drop(health);
@@ -126,6 +122,10 @@ fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 
 /// From the antenna to the spool.
 struct Ears {
+    settings: Settings,
+    /// What `source` listens to.
+    listens_to: SourceConfig,
+    anchor: AnchorId,
     source: Source,
     intake: Intake,
     aggregator: Aggregator,
@@ -134,36 +134,117 @@ struct Ears {
 }
 
 impl Ears {
+    fn new(settings: Settings, beacons: Beacons, spool: SpoolHandle, counts: Counters) -> Self {
+        let config = settings.config();
+        let ears = Self {
+            source: Source::start(&config.source, config.anchor.clone(), counts.clone()),
+            intake: Intake::new(config.chain, beacons, counts.clone()),
+            aggregator: Aggregator::new(config.anchor.clone(), config.window_ms, TRANSMITTERS_MAX),
+            listens_to: config.source,
+            anchor: config.anchor,
+            settings,
+            spool,
+            counts,
+        };
+        ears.says_what_it_listens_to();
+        ears
+    }
+
     /// Returns when asked to stop, and when the source ends: well, as a recording does, or not.
     async fn listen(mut self, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<()> {
         let mut beat = interval(BEAT_EVERY);
-        loop {
+        let mut changes = self.settings.changes();
+        // What was told since this was made.
+        self.follow().await?;
+        let ended = loop {
             let close_at = self.aggregator.poll_at();
+            let judge_at = self.settings.judge_at();
             self.counts.alive().beat(Part::Intake, Monotonic::now());
             tokio::select! {
                 advert = self.source.next() => match advert {
                     Some(advert) => self.take(advert).await?,
-                    None => break,
+                    None => {
+                        let ended = self.hush().await?;
+                        if !self.gives_up(&ended) {
+                            break ended;
+                        }
+                        self.listen_anew();
+                    }
                 },
                 () = until(close_at) => {
                     let closed = self.aggregator.close_due(Monotonic::now()).collect();
                     self.append(Stream::Detail, closed).await?;
                 }
+                () = until(judge_at) => self.settings.judge(Monotonic::now()),
+                Ok(()) = changes.changed() => self.follow().await?,
                 _ = beat.tick() => {}
-                () = stop::asked(&mut shutdown) => break,
+                () = stop::asked(&mut shutdown) => break self.hush().await?,
             }
-        }
-        let ended = self.source.stop().await;
-        while let Some(advert) = self.source.next_now() {
-            self.take(advert).await?;
-        }
+        };
         let closed = self.aggregator.close_all().collect();
         self.append(Stream::Detail, closed).await?;
         Ok(ended?)
     }
 
+    /// Does as the settings in force say. What was heard until then, and open windows, stay.
+    async fn follow(&mut self) -> Result<(), Gone> {
+        let config = self.settings.config();
+        self.intake.set_chain(config.chain);
+        self.aggregator.set_window_ms(config.window_ms);
+        if config.source == self.listens_to {
+            // The end of a trial changes what its silence means.
+            self.says_what_it_listens_to();
+            return Ok(());
+        }
+        if let Err(error) = self.hush().await? {
+            let error = &error as &dyn std::error::Error;
+            info!(error, "the radio before had ended by itself");
+        }
+        self.listen_anew();
+        Ok(())
+    }
+
+    /// Ends the source; what it had heard is taken.
+    async fn hush(&mut self) -> Result<Result<(), SourceError>, Gone> {
+        let ended = self.source.stop().await;
+        while let Some(advert) = self.source.next_now() {
+            self.take(advert).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Starts a source in the place of one that ended.
+    fn listen_anew(&mut self) {
+        let config = self.settings.config();
+        self.source = Source::start(&config.source, self.anchor.clone(), self.counts.clone());
+        self.listens_to = config.source;
+        self.says_what_it_listens_to();
+    }
+
+    fn says_what_it_listens_to(&self) {
+        let now = Monotonic::now();
+        self.settings.listens(now);
+        // On trial, silence has its own end.
+        let on_trial = self.settings.judge_at().is_some();
+        let silence_ms_max = alive::silence_ms_max(&self.listens_to).filter(|_| !on_trial);
+        self.counts.alive().listens(now, silence_ms_max);
+    }
+
+    /// Whether the radio that ended was on trial; then that is over.
+    fn gives_up(&self, ended: &Result<(), SourceError>) -> bool {
+        let why = match ended {
+            Ok(()) => "it has nothing more to say".to_owned(),
+            Err(error) => {
+                let source = std::error::Error::source(error);
+                source.map_or_else(|| error.to_string(), |s| format!("{error}: {s}"))
+            }
+        };
+        self.settings.radio_ended(&why)
+    }
+
     /// Takes this advertisement and those that wait behind it.
     async fn take(&mut self, advert: Advertisement) -> Result<(), Gone> {
+        self.settings.heard(advert.heard_at);
         let mut first_sights = Vec::new();
         let mut next = Some(advert);
         let mut taken = 0;

@@ -447,7 +447,7 @@ pub struct Address {
 }
 
 /// Makes a folder's list of files durable.
-fn sync_dir(dir: &Path) -> Result<(), SpoolError> {
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), SpoolError> {
     let synced = File::open(dir).and_then(|d| d.sync_all());
     attempt("sync folder", dir, synced)
 }

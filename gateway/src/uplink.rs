@@ -2,7 +2,7 @@
 //!
 //! In: batches that the spool lends, acknowledgements of the server. Out: publishes at QoS 1,
 //! acknowledged ranges, a clock anchor and keys to seal to to the spool, the server's list of fixed
-//! beacons to [`Beacons`].
+//! beacons to [`Beacons`], what it tells to do otherwise to [`Settings`].
 //! Promises: whatever is synced and not acknowledged is published again on every new connection;
 //! a connection on which nothing moves is given up.
 //! Invariant: a PUBACK deletes nothing. Brokers give it before they sync; only the server's
@@ -36,6 +36,7 @@ use crate::{
     config::MqttConfig,
     counts::{Counters, Line},
     keys::Keys,
+    settings::Settings,
     spool::{Address, Gone, SpoolHandle},
     stop,
 };
@@ -58,6 +59,7 @@ pub struct Uplink {
     beacons: Beacons,
     /// None: sightings are not sealed.
     keys: Option<Keys>,
+    settings: Settings,
     counts: Counters,
     clock: ClockEstimate,
     boot: BootId,
@@ -71,6 +73,7 @@ impl Uplink {
         spool: SpoolHandle,
         beacons: Beacons,
         keys: Option<Keys>,
+        settings: Settings,
         counts: Counters,
     ) -> Self {
         let boot = spool.view().borrow().boot;
@@ -80,6 +83,7 @@ impl Uplink {
             spool,
             beacons,
             keys,
+            settings,
             counts,
             clock: ClockEstimate::default(),
             boot,
@@ -154,6 +158,11 @@ impl Uplink {
             sent_mono_ms: sent.0,
             version: env!("CARGO_PKG_VERSION").into(),
             plain: self.keys.is_none(),
+            settings: match state {
+                LinkState::Online => self.settings.state(),
+                // As with the beacons: they change while this will lies at the broker.
+                LinkState::Offline => None,
+            },
             counts: self.counts.snapshot(),
             beacons: match state {
                 LinkState::Online => self.beacons.report(),

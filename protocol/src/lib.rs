@@ -15,6 +15,7 @@ pub mod message;
 pub mod radio;
 pub mod ranges;
 pub mod seal;
+pub mod settings;
 pub mod sim;
 pub mod topic;
 

@@ -12,6 +12,7 @@ use crate::{
     id::{AnchorId, BootId, GatewayId, StoreId},
     ranges::Ranges,
     seal::{RECIPIENTS_MAX, Sealed, Statement},
+    settings::{SettingsState, SignedSettings},
 };
 
 /// The version of every message here.
@@ -109,6 +110,9 @@ pub struct Status {
     /// Its sightings are not sealed: whoever has its disk or the broker reads who was where.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plain: bool,
+    /// What came of [`Config::settings`]; none: it was never told any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsState>,
     /// Counts since the process started.
     pub counts: Counts,
     /// The fixed beacons of [`Config::beacons`], in its order.
@@ -167,6 +171,9 @@ pub struct Config {
     /// [`RECIPIENTS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seal: Vec<Statement>,
+    /// What it is to do otherwise than its file says; none: the server never said anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SignedSettings>,
 }
 
 /// Whether a gateway is connected to its broker.
@@ -383,6 +390,7 @@ fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, MessageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Refused, VERSION_MAX, WORDS_LEN_MAX, Why};
 
     fn batch() -> Batch {
         Batch::from_json(include_bytes!("../tests/fixtures/sightings_v1.json")).unwrap()
@@ -421,6 +429,18 @@ mod tests {
             sent_mono_ms: u64::MAX,
             version: "0.1.0".into(),
             plain: false,
+            settings: Some(SettingsState {
+                version: Some(VERSION_MAX),
+                trying: Some(VERSION_MAX),
+                refused: Some(Refused {
+                    version: VERSION_MAX,
+                    why: Why::Wrong {
+                        key: "k".repeat(WORDS_LEN_MAX),
+                        what: "\"".repeat(WORDS_LEN_MAX),
+                    },
+                }),
+                damaged: true,
+            }),
             counts: Counts::default(),
             beacons: vec![beacon; BEACONS_MAX],
         };

@@ -27,6 +27,7 @@ pub mod problem;
 pub mod radios;
 pub mod receivers;
 mod seal;
+pub mod settings;
 pub mod shop;
 pub mod sources;
 pub(crate) mod sse;
@@ -240,6 +241,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(history::decisions))
         .routes(routes!(fleet::gateways))
         .routes(routes!(fleet::beacons))
+        .routes(routes!(settings::get_store, settings::put_store))
+        .routes(routes!(settings::get_gateway, settings::put_gateway))
         .routes(routes!(seal::get_seal))
         .routes(routes!(seal::rotate))
         .routes(routes!(history::events))

@@ -28,6 +28,7 @@ use engine::input::{Area, Coming, DeskNews, Place, Surveyed};
 use protocol::{
     AnchorId, BootId, CustomerId, DisplayId, GatewayId, OrderId, RadioId, Ranges, StoreId, ZoneId,
     message::{Batch, Status},
+    settings::SignedSettings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,9 @@ pub struct State {
     /// What its gateways seal to.
     #[serde(default)]
     pub seals: Vec<SealRow>,
+    /// What they are told to do otherwise than their files say.
+    #[serde(default)]
+    pub settings: Vec<(GatewayId, SignedSettings)>,
 }
 
 /// A zone.

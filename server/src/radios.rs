@@ -223,6 +223,7 @@ impl Keeper {
             sent_mono_ms: now_ms.saturating_sub(self.started_ms) + 1,
             version: word.kind.to_string(),
             plain: true,
+            settings: None,
             counts: word.counts,
             beacons: Vec::new(),
         };

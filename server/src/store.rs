@@ -34,6 +34,7 @@ pub mod receipts;
 pub mod receivers;
 pub mod retention;
 pub mod seals;
+pub mod settings;
 pub mod shares;
 pub mod shelves;
 pub mod shop;

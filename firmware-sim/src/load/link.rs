@@ -239,6 +239,7 @@ impl Link {
             sent_mono_ms: self.mono.ms(Instant::now()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plain: false,
+            settings: None,
             counts: Counts::default(),
             beacons: Vec::new(),
         })

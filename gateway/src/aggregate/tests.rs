@@ -68,6 +68,21 @@ fn first_sight_goes_out_at_once_and_the_rest_when_the_window_ends() {
 }
 
 #[test]
+fn another_window_leaves_the_open_one_its_end() {
+    let mut t = Timeline::new(8);
+    t.at(100).hear(1, -60);
+    t.at(500).hear(1, -61);
+    t.said.clear();
+    t.aggregator.set_window_ms(300);
+    t.at(700).hear(1, -63);
+    t.at(999).expect(&[]);
+    t.at(1_000).expect(&[(1, 500, 700, 2, -63)]);
+    t.at(1_010).hear(1, -62);
+    t.at(1_199).expect(&[]);
+    t.at(1_200).expect(&[(1, 1_010, 1_010, 1, -62)]);
+}
+
+#[test]
 fn windows_of_all_transmitters_end_together() {
     let mut t = Timeline::new(8);
     t.at(100).hear(1, -60);

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use protocol::settings::ADAPTERS_MAX;
+use protocol::settings::SILENCES_S;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -18,8 +20,6 @@ pub const ADAPTER: &str = "hci0";
 /// Silence that is worth a new scan, unless the file says otherwise. A controller that filters
 /// duplicates reports a radio once in 10.24 s, so less than two of those may be luck.
 pub const SILENCE_S: u64 = 21;
-/// Radios of one gateway.
-pub const ADAPTERS_MAX: usize = 8;
 /// How much slower or faster than it was recorded a recording may be played.
 pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=10_000.0;
 
@@ -171,7 +171,7 @@ pub(super) fn source(table: SourceTable, place: &Place<'_>) -> Result<SourceConf
 }
 
 fn silence_ms(value: Option<Spanned<u64>>, place: &Place<'_>) -> Result<u64, ConfigError> {
-    Ok(in_range(value, SILENCE_S, 2..=600, place)? * 1_000)
+    Ok(in_range(value, SILENCE_S, SILENCES_S, place)? * 1_000)
 }
 
 fn hci_adapters(

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use protocol::settings::Why;
 use serde::Serialize;
 
 /// What is looked at.
@@ -82,6 +83,18 @@ pub enum Problem {
         command: String,
     },
     NotSealed,
+    SettingsLocal,
+    SettingsInForce {
+        version: Option<u64>,
+    },
+    SettingsTried {
+        version: u64,
+    },
+    SettingsRefused {
+        version: u64,
+        why: Why,
+    },
+    SettingsDamaged,
 
     RadioOn {
         adapter: String,
@@ -228,9 +241,15 @@ impl Problem {
     pub fn check(&self) -> Check {
         use Problem::*;
         match self {
-            SettingsGood { .. } | SettingsUnreadable { .. } | SettingsWrong { .. } | NotSealed => {
-                Check::Settings
-            }
+            SettingsGood { .. }
+            | SettingsUnreadable { .. }
+            | SettingsWrong { .. }
+            | NotSealed
+            | SettingsLocal
+            | SettingsInForce { .. }
+            | SettingsTried { .. }
+            | SettingsRefused { .. }
+            | SettingsDamaged => Check::Settings,
             RadioOn { .. }
             | RadioThere { .. }
             | RadioOff { .. }
@@ -281,6 +300,8 @@ impl Problem {
         use Problem::*;
         match self {
             SettingsGood { .. }
+            | SettingsLocal
+            | SettingsInForce { .. }
             | RadioOn { .. }
             | RadioThere { .. }
             | StandInThere { .. }
@@ -289,6 +310,9 @@ impl Problem {
             | ClockUnknown
             | BrokerGood { .. } => Level::Good,
             NotSealed
+            | SettingsTried { .. }
+            | SettingsRefused { .. }
+            | SettingsDamaged
             | RawClosed { .. }
             | DiskSmall { .. }
             | DiskErrors { .. }
@@ -310,6 +334,11 @@ impl Problem {
             SettingsUnreadable { .. } => "settings_unreadable",
             SettingsWrong { .. } => "settings_wrong",
             NotSealed => "not_sealed",
+            SettingsLocal => "settings_local",
+            SettingsInForce { .. } => "settings_in_force",
+            SettingsTried { .. } => "settings_tried",
+            SettingsRefused { .. } => "settings_refused",
+            SettingsDamaged => "settings_damaged",
             RadioOn { .. } => "radio_on",
             RadioThere { .. } => "radio_there",
             RadioOff { .. } => "radio_off",

@@ -75,6 +75,12 @@ fn all_that_is_not_good() -> Vec<Problem> {
             command: c(),
         },
         NotSealed,
+        SettingsTried { version: 7 },
+        SettingsRefused {
+            version: 7,
+            why: protocol::settings::Why::HeardNothing { minutes: 5 },
+        },
+        SettingsDamaged,
         RadioOff { adapter: h() },
         RadioBlocked,
         RadioSwitchedOff,

@@ -159,6 +159,31 @@ impl Collector for State {
             "1: the server's time is known in this boot",
             u64::from(self.view.anchored),
         )?;
+        let told = self.settings.clone().unwrap_or_default();
+        gauge(
+            to,
+            "settings_version",
+            "The version of the server's settings in force; 0: the file's alone",
+            told.version.unwrap_or(0),
+        )?;
+        gauge(
+            to,
+            "settings_on_trial",
+            "1: another radio that the server told of is being tried",
+            u64::from(told.trying.is_some()),
+        )?;
+        counter(
+            to,
+            "settings_refused",
+            "Settings of the server that were refused",
+            self.tally.refused_total,
+        )?;
+        counter(
+            to,
+            "settings_unreadable",
+            "Times that what the server had told could not be read from the disk",
+            self.tally.damaged_total,
+        )?;
         let alive = self.counts.alive();
         let parts = Part::ALL.map(|p| (p.as_str(), u64::from(alive.is_still(p, self.now))));
         family(

@@ -76,6 +76,9 @@ struct Words {
     kept: &'static str,
     evicted: &'static str,
     began: &'static str,
+    settings: &'static str,
+    of_file: &'static str,
+    of_server: [&'static str; 2],
     hangs: [&'static str; 2],
     metrics: &'static str,
 }
@@ -106,6 +109,9 @@ const ENGLISH: Words = Words {
     kept: "on the disk",
     evicted: "sightings were given up for lack of room",
     began: "Running for",
+    settings: "Settings",
+    of_file: "of the file gateway.toml",
+    of_server: ["version", "of the server"],
     hangs: ["Hangs", "systemd starts the gateway anew"],
     metrics: "Figures for Prometheus",
 };
@@ -136,6 +142,9 @@ const DUTCH: Words = Words {
     kept: "op de schijf",
     evicted: "waarnemingen zijn opgegeven bij gebrek aan ruimte",
     began: "Draait al",
+    settings: "Instellingen",
+    of_file: "van het bestand gateway.toml",
+    of_server: ["versie", "van de server"],
     hangs: ["Hangt", "systemd start de gateway opnieuw"],
     metrics: "Cijfers voor Prometheus",
 };
@@ -225,6 +234,7 @@ fn runs(state: &State, words: &Words, language: Language) -> String {
         (words.heard, heard),
         (words.line, line),
         (words.waits, waits),
+        (words.settings, settings(state, words)),
         (words.began, duration(state.now.ms_since(state.began))),
     ];
     if let Some(part) = state.counts.alive().still(state.now) {
@@ -239,6 +249,17 @@ fn runs(state: &State, words: &Words, language: Language) -> String {
     let row = |(term, text)| format!("<div><dt>{term}</dt><dd>{text}</dd></div>");
     let rows: String = rows.into_iter().map(row).collect();
     format!("<h2>{}</h2>\n<dl>{rows}</dl>\n", words.runs)
+}
+
+/// Which are in force, and whence. What was refused is among the doctor's findings.
+fn settings(state: &State, words: &Words) -> String {
+    match state.settings.as_ref().and_then(|told| told.version) {
+        None => words.of_file.to_owned(),
+        Some(version) => {
+            let [term, whose] = words.of_server;
+            format!("{term} {version} {whose}")
+        }
+    }
 }
 
 fn found(finding: &Problem, words: &Words, language: Language) -> String {

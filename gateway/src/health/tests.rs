@@ -44,6 +44,8 @@ fn state() -> State {
         now: Monotonic(60_000),
         began: Monotonic(1_000),
         counts,
+        settings: None,
+        tally: Tally::default(),
         view: view(),
     }
 }
@@ -179,7 +181,9 @@ async fn page_and_metrics_are_served_where_the_settings_say_and_nothing_else_is(
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), "[health]\nlisten = \"127.0.0.1:0\"\n");
     let (_keep, view) = watch::channel(view());
-    let served = start(&config, &Counters::default(), view).await;
+    let counts = Counters::default();
+    let settings = Settings::open(&config, &counts);
+    let served = start(&config, &settings, &counts, view).await;
     let address = served.address.unwrap();
     let page = ask(address, "GET / HTTP/1.1\r\nAccept-Language: nl").await;
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
@@ -213,9 +217,9 @@ async fn a_port_that_is_taken_is_no_reason_to_stop_and_without_settings_nothing_
     let (_keep, view) = watch::channel(view());
     let counts = Counters::default();
     let with = config(dir.path(), &format!("[health]\nlisten = \"{address}\"\n"));
-    assert_eq!(start(&with, &counts, view.clone()).await.address, None);
-    assert_eq!(
-        start(&config(dir.path(), ""), &counts, view).await.address,
-        None
-    );
+    for config in [with, config(dir.path(), "")] {
+        let settings = Settings::open(&config, &counts);
+        let served = start(&config, &settings, &counts, view.clone()).await;
+        assert_eq!(served.address, None);
+    }
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use protocol::{Eid, Frame, air, message::to_json, sim::AirLine};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 use super::*;
@@ -42,14 +42,14 @@ fn config(air: &TcpListener, dir: &Path) -> Config {
 }
 
 /// Sends everything, closes, and returns once the gateway came back for more: by then it has
-/// read all of it.
-async fn play(air: &TcpListener) {
+/// read all of it. With what it came back over: as long as that is kept, it does not come again.
+async fn play(air: &TcpListener) -> TcpStream {
     let (mut stream, _) = air.accept().await.unwrap();
     stream.write_all(&air_lines()).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut hello = Vec::new();
     stream.read_to_end(&mut hello).await.unwrap();
-    air.accept().await.unwrap();
+    air.accept().await.unwrap().0
 }
 
 /// The sum of all counts in all segments, and how many boots there are.
@@ -115,6 +115,7 @@ async fn each_part_says_that_it_is_there_while_nothing_happens() {
     };
     let spool = Spool::open(spool_options(&config).unwrap(), Seal::Plain).unwrap();
     let spool = SpoolHandle::start(spool, address.clone(), counts.clone()).unwrap();
+    let settings = Settings::open(&config, &counts);
     let (beacons, mqtt) = (Beacons::default(), config.mqtt.clone());
     let uplink = Uplink::new(
         mqtt,
@@ -122,17 +123,12 @@ async fn each_part_says_that_it_is_there_while_nothing_happens() {
         spool.clone(),
         beacons.clone(),
         None,
+        settings.clone(),
         counts.clone(),
     );
     let (_stay, goodbye) = watch::channel(false);
     let uplink = tokio::spawn(uplink.run(goodbye));
-    let ears = Ears {
-        source: Source::start(&config.source, config.anchor.clone(), counts.clone()),
-        intake: Intake::new(config.chain.clone(), beacons, counts.clone()),
-        aggregator: Aggregator::new(config.anchor.clone(), config.window_ms, TRANSMITTERS_MAX),
-        spool,
-        counts: counts.clone(),
-    };
+    let ears = Ears::new(settings, beacons, spool, counts.clone());
     let (_go_on, shutdown) = watch::channel(false);
     let ears = tokio::spawn(ears.listen(shutdown));
     let _quiet = air.accept().await.unwrap();
@@ -153,4 +149,125 @@ async fn each_part_says_that_it_is_there_while_nothing_happens() {
     assert!(waited.is_ok(), "{still:?} said nothing");
     ears.abort();
     uplink.abort();
+}
+
+/// An antenna, its spool and its settings, with nobody to send to.
+struct Bench {
+    settings: Settings,
+    spool: SpoolHandle,
+    stop: watch::Sender<bool>,
+    ears: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Bench {
+    fn start(config: &Config) -> Self {
+        let counts = Counters::default();
+        let address = Address {
+            store: config.store.clone(),
+            gateway: config.gateway.clone(),
+        };
+        let spool = Spool::open(spool_options(config).unwrap(), Seal::Plain).unwrap();
+        let spool = SpoolHandle::start(spool, address, counts.clone()).unwrap();
+        let settings = Settings::open(config, &counts);
+        let ears = Ears::new(settings.clone(), Beacons::default(), spool.clone(), counts);
+        let (stop, shutdown) = watch::channel(false);
+        Self {
+            settings,
+            spool,
+            stop,
+            ears: tokio::spawn(ears.listen(shutdown)),
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        self.ears.await.unwrap().unwrap();
+        self.spool.close().await.unwrap();
+    }
+}
+
+fn sim(air: &TcpListener) -> SourceConfig {
+    SourceConfig::Sim {
+        connect: air.local_addr().unwrap().to_string(),
+    }
+}
+
+/// Fails where something would be waited for in vain.
+async fn in_time(test: impl Future<Output = ()>) {
+    let ended = tokio::time::timeout(Duration::from_secs(60), test).await;
+    assert!(ended.is_ok(), "waited in vain");
+}
+
+#[tokio::test]
+async fn another_radio_that_is_heard_is_kept_and_nothing_of_the_one_before_is_lost() {
+    in_time(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        );
+        let bench = Bench::start(&config(&one, dir.path()));
+        let _quiet = play(&one).await;
+        // Its windows are open still.
+        bench.settings.try_source(&sim(&other), 600_000);
+        let mut changes = bench.settings.changes();
+        let _quiet_too = play(&other).await;
+        while bench.settings.state().unwrap().trying.is_some() {
+            changes.changed().await.unwrap();
+        }
+        assert_eq!(bench.settings.config().source, sim(&other));
+        bench.stop().await;
+        let heard = 2 * u64::from(PHONES) * ROUNDS;
+        assert_eq!(on_disk(&dir.path().join("spool")), (heard, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_radio_that_hears_nothing_makes_room_for_the_one_before() {
+    in_time(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, deaf) = (
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        );
+        let bench = Bench::start(&config(&one, dir.path()));
+        let _quiet = play(&one).await;
+        bench.settings.try_source(&sim(&deaf), 1);
+        let _deaf = deaf.accept().await.unwrap();
+        // It comes back to the one that is heard.
+        play(&one).await;
+        assert_eq!(bench.settings.config().source, sim(&one));
+        let refused = bench.settings.state().unwrap().refused.unwrap();
+        let why = protocol::settings::Why::HeardNothing { minutes: 1 };
+        assert_eq!(refused.why, why);
+        bench.stop().await;
+        let heard = 2 * u64::from(PHONES) * ROUNDS;
+        assert_eq!(on_disk(&dir.path().join("spool")), (heard, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_radio_that_ends_makes_room_and_does_not_end_the_gateway() {
+    in_time(async {
+        let dir = tempfile::tempdir().unwrap();
+        let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bench = Bench::start(&config(&one, dir.path()));
+        let _quiet = play(&one).await;
+        let nothing = SourceConfig::Replay {
+            file: "/nowhere".into(),
+            speed: 1.0,
+        };
+        bench.settings.try_source(&nothing, 600_000);
+        play(&one).await;
+        let refused = bench.settings.state().unwrap().refused.unwrap();
+        assert!(
+            refused.why.to_string().contains("/nowhere"),
+            "{}",
+            refused.why
+        );
+        bench.stop().await;
+    })
+    .await;
 }

@@ -111,6 +111,7 @@ pub(super) struct Session<'a> {
     poller: JoinHandle<Lost>,
     /// Publishes without a PUBACK; flow control and nothing else.
     in_flight: watch::Sender<usize>,
+    settings_changed: watch::Receiver<u64>,
     connected: bool,
     connected_at: Monotonic,
     /// The server has said something.
@@ -134,6 +135,7 @@ impl<'a> Session<'a> {
         let topics = [Channel::Ack, Channel::Config].map(|c| (uplink.topic(c), c));
         Self {
             poller: tokio::spawn(poll(event_loop, to, in_flight.clone(), topics)),
+            settings_changed: uplink.settings.changes(),
             uplink,
             client,
             seen,
@@ -174,6 +176,7 @@ impl<'a> Session<'a> {
                     None => return Err(self.lost().await),
                 },
                 ended = &mut feeder, if self.connected => return Err(ended),
+                Ok(()) = self.settings_changed.changed(), if self.connected => self.ask_time()?,
                 _ = second.tick(), if self.connected => self.watch_over()?,
                 () = &mut drained, if self.connected => return self.farewell().await,
                 // Nobody is there to say goodbye to.
@@ -222,6 +225,9 @@ impl<'a> Session<'a> {
                     "the server told its settings"
                 );
                 self.uplink.beacons.set(&config.beacons);
+                if let Some(settings) = &config.settings {
+                    self.uplink.settings.told(Monotonic::now(), settings);
+                }
                 Ok(self.uplink.seal_to(&config.seal).await?)
             }
             Seen::Unreadable(channel) => {

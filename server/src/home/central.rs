@@ -12,6 +12,7 @@ use engine::{Input, input::DeskNews, outcome::Over};
 use protocol::{
     CustomerId, DisplayId, GatewayId, StoreId,
     eid::{QUANTUM_S, ROTATION_EXPONENT, device_time_s, quantum_start},
+    settings::SignedSettings,
 };
 use rusqlite::Connection;
 
@@ -27,7 +28,7 @@ use crate::{
         homes::{self, HomeRow, Known},
         orders, people,
         people::RadioRow,
-        plan, seals, shop,
+        plan, seals, settings, shop,
     },
 };
 
@@ -165,6 +166,7 @@ pub fn state(db: &Connection, now_ms: u64, store: &StoreId) -> Result<State, Sto
         orders,
         words,
         seals: seals::rows(db, store)?,
+        settings: settings(db, store)?,
     })
 }
 
@@ -184,6 +186,14 @@ fn customer(
         arrival_since_ms,
         radios: radios.iter().map(|row| row.radio).collect(),
     }))
+}
+
+pub(super) fn settings(
+    db: &Connection,
+    store: &StoreId,
+) -> Result<Vec<(GatewayId, SignedSettings)>, StoreError> {
+    let gateways = gateways(db, store)?.into_iter();
+    settings::rows(db, store, gateways.map(|(gateway, _)| gateway))
 }
 
 pub(super) fn zones(db: &Connection, store: &StoreId) -> Result<Vec<Zone>, StoreError> {

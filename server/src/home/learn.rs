@@ -26,7 +26,7 @@ use crate::{
         home::{self, Line},
         homes, orders, people,
         people::{ConsentEntry, PURPOSES},
-        plan, seals, shop,
+        plan, seals, settings, shop,
     },
 };
 
@@ -119,6 +119,7 @@ fn is_as_told(db: &Connection, state: &State) -> Result<bool, StoreError> {
         && plan::surveyed(db, id)? == state.surveyed
         && central::gateways(db, id)? == state.gateways
         && seals::rows(db, id)? == state.seals
+        && central::settings(db, id)? == state.settings
         && central::displays(db, id)? == state.displays)
 }
 
@@ -160,6 +161,7 @@ fn learn_store(txn: &mut Txn<'_>, state: &State) -> Result<(), StoreError> {
         }
     }
     seals::take(db, &state.seals)?;
+    settings::take(db, id, &state.settings)?;
     txn.gateways_changed(id);
     let zones: Vec<_> = state.zones.iter().map(|zone| zone.zone.clone()).collect();
     let anchors: Vec<_> = state

@@ -10,7 +10,8 @@ use crate::{
     store::{Readers, beacons, shop},
 };
 
-/// Tells gateways which fixed beacons hang in their store: all of them once the line is up, since
+/// Tells gateways which fixed beacons hang in their store, what to seal to, and what to do otherwise
+/// than their files say: all of them once the line is up, since
 /// the broker may have forgotten what it retained; those of a store whenever it changes.
 pub(super) struct Teller<'a> {
     pub(super) client: AsyncClient,
@@ -43,8 +44,8 @@ impl Teller<'_> {
     /// takes with it is told again on the next.
     async fn tell(&self, store: StoreId) -> Result<(), SessionError> {
         let of = store.clone();
-        let read = self.readers.read(move |db| beacons::config(db, &of));
-        let (config, gateways) = match read.await {
+        let read = self.readers.read(move |db| beacons::configs(db, &of));
+        let configs = match read.await {
             Ok(read) => read,
             Err(error) => {
                 // What is retained stays; sightings do not wait for it.
@@ -52,11 +53,11 @@ impl Teller<'_> {
                 return Ok(());
             }
         };
-        let payload = message::to_json(&config);
-        for gateway in gateways {
+        for (gateway, config) in configs {
+            let payload = message::to_json(&config);
             let topic = Topic::new(&store, &gateway, Channel::Config).to_string();
             self.client
-                .publish(topic, QoS::AtLeastOnce, true, payload.clone())
+                .publish(topic, QoS::AtLeastOnce, true, payload)
                 .await?;
         }
         Ok(())

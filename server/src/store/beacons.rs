@@ -13,7 +13,7 @@ use protocol::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, enrolments, from_word, int, parsed, seals, uint, word};
+use super::{StoreError, enrolments, from_word, int, parsed, seals, settings, uint, word};
 use crate::fleet::{
     battery,
     state::{Beacon, Ear, Ears, Gateway, Heard, Hearing, Telemetry},
@@ -39,6 +39,10 @@ pub fn keep(
         return Ok(None);
     };
     put_gateway(db, store, gateway, &next)?;
+    if heard.status.state == LinkState::Online {
+        let told = heard.status.settings.as_ref();
+        settings::heard(db, heard.heard_ms, store, gateway, told)?;
+    }
     if heard.status.state == LinkState::Online && !heard.retained {
         enrolments::heard(db, heard.heard_ms, store, gateway)?;
     }
@@ -421,8 +425,8 @@ fn transmitters(db: &Connection, store: &StoreId) -> Result<BTreeSet<Transmitter
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What the gateways of a store are to be told.
-pub fn config(db: &Connection, store: &StoreId) -> Result<(Config, Vec<GatewayId>), StoreError> {
+/// What each gateway of a store is to be told.
+pub fn configs(db: &Connection, store: &StoreId) -> Result<Vec<(GatewayId, Config)>, StoreError> {
     let fixed = transmitters(db, store)?.into_iter();
     let config = Config {
         v: VERSION,
@@ -431,6 +435,7 @@ pub fn config(db: &Connection, store: &StoreId) -> Result<(Config, Vec<GatewayId
             .take(BEACONS_MAX)
             .collect(),
         seal: seals::statements(db, store)?,
+        settings: None,
     };
     let mut statement =
         // Other radios would not read it.
@@ -439,7 +444,16 @@ pub fn config(db: &Connection, store: &StoreId) -> Result<(Config, Vec<GatewayId
                WHERE r.store = g.store AND r.gateway = g.gateway) ORDER BY gateway",
         )?;
     let rows = statement.query_map([store.as_str()], |row| parsed(row.get_ref(0)?.as_str()?))?;
-    Ok((config, rows.collect::<Result<_, _>>()?))
+    rows.map(|gateway| {
+        let gateway = gateway?;
+        let settings = settings::signed(db, store, &gateway)?;
+        let config = Config {
+            settings,
+            ..config.clone()
+        };
+        Ok((gateway, config))
+    })
+    .collect()
 }
 
 /// Forgets what is no fixed beacon of the store any more.

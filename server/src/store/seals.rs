@@ -52,6 +52,14 @@ fn signer(db: &Connection) -> Result<Ed25519KeyPair, StoreError> {
     Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|e| damaged(&e))
 }
 
+/// Signs what gateways are told.
+pub(super) fn sign(db: &Connection, bytes: &[u8]) -> Result<Signature, StoreError> {
+    let signature = signer(db)?.sign(bytes);
+    let signature = signature.as_ref().try_into();
+    let signature = signature.map_err(|_| StoreError::Damaged("signature: length".into()))?;
+    Ok(Signature(signature))
+}
+
 /// Whom gateways are to trust; told once, with their password.
 pub fn trust(db: &Connection) -> Result<TrustKey, StoreError> {
     let key = signer(db)?.public_key().as_ref().try_into();
@@ -77,14 +85,12 @@ pub fn make(
     let key = private.public();
     let latest = latest(db, store)?.map_or(0, |said| said.since_ms + 1);
     let since_ms = now_ms.max(latest);
-    let signature = signer(db)?.sign(&Statement::signed(&key, store, since_ms));
-    let signature = signature.as_ref().try_into();
-    let signature = signature.map_err(|_| StoreError::Damaged("signature: length".into()))?;
+    let signature = sign(db, &Statement::signed(&key, store, since_ms))?;
     let statement = Statement {
         key,
         store: store.cloned(),
         since_ms,
-        signature: Signature(signature),
+        signature,
     };
     put(db, &statement, Some(&private.to_bytes()))?;
     Ok(key)

@@ -7,6 +7,7 @@
 
 use askama::Template;
 use engine::input::{Area, Place};
+use protocol::settings::Why;
 
 use super::{
     fleet::GatewayState,
@@ -16,6 +17,7 @@ use super::{
     qr::Qr,
     views::{Icon, Markup, RenderError, render, script_words},
 };
+pub use crate::api::settings::Progress;
 
 /// As on the map.
 const LARGER_ON_PHONE: f32 = 1.9;
@@ -57,6 +59,8 @@ pub struct GatewayPage {
     pub live: LiveView,
     /// Where it can hang.
     pub ground: GroundView,
+    /// What is other for it.
+    pub settings: SettingsForm,
 }
 
 /// A code, shown once.
@@ -112,6 +116,44 @@ pub struct LiveView {
     pub sighted_ms: Option<u64>,
     /// It is an anchor.
     pub placed: bool,
+    /// What it was told to do otherwise than its file says; none: nothing, ever.
+    pub settings: Option<SettingsLine>,
+}
+
+/// How far it is with what it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsLine {
+    /// How far.
+    pub progress: Progress,
+    /// The version that is wanted.
+    pub wanted: u64,
+    /// The version in force; none: what its file says.
+    pub in_force: Option<u64>,
+    /// Since when.
+    pub since_ms: Option<u64>,
+    /// Why it does not take the one that is wanted.
+    pub refused: Option<Why>,
+    /// It could not read what it had been told.
+    pub damaged: bool,
+}
+
+/// What is other for this gateway, as somebody types it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingsForm {
+    /// The version that it was made from.
+    pub from: u64,
+    /// Milliseconds.
+    pub window_ms: String,
+    /// One a line.
+    pub chain_uuids: String,
+    /// One a line.
+    pub chain_namespaces: String,
+    /// `btleplug`, `hci`, or nothing.
+    pub kind: String,
+    /// With blanks between them.
+    pub adapters: String,
+    /// Seconds.
+    pub silence_s: String,
 }
 
 /// The floor on which it can hang.
@@ -304,7 +346,79 @@ pub fn render_live(t: &Texts, live: &LiveView, now_ms: u64) -> Result<String, Re
             }
         });
     }
+    steps.extend(live.settings.as_ref().map(|line| settings(t, line, time)));
     render("gateway-live", &LiveTemplate { stage, steps })
+}
+
+fn settings(t: &Texts, line: &SettingsLine, time: impl Fn(u64) -> String) -> Step {
+    let version = line.wanted.to_string();
+    let stays = match line.in_force {
+        Some(in_force) => t.with("settings-stays", "version", in_force.to_string().as_str()),
+        None => t.get("settings-stays-file"),
+    };
+    let (done, icon, key, mut more) = match (line.progress, &line.refused) {
+        (Progress::InForce, _) => {
+            let since = line.since_ms.map(time).unwrap_or_default();
+            let more = t.with("settings-since", "time", since.as_str());
+            (true, Icon::Check, "settings-in-force", more)
+        }
+        (Progress::Trying, _) => {
+            let more = t.get("settings-trying-more");
+            (false, Icon::Antenna, "settings-trying", more)
+        }
+        (Progress::Refused, Some(why)) => {
+            let more = format!("{} {stays}", why_not(t, why));
+            (false, Icon::Warning, "settings-refused", more)
+        }
+        _ => (false, Icon::ClockLate, "settings-waiting", stays),
+    };
+    if line.damaged {
+        more = format!("{more} {}", t.get("settings-damaged"));
+    }
+    let what = match key {
+        "settings-in-force" => t.with("settings-in-force", "version", version.as_str()),
+        "settings-trying" => t.with("settings-trying", "version", version.as_str()),
+        "settings-refused" => t.with("settings-refused", "version", version.as_str()),
+        _ => t.with("settings-waiting", "version", version.as_str()),
+    };
+    Step {
+        class: if done { "done" } else { "open" },
+        icon,
+        what,
+        more,
+    }
+}
+
+fn why_not(t: &Texts, why: &Why) -> String {
+    match why {
+        Why::NoTrust => t.get("settings-why-no-trust"),
+        Why::Local => t.get("settings-why-local"),
+        Why::Signature | Why::NotForUs => t.get("settings-why-signature"),
+        Why::Older { known } => t.with("settings-why-older", "version", known.to_string().as_str()),
+        Why::Wrong { key, what } => t.with2(
+            "settings-why-wrong",
+            "key",
+            key.as_str(),
+            "what",
+            what.as_str(),
+        ),
+        Why::NoAdapter { adapter } => {
+            t.with("settings-why-no-adapter", "adapter", adapter.as_str())
+        }
+        Why::HeardNothing { minutes } => t.with(
+            "settings-why-heard-nothing",
+            "minutes",
+            minutes.to_string().as_str(),
+        ),
+        Why::RadioEnded { what } => t.with("settings-why-radio-ended", "what", what.as_str()),
+        Why::Interrupted { times } => t.with(
+            "settings-why-interrupted",
+            "times",
+            times.to_string().as_str(),
+        ),
+        Why::NotWritten { what } => t.with("settings-why-not-written", "what", what.as_str()),
+        Why::Other => t.get("settings-why-other"),
+    }
 }
 
 #[derive(Template)]

@@ -66,6 +66,10 @@ pub fn router() -> Router<App> {
             "/manage/{store}/gateways/{gateway}/place",
             post(manager::gateways::place),
         )
+        .route(
+            "/manage/{store}/gateways/{gateway}/settings",
+            post(manager::gateways::tell),
+        )
         .route("/manage/{store}/figures", get(manager::figures::figures))
         .route("/manage/{store}/figures.csv", get(manager::figures::sheet))
         .route("/manage/{store}/poster", get(manager::poster::poster))

@@ -74,7 +74,8 @@ fn routes(doc: &Value) -> anyhow::Result<Vec<Route>> {
             .replace("{category}", "lampen")
             .replace("{sku}", "LAMP-BOOG")
             .replace("{login}", "sanne")
-            .replace("{display}", "counter");
+            .replace("{display}", "counter")
+            .replace("{gateway}", "door");
         let real = real.replace("{zone}", "entree").replace("{anchor}", "door");
         let real = real
             .replace("{name}", "till")
@@ -152,7 +153,7 @@ async fn every_route_asks() -> anyhow::Result<()> {
         let store_set_up = path.starts_with("/v1/stores/")
             && !of_shop.iter().any(|part| path.contains(part))
             && method != Method::GET;
-        let of_operator = ["/v1/sources", "/v1/tasks", "/v1/webhooks-out"];
+        let of_operator = ["/v1/seal", "/v1/sources", "/v1/tasks", "/v1/webhooks-out"];
         let operators = store_set_up || of_operator.iter().any(|part| path.starts_with(part));
         if wanted != "api_key" {
             answer

@@ -90,6 +90,7 @@ impl Words {
             sent_mono_ms: self.mono_ms,
             version: "0.1.0".into(),
             plain: false,
+            settings: None,
             counts: self.counts,
             beacons,
         }

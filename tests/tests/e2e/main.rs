@@ -31,6 +31,7 @@ mod radio;
 mod radios;
 mod redelivery;
 mod sealed;
+mod settings;
 mod signs;
 mod table;
 mod write_loss;
@@ -68,6 +69,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(radios::tests());
     tests.extend(redelivery::tests());
     tests.extend(sealed::tests());
+    tests.extend(settings::tests());
     tests.extend(signs::tests());
     tests.extend(table::tests());
     tests.extend(write_loss::tests());

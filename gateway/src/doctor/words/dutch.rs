@@ -1,5 +1,7 @@
 //! Dutch, for the health page.
 
+use protocol::settings::Why;
+
 use super::Problem;
 
 pub(super) fn say(problem: &Problem) -> (String, &'static str) {
@@ -24,6 +26,30 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             "Waarnemingen worden niet verzegeld (plain = true): wie deze schijf of de broker heeft, leest wie waar was."
                 .into(),
             "Klaar met zoeken? Zet in [seal] weer trust en key; de server geeft ze.",
+        ),
+        SettingsLocal => (
+            "local_settings staat aan: wat de server zegt telt niet.".into(),
+            "",
+        ),
+        SettingsInForce { version: None } => ("Die van dit bestand gelden, en niets anders.".into(), ""),
+        SettingsInForce {
+            version: Some(version),
+        } => (
+            format!("Versie {version} van de instellingen van de server geldt."),
+            "",
+        ),
+        SettingsTried { version } => (
+            format!("De radio van versie {version} van de server wordt geprobeerd."),
+            "Binnen enkele minuten geldt die, of is de vorige terug.",
+        ),
+        SettingsRefused { version, why } => (
+            format!("Versie {version} van de server is geweigerd: {}.", why_not(why)),
+            "Hier veranderde niets. Verbeter het op de pagina van deze gateway op de server.",
+        ),
+        SettingsDamaged => (
+            "Wat de server zei is niet van de schijf te lezen; de instellingen van dit bestand gelden."
+                .into(),
+            "Bij de volgende verbinding wordt het opnieuw gezegd. Komt dit terug, dan slijt de kaart.",
         ),
         RadioOn { adapter } => (format!("{adapter} is er, en staat aan."), ""),
         RadioThere { adapter } => (format!("{adapter} is er."), ""),
@@ -217,5 +243,25 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
             format!("Het wachtwoord gaat onversleuteld naar {host}."),
             "Gebruik de poort met TLS, en tls = { ca_file = \"ca.pem\" } in [mqtt].",
         ),
+    }
+}
+
+/// Why settings of the server were refused.
+fn why_not(why: &Why) -> String {
+    match why {
+        Why::NoTrust => {
+            "in het bestand staat seal.plain = true, dus telt alleen dat bestand".into()
+        }
+        Why::Local => "deze gateway is gestart met --local-settings".into(),
+        Why::Signature => "niet ondertekend door wie het bestand vertrouwt".into(),
+        Why::NotForUs => "bedoeld voor een andere gateway".into(),
+        Why::Older { known } => format!("versie {known} is al bekend, dus deze is oud"),
+        Why::Wrong { key, what } => format!("{key}: {what}"),
+        Why::NoAdapter { adapter } => format!("deze machine heeft geen adapter {adapter}"),
+        Why::HeardNothing { minutes } => format!("{minutes} min niets gehoord"),
+        Why::RadioEnded { what } => format!("de radio hield op: {what}"),
+        Why::Interrupted { times } => format!("de gateway stopte {times} keer tijdens de proef"),
+        Why::NotWritten { what } => format!("niet op te schrijven: {what}"),
+        Why::Other => "om een reden die dit programma niet kent".into(),
     }
 }

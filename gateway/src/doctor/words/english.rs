@@ -25,6 +25,32 @@ pub(super) fn say(problem: &Problem) -> (String, &'static str) {
                 .into(),
             "Done looking for faults? Put trust and key back into [seal]; the server gives them out.",
         ),
+        SettingsLocal => (
+            "local_settings is set: what the server tells is ignored.".into(),
+            "",
+        ),
+        SettingsInForce { version: None } => {
+            ("This file's are in force, and nothing else.".into(), "")
+        }
+        SettingsInForce {
+            version: Some(version),
+        } => (
+            format!("With version {version} of the server's settings in force."),
+            "",
+        ),
+        SettingsTried { version } => (
+            format!("The radio of the server's version {version} is being tried."),
+            "Within some minutes it is in force, or the one before is back.",
+        ),
+        SettingsRefused { version, why } => (
+            format!("The server's version {version} is refused: {why}."),
+            "Nothing changed here. Mend it on the page of this gateway at the server.",
+        ),
+        SettingsDamaged => (
+            "What the server told cannot be read from the disk; this file's settings are in force."
+                .into(),
+            "It is told again with the next connection. If this comes again, the card wears out.",
+        ),
         RadioOn { adapter } => (format!("{adapter} is there, and on."), ""),
         RadioThere { adapter } => (format!("{adapter} is there."), ""),
         RadioOff { adapter } => (

@@ -37,6 +37,7 @@ impl Talk {
                 sent_mono_ms,
                 version: "0.1.0".into(),
                 plain: false,
+                settings: None,
                 counts,
                 beacons: Vec::new(),
             },

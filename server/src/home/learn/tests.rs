@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::input::OrderKind;
-use protocol::{CardId, OrderId, StaffId};
+use protocol::{CardId, OrderId, StaffId, seal::Signature, settings::SignedSettings};
 use tokio::sync::{Notify, mpsc};
 
 use super::*;
@@ -14,6 +14,7 @@ use crate::{
     pipeline::{Counts, Outlets, Pipeline},
     store::{
         access::{StaffRole, StaffRow},
+        beacons,
         catalogue::ProductRow,
         open_reader,
         orders::OrderRow,
@@ -161,6 +162,7 @@ fn state(orders: Vec<OrderRow>) -> State {
         anchors: vec![(anchor, None)],
         surveyed: Vec::new(),
         gateways: vec![("door".parse().unwrap(), hex::encode([1; 32]))],
+        settings: Vec::new(),
         displays: vec![("counter".parse().unwrap(), hex::encode([2; 32]))],
         staff: vec![StaffRow {
             staff: StaffId::at(1, [1; 10]),
@@ -218,6 +220,26 @@ async fn an_order_is_kept_as_it_is_told_and_what_is_told_again_changes_nothing()
     (moved.bay, moved.state) = (Some("B13".into()), OrderState::Delayed);
     machine.learns(&state(vec![moved.clone()])).await;
     assert_eq!(machine.order(moved.order), moved);
+}
+
+#[tokio::test]
+async fn gateways_are_told_what_the_central_server_signed_and_nothing_once_that_is_gone() {
+    let signed = SignedSettings {
+        text: "as it came".into(),
+        signature: Signature([7; 64]),
+    };
+    let told = State {
+        settings: vec![("door".parse().unwrap(), signed.clone())],
+        ..state(Vec::new())
+    };
+    let machine = Machine::with(&told).await;
+    let says = || async {
+        let read = |txn: &mut Txn<'_>| beacons::configs(txn.db, &"kade-9".parse().unwrap());
+        machine.write(read).await.pop().unwrap().1.settings
+    };
+    assert_eq!(says().await, Some(signed));
+    machine.learns(&state(Vec::new())).await;
+    assert_eq!(says().await, None);
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ fn status(minute: u64, beacons: Vec<BeaconHealth>) -> Heard {
             sent_mono_ms: MONO_MS + passed_ms,
             version: "0.1.0".into(),
             plain: false,
+            settings: None,
             counts: Counts {
                 heard_total: minute + 1,
                 ..Counts::default()
@@ -241,12 +242,14 @@ fn gateways_are_listed_with_where_they_hang_also_before_they_spoke() {
 #[test]
 fn gateways_are_told_the_fixed_beacons_of_their_own_store() {
     let (_folder, db) = furnished();
-    let (config, gateways) = config(&db, &store()).unwrap();
-    assert_eq!(config.beacons, [transmitter(1), transmitter(2)]);
-    let named: Vec<&str> = gateways.iter().map(GatewayId::as_str).collect();
+    let told = configs(&db, &store()).unwrap();
+    let named: Vec<&str> = told.iter().map(|(gateway, _)| gateway.as_str()).collect();
     assert_eq!(named, ["back", "door"]);
-    let (elsewhere, gateways) = super::config(&db, &"kade-8".parse().unwrap()).unwrap();
-    assert!(elsewhere.beacons.is_empty() && gateways.is_empty());
+    for (_, config) in &told {
+        assert_eq!(config.beacons, [transmitter(1), transmitter(2)]);
+    }
+    let elsewhere = configs(&db, &"kade-8".parse().unwrap()).unwrap();
+    assert!(elsewhere.is_empty());
 }
 
 #[test]

@@ -224,10 +224,10 @@ impl Words<'_> {
                 "ok",
                 Icon::Check,
                 t.get("gateway-hears"),
-                t.get(match gateway.plain {
-                    false => "gateway-todo-nothing",
-                    true => "gateway-todo-plain",
-                }),
+                match gateway.plain {
+                    false => t.get("gateway-todo-nothing"),
+                    true => t.get("gateway-todo-plain"),
+                },
             ),
             GatewayState::CatchingUp => (
                 "blue",

@@ -82,6 +82,7 @@ fn keys_used() -> BTreeSet<String> {
         include_str!("../fleet/words.rs"),
         include_str!("../gateways.rs"),
         include_str!("../manager/gateways.rs"),
+        include_str!("../manager/gateways/told.rs"),
         include_str!("../map.rs"),
         include_str!("../visit.rs"),
         include_str!("../walk.rs"),

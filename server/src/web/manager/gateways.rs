@@ -4,6 +4,8 @@
 //! Promises: a gateway that is placed is an anchor like any other, in the zone that its place lies in.
 //! Invariant: the code goes into one answer, and nowhere else.
 
+mod told;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
@@ -15,6 +17,7 @@ use engine::input::{Area, Place};
 use protocol::{AnchorId, GatewayId, StoreId, ZoneId};
 use serde::Deserialize;
 
+use self::told::{form, lines};
 use super::Desk;
 use crate::{
     api::{access::check_csrf, gateways as codes, problem::Problem},
@@ -30,8 +33,8 @@ use crate::{
     },
     web::{
         gateways::{
-            CodeView, GatewayLine, GatewayPage, GatewaysPage, GroundView, LiveView, Stage,
-            render_gateway, render_gateways, render_live,
+            CodeView, GatewayLine, GatewayPage, GatewaysPage, GroundView, LiveView, SettingsForm,
+            SettingsLine, Stage, render_gateway, render_gateways, render_live,
         },
         routes::PageError,
         visit::ZoneNames,
@@ -40,6 +43,8 @@ use crate::{
 
 /// How often an open page looks: somebody on a ladder waits for it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(in crate::web) use self::told::tell;
+
 /// What a new antenna is said to hear at least before a visit begins; as in the examples of the API.
 const ENTER_RSSI_DBM: i8 = -80;
 /// Nothing on a plan is farther from its corner.
@@ -53,6 +58,7 @@ struct Rows {
     places: BTreeMap<AnchorId, Place>,
     gateways: Vec<GatewayRow>,
     codes: Vec<EnrolmentRow>,
+    settings: BTreeMap<GatewayId, SettingsLine>,
 }
 
 async fn rows(desk: &Desk) -> Result<Rows, Problem> {
@@ -65,6 +71,7 @@ async fn rows(desk: &Desk) -> Result<Rows, Problem> {
             places: plan::places(db, &of)?,
             gateways: beacons::gateways(db, &of)?,
             codes: enrolments::latest(db, &of)?,
+            settings: lines(db, &of)?,
         })
     });
     Ok(rows.await?)
@@ -96,6 +103,7 @@ impl Rows {
             heard_total: kept.map_or(0, |kept| kept.counts.heard_total),
             sighted_ms: None,
             placed: antenna(&self.anchors, gateway).is_some(),
+            settings: self.settings.get(gateway).cloned(),
         })
     }
 
@@ -219,6 +227,17 @@ async fn draw(
     code: Option<CodeView>,
     said: Option<String>,
 ) -> Result<String, PageError> {
+    let settings = form(desk, gateway).await?;
+    draw_with(desk, gateway, code, said, settings).await
+}
+
+async fn draw_with(
+    desk: &Desk,
+    gateway: &GatewayId,
+    code: Option<CodeView>,
+    said: Option<String>,
+    settings: SettingsForm,
+) -> Result<String, PageError> {
     let now_ms = clock::now_ms();
     let rows = rows(desk).await?;
     let names = ZoneNames::new(rows.zones.clone(), desk.lintel.texts.lang);
@@ -229,6 +248,7 @@ async fn draw(
         code,
         live: live(desk, &rows, gateway, now_ms).await?,
         ground: rows.ground(gateway, &names),
+        settings,
     };
     Ok(render_gateway(&page, now_ms)?)
 }
