@@ -318,13 +318,13 @@ async fn every_error_is_a_problem() -> anyhow::Result<()> {
         (
             "POST",
             "/v1/app/enrol".into(),
-            text(json!({"code": "AAAA-AAAA", "platform": "android"})),
+            text(json!({"code": "AAAA-AAAA-AAAA", "platform": "android"})),
             404,
         ),
         (
             "POST",
             "/v1/app/enrol".into(),
-            text(json!({"code": "AAAA-AAAA", "platform": "windows"})),
+            text(json!({"code": "AAAA-AAAA-AAAA", "platform": "windows"})),
             422,
         ),
         ("DELETE", "/v1/customers".into(), String::new(), 405),
