@@ -236,6 +236,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(history::decisions))
         .routes(routes!(fleet::gateways))
         .routes(routes!(fleet::beacons))
+        .routes(routes!(fleet::due))
         .routes(routes!(history::events))
         .routes(routes!(funnel::funnel))
         .routes(routes!(figures::figures))
