@@ -91,7 +91,10 @@ fn a_gateways_row_says_for_how_long_or_since_when() {
     let html = html(&devices(Lang::Nl));
     for (name, facts) in [
         ("g1", ["hoort alles", "212 dagen", ">0<"].as_slice()),
-        ("g2", &["hoort anders", "41 dagen", "antenne nakijken"]),
+        (
+            "g2",
+            &["hoort anders", "gisteren 07:09", "antenne nakijken"],
+        ),
         ("g3", &["haalt in", "6 min", ">1.240<"]),
         ("g4", &["hoort niets", "gisteren 12:09", ">0<"]),
         ("g5", &["stil", "vandaag 12:40", ">?<", "Keuken"]),

@@ -303,10 +303,12 @@ impl Words<'_> {
             ),
         };
         // A state that is well is told by how long, one that is not by its moment.
-        let since = match (gateway.since_ms, gateway.state.listens()) {
-            (None, _) => "–".to_owned(),
-            (Some(since_ms), true) => self.lasting(since_ms),
-            (Some(since_ms), false) => t.moment_within(since_ms, self.now_ms),
+        let changed = gateway.antenna.filter(|_| gateway.state.listens());
+        let since = match (changed, gateway.since_ms, gateway.state.listens()) {
+            (Some(change), ..) => t.moment_within(change.since_ms, self.now_ms),
+            (None, None, _) => "–".to_owned(),
+            (None, Some(since_ms), true) => self.lasting(since_ms),
+            (None, Some(since_ms), false) => t.moment_within(since_ms, self.now_ms),
         };
         let is_there = !matches!(
             gateway.state,
