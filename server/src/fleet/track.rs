@@ -81,13 +81,18 @@ impl Track {
     /// What was usual before an hour; none: too few days are known.
     pub fn typical(&self, before_hour: u64) -> Option<Typical> {
         let mut days = Vec::with_capacity(HOURS_KEPT / DAY_HOURS);
+        let mut heard: Vec<i8> = Vec::with_capacity(DAY_HOURS);
         let mut end = before_hour;
         for _ in 0..HOURS_KEPT / DAY_HOURS {
             let start = end.saturating_sub(DAY_HOURS as u64);
-            let heard = (start..end).filter_map(|hour| self.at(hour));
-            let mut heard: Vec<f32> = heard.map(f32::from).collect();
+            heard.clear();
+            heard.extend((start..end).filter_map(|hour| self.at(hour)));
             if heard.len() >= DAY_HEARD_MIN {
-                days.extend(median(&mut heard));
+                heard.sort_unstable();
+                let upper = heard.get(heard.len() / 2).copied();
+                let lower = heard.get((heard.len() - 1) / 2).copied();
+                let both = lower.zip(upper);
+                days.extend(both.map(|(a, b)| f32::midpoint(a.into(), b.into())));
             }
             end = start;
         }

@@ -124,15 +124,19 @@ fn what_is_not_known_is_not_said() {
     run(&mut short, 0..9, |at| 2_800.0 - at * 10.0, shop_c, 4.0);
     assert_eq!(short.forecast(), None, "too few days");
     let mut noise = Cell::default();
-    run(
-        &mut noise,
-        0..60,
-        |at| 2_800.0 + 60.0 * (at * 7.0).sin(),
-        shop_c,
-        4.0,
-    );
+    let up_and_down = |at: f32| 2_850.0 - 2.0 * at + 150.0 * (at * 0.9).sin();
+    run(&mut noise, 0..60, up_and_down, shop_c, 4.0);
     assert_eq!(noise.forecast(), None, "up and down");
     assert_eq!(Cell::default().forecast(), None);
+}
+
+#[test]
+fn the_time_in_which_it_was_full_says_nothing_of_how_fast_it_falls() {
+    let mut cell = Cell::default();
+    run(&mut cell, 0..40, |_| 3_050.0, shop_c, 4.0);
+    run(&mut cell, 40..60, |at| mv_at(at - 40.0, 60.0), shop_c, 4.0);
+    let said = in_days(cell.forecast().unwrap().empty_ms, 60);
+    assert!((said - 40.0).abs() <= 15.0, "{said}");
 }
 
 #[test]

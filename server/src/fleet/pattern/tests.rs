@@ -249,10 +249,26 @@ fn an_only_antenna_that_lost_its_cable_is_told_from_people_by_how_much() {
 }
 
 #[test]
-fn one_path_with_a_shelf_in_it_is_no_move() {
-    let mut shop = Shop::weeks(3, 12);
-    let verdicts = shop.hours(48, &|g, b| if (g, b) == (1, 5) { -14.0 } else { 0.0 });
-    assert_eq!(verdicts, Verdicts::default());
+fn one_path_with_a_shelf_in_it_is_no_move_whoever_else_is_there() {
+    for crowd_db in [0.0, -8.0] {
+        let mut shop = Shop::weeks(3, 12);
+        // Of the beacon next to an antenna, so that it is heard all the same.
+        let shelf_db = |g: usize, b: usize| match (g, b) {
+            (1, 3) => -16.0,
+            _ => 0.0,
+        };
+        let verdicts = shop.hours(48, &|g, b| crowd_db + shelf_db(g, b));
+        assert_eq!(verdicts, Verdicts::default(), "{crowd_db}");
+    }
+}
+
+#[test]
+fn in_a_store_with_one_antenna_a_packed_day_is_people_too() {
+    let mut shop = Shop::weeks(1, 8);
+    for hour in 1..=30 {
+        let verdicts = shop.hours(1, &|_, _| -12.5);
+        assert_eq!(verdicts, Verdicts::default(), "hour {hour}");
+    }
 }
 
 #[test]
