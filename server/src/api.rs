@@ -245,6 +245,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(settings::get_gateway, settings::put_gateway))
         .routes(routes!(seal::get_seal))
         .routes(routes!(seal::rotate))
+        .routes(routes!(fleet::due))
         .routes(routes!(history::events))
         .routes(routes!(funnel::funnel))
         .routes(routes!(figures::figures))

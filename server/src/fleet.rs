@@ -9,8 +9,12 @@
 //! status that finds the queue full is shed and counted, and the next one says the same.
 
 pub mod battery;
+pub mod forecast;
+pub mod pattern;
 pub mod state;
 pub mod strength;
+pub mod track;
+pub mod week;
 
 use std::{
     collections::BTreeSet,

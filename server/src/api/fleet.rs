@@ -6,7 +6,7 @@
 use axum::{Json, extract::State};
 use protocol::{
     AnchorId, StoreId,
-    message::{Counts, LinkState},
+    message::{BEACONS_MAX, Counts, LinkState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +18,11 @@ use super::{
 };
 use crate::{
     clock,
-    fleet::state::{BeaconState, Ears, GatewayState},
+    fleet::{
+        pattern::AntennaChange,
+        state::{BeaconState, Ears, GatewayState},
+        week::{self, Device, Due, Reason},
+    },
     store::{
         beacons::{self, BeaconRow, GatewayRow},
         shop,
@@ -107,10 +111,24 @@ pub struct BeaconView {
     /// What that is of a lithium coin cell.
     battery_percent: Option<u8>,
     temperature_c: Option<f64>,
+    /// When its battery will be empty; none: nobody knows yet.
+    battery_empty_ms: Option<u64>,
+    /// The same, if it falls as fast as on its worst days.
+    battery_empty_at_soonest_ms: Option<u64>,
     /// When any gateway last heard it.
     last_heard_ms: Option<u64>,
     /// The gateways that had it then, the strongest first.
     heard_by: Vec<HearingView>,
+    /// How gateways hear it differently, if it seems to hang elsewhere; the largest difference first.
+    changes: Vec<ChangeView>,
+}
+
+/// How a gateway hears a beacon differently.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeView {
+    gateway: String,
+    /// Stronger by so much; below 0: weaker.
+    change_db: i8,
 }
 
 /// What a gateway had of a beacon.
@@ -120,6 +138,8 @@ pub struct HearingView {
     last_heard_ms: u64,
     /// Median of the last status that had heard it.
     rssi_dbm: Option<i8>,
+    /// Median of the days' medians of three weeks; none: too few days are known.
+    typical_dbm: Option<f32>,
     /// Advertisements in that status.
     count: u32,
 }
@@ -134,6 +154,7 @@ impl BeaconView {
             gateway: h.gateway.to_string(),
             last_heard_ms: h.heard_last_ms,
             rssi_dbm: h.rssi_dbm,
+            typical_dbm: h.typical_dbm,
             count: h.count,
         };
         Self {
@@ -145,10 +166,22 @@ impl BeaconView {
             battery_mv: said.and_then(|t| t.battery_mv),
             battery_percent: kept.battery_percent(),
             temperature_c: temperature.map(|centi_c| f64::from(centi_c) / 100.0),
+            battery_empty_ms: kept.forecast.map(|f| f.empty_ms),
+            battery_empty_at_soonest_ms: kept.forecast.map(|f| f.empty_at_soonest_ms),
             last_heard_ms: kept.heard_last_ms(),
             heard_by: kept.heard_by().into_iter().map(hearing).collect(),
+            changes: changes(row),
         }
     }
+}
+
+fn changes(row: &BeaconRow) -> Vec<ChangeView> {
+    let all = row.kept.moved.iter().flat_map(|moved| &moved.changes);
+    all.map(|(gateway, change_db)| ChangeView {
+        gateway: gateway.to_string(),
+        change_db: *change_db,
+    })
+    .collect()
 }
 
 /// Where a page of anchors starts and how long it is.
@@ -173,19 +206,115 @@ pub(super) async fn beacons(
     Query(page): Query<AnchorPageQuery>,
 ) -> Result<Json<Page<BeaconView>>, Problem> {
     let limit = PageQuery::checked(page.limit)?;
+    let now_ms = clock::now_ms();
     let (gateways, rows) = app
         .readers
         .read(move |db| {
             shop::store(db, &store)?;
-            let rows = beacons::beacons(db, &store, page.after.as_ref(), limit)?;
+            let judged = beacons::judged(db, &store, now_ms)?;
+            let rows = beacons::beacons(db, &store, page.after.as_ref(), limit, &judged)?;
             Ok((beacons::gateways(db, &store)?, rows))
         })
         .await?;
-    let now_ms = clock::now_ms();
     let ears = beacons::ears(&gateways, now_ms, app.fleet.listening_since_ms());
     let view = |row: &BeaconRow| BeaconView::of(row, &ears, now_ms);
     let items = rows.iter().map(view).collect();
     Ok(Json(Page::new(items, limit, |b: &BeaconView| {
         b.anchor.clone()
     })))
+}
+
+/// Something to replace or to look at this week.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DueView {
+    reason: Reason,
+    /// The beacon's anchor; none: it is a gateway's antenna.
+    anchor: Option<String>,
+    /// The gateway whose antenna it is; none: it is a beacon.
+    gateway: Option<String>,
+    zones: Vec<String>,
+    /// Since when it is so; none: since it is known, or it will be.
+    since_ms: Option<u64>,
+    /// What is left in a cell, as far as it says.
+    battery_percent: Option<u8>,
+    /// When the cell will be empty; none: nobody knows.
+    battery_empty_ms: Option<u64>,
+    battery_empty_at_soonest_ms: Option<u64>,
+    /// How gateways hear a beacon that moved; of an antenna, how it hears its beacons.
+    changes: Vec<ChangeView>,
+    /// Of an antenna: how many of its beacons it hears otherwise ...
+    beacons_changed: Option<u32>,
+    /// ... and of how many.
+    beacons: Option<u32>,
+}
+
+impl DueView {
+    fn of(due: &Due<'_>) -> Self {
+        let zones = due.zones.iter().map(ToString::to_string).collect();
+        let blank = Self {
+            reason: due.reason,
+            anchor: None,
+            gateway: None,
+            zones,
+            since_ms: due.since_ms,
+            battery_percent: None,
+            battery_empty_ms: None,
+            battery_empty_at_soonest_ms: None,
+            changes: Vec::new(),
+            beacons_changed: None,
+            beacons: None,
+        };
+        match due.device {
+            Device::Gateway(gateway, change) => {
+                let AntennaChange {
+                    change_db,
+                    changed,
+                    beacons,
+                    ..
+                } = change;
+                let gateway = gateway.to_string();
+                Self {
+                    gateway: Some(gateway.clone()),
+                    changes: vec![ChangeView { gateway, change_db }],
+                    beacons_changed: Some(changed),
+                    beacons: Some(beacons),
+                    ..blank
+                }
+            }
+            Device::Beacon(row) => Self {
+                anchor: Some(row.anchor.to_string()),
+                battery_percent: row.kept.battery_percent(),
+                battery_empty_ms: row.kept.forecast.map(|f| f.empty_ms),
+                battery_empty_at_soonest_ms: row.kept.forecast.map(|f| f.empty_at_soonest_ms),
+                changes: changes(row),
+                ..blank
+            },
+        }
+    }
+}
+
+/// What of the fixed beacons and the antennas that hear them is to be replaced or looked at this week,
+/// what is most urgent first.
+#[utoipa::path(get, path = "/v1/stores/{store}/beacons/due", tag = "fleet",
+    params(("store" = String, Path)),
+    responses((status = 200, body = Vec<DueView>), (status = "default", body = Problem)))]
+pub(super) async fn due(
+    _: ShopKey,
+    State(app): State<App>,
+    At(store): At<StoreId>,
+) -> Result<Json<Vec<DueView>>, Problem> {
+    let now_ms = clock::now_ms();
+    let (gateways, rows, judged) = app
+        .readers
+        .read(move |db| {
+            shop::store(db, &store)?;
+            let judged = beacons::judged(db, &store, now_ms)?;
+            let all = u32::try_from(BEACONS_MAX).unwrap_or(u32::MAX);
+            let rows = beacons::beacons(db, &store, None, all, &judged)?;
+            Ok((beacons::gateways(db, &store)?, rows, judged))
+        })
+        .await?;
+    let ears = beacons::ears(&gateways, now_ms, app.fleet.listening_since_ms());
+    let list = week::list(&gateways, &rows, &judged.verdicts, &ears, now_ms);
+    Ok(Json(list.iter().map(DueView::of).collect()))
 }

@@ -36,6 +36,19 @@ pub fn percent(battery_mv: Option<u16>) -> Option<u8> {
     Some(left.unwrap_or(100))
 }
 
+/// The same of a voltage that is an average, in permille.
+pub(super) fn permille(mv: f32) -> f32 {
+    let left = CURVE.windows(2).find_map(|ends| match ends {
+        [(low_mv, low), (high_mv, high)] if mv < f32::from(*high_mv) => {
+            let above_mv = (mv - f32::from(*low_mv)).max(0.0);
+            let a_mv = f32::from(high - low) / f32::from(high_mv - low_mv);
+            Some(10.0 * (f32::from(*low) + a_mv * above_mv))
+        }
+        _ => None,
+    });
+    left.unwrap_or(1_000.0)
+}
+
 /// Since when it is low, after a voltage that was heard at `at_ms`; `before` is since when it was.
 pub fn low_since(before: Option<u64>, battery_mv: Option<u16>, at_ms: u64) -> Option<u64> {
     let left = percent(battery_mv)?;

@@ -15,7 +15,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{battery, strength::Strength};
+use super::{battery, forecast::Forecast, pattern::Moved, strength::Strength};
 
 /// A gateway speaks once a minute; after three minutes without a word it is silent. Brokers notice
 /// a broken line sooner, unless the server itself was away when it broke.
@@ -30,6 +30,11 @@ const CATCHING_UP_ABOVE: u64 = BATCH_SIGHTINGS_MAX as u64;
 /// A shelf beacon sends several times a second; one that a gateway has not heard for this long is
 /// empty, gone, or behind something new.
 const BEACON_SILENT_AFTER_MS: u64 = 600_000;
+/// A cell is changed before it is empty: who goes round once a week changes those that would not live
+/// to see the round after the next.
+const BATTERY_AHEAD_MS: u64 = 14 * 86_400_000;
+/// Below this, in percent, a forecast is not waited for: it is about 2.5 V, from where the curve falls fast.
+const LOW_ANYHOW_BELOW: u8 = 8;
 
 /// How a gateway does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -210,6 +215,8 @@ pub struct Hearing {
     pub rssi_dbm: Option<i8>,
     /// Over time.
     pub strength: Option<Strength>,
+    /// How strong it usually is; none: not known yet.
+    pub typical_dbm: Option<f32>,
 }
 
 /// All that is kept of a beacon.
@@ -219,6 +226,10 @@ pub struct Beacon {
     pub telemetry: Option<Telemetry>,
     /// Since when its cell is low.
     pub battery_low_since_ms: Option<u64>,
+    /// When its cell will be empty; none: nobody knows.
+    pub forecast: Option<Forecast>,
+    /// Where it is heard from differs.
+    pub moved: Option<Moved>,
     /// One a gateway.
     pub hearings: Vec<Hearing>,
 }
@@ -260,13 +271,15 @@ impl Beacon {
         near
     }
 
-    /// Since when it hangs elsewhere, by how many dB it is stronger there, and who says so: the
-    /// gateway that has long heard it best.
-    pub fn moved(&self, now_ms: u64) -> Option<(u64, i8, &GatewayId)> {
-        let known = self.hearings.iter().filter_map(|h| Some((h, h.strength?)));
-        let (best, strength) = known.max_by(|(_, a), (_, b)| a.long_dbm.total_cmp(&b.long_dbm))?;
-        let (since_ms, stronger_db) = strength.moved(now_ms)?;
-        Some((since_ms, stronger_db, &best.gateway))
+    /// Whether its cell is to be changed: it may be empty before the round after the next, or it is
+    /// low and nobody can say for how long it lasts, or so low that the curve cannot either.
+    fn battery_is_due(&self, now_ms: u64) -> bool {
+        let Some(forecast) = self.forecast else {
+            return self.battery_low_since_ms.is_some();
+        };
+        let left = self.battery_percent();
+        forecast.empty_at_soonest_ms <= now_ms + BATTERY_AHEAD_MS
+            || left.is_some_and(|left| left < LOW_ANYHOW_BELOW)
     }
 
     /// How it does, and since when; none: since we know it.
@@ -283,10 +296,10 @@ impl Beacon {
         };
         if told_ms.saturating_sub(last_ms) >= BEACON_SILENT_AFTER_MS {
             (BeaconState::NotHeard, Some(last_ms))
-        } else if let Some(since_ms) = self.battery_low_since_ms {
-            (BeaconState::BatteryLow, Some(since_ms))
-        } else if let Some((since_ms, ..)) = self.moved(now_ms) {
-            (BeaconState::Moved, Some(since_ms))
+        } else if self.battery_is_due(now_ms) {
+            (BeaconState::BatteryLow, self.battery_low_since_ms)
+        } else if let Some(moved) = &self.moved {
+            (BeaconState::Moved, Some(moved.since_ms))
         } else {
             (BeaconState::Good, None)
         }

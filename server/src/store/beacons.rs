@@ -1,9 +1,11 @@
-//! Gateways' last words, and what they had of the store's fixed beacons.
+//! Gateways' last words, and what they had of the store's fixed beacons; `history` has what was usual.
 //!
 //! In: a status, inside a transaction. Out: rows for the API and the fleet page; what each gateway
 //! is to be told.
 //! Invariant: a row of a gateway needs its credentials, a row of a beacon needs its anchor; what
 //! is neither leaves nothing here.
+
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +18,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{StoreError, enrolments, from_word, int, parsed, seals, settings, uint, word};
 use crate::fleet::{
     battery,
+    forecast::Cell,
+    pattern::{self, HOUR_MS, Tracks, Verdicts},
     state::{Beacon, Ear, Ears, Gateway, Heard, Hearing, Telemetry},
     strength::Strength,
+    track::DAY_HOURS,
 };
 
 /// Keeps a status, and gives back what the gateway now is; none if it is no news: repeated, or of a
@@ -248,11 +253,17 @@ fn put_hearing(
     heard_last_ms: u64,
     now_ms: u64,
 ) -> Result<(), StoreError> {
-    let strength = match (health.rssi_dbm_median, before.and_then(|h| h.strength)) {
-        (Some(rssi_dbm), Some(strength)) => Some(strength.heard(rssi_dbm, now_ms)),
-        (Some(rssi_dbm), None) => Some(Strength::first(rssi_dbm, now_ms)),
-        (None, strength) => strength,
+    let (strength, over) = match (health.rssi_dbm_median, before.and_then(|h| h.strength)) {
+        (Some(rssi_dbm), Some(strength)) => {
+            let (next, over) = strength.heard(rssi_dbm, now_ms);
+            (Some(next), over)
+        }
+        (Some(rssi_dbm), None) => (Some(Strength::first(rssi_dbm, now_ms)), None),
+        (None, strength) => (strength, None),
     };
+    if let Some(over) = over {
+        history::hour(db, store, gateway, &health.transmitter, over)?;
+    }
     let (count, rssi_dbm) = match before {
         Some(old) if health.count == 0 => (old.count, old.rssi_dbm),
         _ => (health.count, health.rssi_dbm_median),
@@ -260,9 +271,9 @@ fn put_hearing(
     // Two readings of one age differ by what the messages took; time does not run back for that.
     let heard_last_ms = heard_last_ms.max(before.map_or(0, |h| h.heard_last_ms));
     db.prepare_cached(
-        "INSERT INTO beacon_hearings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO beacon_hearings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET heard_last_ms = ?4, count = ?5, rssi_dbm = ?6, hour_dbm = ?7,
-           long_dbm = ?8, known_since_ms = ?9, judged_ms = ?10, shifted_since_ms = ?11",
+           judged_ms = ?8",
     )?
     .execute(params![
         store.as_str(),
@@ -272,10 +283,7 @@ fn put_hearing(
         count,
         rssi_dbm,
         strength.map(|s| s.hour_dbm),
-        strength.map(|s| s.long_dbm),
-        strength.map(|s| int(s.known_since_ms)),
         strength.map(|s| int(s.judged_ms)),
-        strength.and_then(|s| s.shifted_since_ms).map(int),
     ])?;
     Ok(())
 }
@@ -300,6 +308,14 @@ fn put_telemetry(
         // Another gateway heard it say something newer.
         return Ok(());
     }
+    let kept = Telemetry {
+        heard_ms: at_ms,
+        battery_mv: telemetry.battery_mv,
+        temperature_centi_c: telemetry.temperature_centi_c,
+        adv_count: telemetry.adv_count,
+        uptime_ms: telemetry.uptime_ms,
+    };
+    history::said(db, store, transmitter, &kept)?;
     let low_before = before.and_then(|(_, since_ms)| since_ms);
     let low_since_ms = battery::low_since(low_before, telemetry.battery_mv, at_ms);
     db.prepare_cached(
@@ -333,14 +349,47 @@ pub struct BeaconRow {
     pub kept: Beacon,
 }
 
+/// What is told of a store's beacons beside what each is.
+#[derive(Debug, Clone, Default)]
+pub struct Judged {
+    /// The hours of each link.
+    pub tracks: Tracks,
+    /// What differs.
+    pub verdicts: Verdicts,
+    /// When.
+    pub now_ms: u64,
+}
+
+/// Judges a store.
+pub fn judged(db: &Connection, store: &StoreId, now_ms: u64) -> Result<Judged, StoreError> {
+    let tracks = history::tracks(db, store)?;
+    Ok(Judged {
+        verdicts: pattern::judge(&tracks, now_ms),
+        tracks,
+        now_ms,
+    })
+}
+
+impl Judged {
+    /// How strong a gateway usually has a beacon.
+    fn typical_dbm(&self, transmitter: &Transmitter, gateway: &GatewayId) -> Option<f32> {
+        let track = self.tracks.get(&(*transmitter, gateway.clone()))?;
+        // As the judgement does: the last day is not yet usual.
+        let day_ago = (self.now_ms / HOUR_MS).saturating_sub(DAY_HOURS as u64);
+        Some(track.typical(day_ago)?.dbm)
+    }
+}
+
 /// The fixed beacons of a store by their anchors' names, from behind `after`.
 pub fn beacons(
     db: &Connection,
     store: &StoreId,
     after: Option<&AnchorId>,
     limit: u32,
+    judged: &Judged,
 ) -> Result<Vec<BeaconRow>, StoreError> {
     let mut hearings = hearings(db, store, None)?;
+    let cells = history::cells(db, store)?;
     let mut statement = db.prepare_cached(
         "SELECT a.anchor, a.zone, a.transmitter, b.telemetry_ms, b.battery_mv,
            b.temperature_centi_c, b.adv_count, b.uptime_ms, b.battery_low_since_ms
@@ -362,10 +411,16 @@ pub fn beacons(
                 uptime_ms: uint(row.get(7)?),
             })
         };
+        let mut hearings = hearings.remove(&transmitter).unwrap_or_default();
+        for hearing in &mut hearings {
+            hearing.typical_dbm = judged.typical_dbm(&transmitter, &hearing.gateway);
+        }
         let kept = Beacon {
             telemetry: spoke.map(said).transpose()?,
             battery_low_since_ms: row.get::<_, Option<i64>>(8)?.map(uint),
-            hearings: hearings.remove(&transmitter).unwrap_or_default(),
+            forecast: cells.get(&transmitter).and_then(Cell::forecast),
+            moved: judged.verdicts.moved.get(&transmitter).cloned(),
+            hearings,
         };
         Ok(BeaconRow {
             anchor: parsed(row.get_ref(0)?.as_str()?)?,
@@ -384,8 +439,7 @@ fn hearings(
     gateway: Option<&GatewayId>,
 ) -> Result<BTreeMap<Transmitter, Vec<Hearing>>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT transmitter, gateway, heard_last_ms, count, rssi_dbm, hour_dbm, long_dbm,
-           known_since_ms, judged_ms, shifted_since_ms
+        "SELECT transmitter, gateway, heard_last_ms, count, rssi_dbm, hour_dbm, judged_ms
          FROM beacon_hearings WHERE store = ?1 AND (?2 IS NULL OR gateway = ?2)",
     )?;
     let of = params![store.as_str(), gateway.map(GatewayId::as_str)];
@@ -395,10 +449,7 @@ fn hearings(
         let strength = |hour_dbm: f32| -> Result<Strength, rusqlite::Error> {
             Ok(Strength {
                 hour_dbm,
-                long_dbm: row.get(6)?,
-                known_since_ms: uint(row.get(7)?),
-                judged_ms: uint(row.get(8)?),
-                shifted_since_ms: row.get::<_, Option<i64>>(9)?.map(uint),
+                judged_ms: uint(row.get(6)?),
             })
         };
         let hearing = Hearing {
@@ -407,6 +458,7 @@ fn hearings(
             count: row.get(3)?,
             rssi_dbm: row.get(4)?,
             strength: known.map(strength).transpose()?,
+            typical_dbm: None,
         };
         Ok((transmitter, hearing))
     })?;
@@ -458,7 +510,12 @@ pub fn configs(db: &Connection, store: &StoreId) -> Result<Vec<(GatewayId, Confi
 
 /// Forgets what is no fixed beacon of the store any more.
 pub fn forget_strangers(db: &Connection, store: &StoreId) -> Result<(), StoreError> {
-    for table in ["beacons", "beacon_hearings"] {
+    for table in [
+        "beacons",
+        "beacon_hearings",
+        "beacon_tracks",
+        "beacon_cells",
+    ] {
         let sql = format!(
             "DELETE FROM {table} WHERE store = ?1 AND transmitter NOT IN
                (SELECT transmitter FROM anchors WHERE store = ?1 AND kind = 'beacon')"
@@ -478,6 +535,8 @@ pub fn forget_strength(
         "UPDATE beacon_hearings SET hour_dbm = NULL WHERE store = ?1 AND transmitter = ?2",
     )?
     .execute(params![store.as_str(), transmitter.to_string()])?;
+    db.prepare_cached("DELETE FROM beacon_tracks WHERE store = ?1 AND transmitter = ?2")?
+        .execute(params![store.as_str(), transmitter.to_string()])?;
     Ok(())
 }
 

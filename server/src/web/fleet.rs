@@ -16,7 +16,10 @@ use super::{
     lintel::{Lintel, SCRIPT_WORDS},
     views::{Icon, Markup, RenderError, render, script_words},
 };
-pub use crate::fleet::state::{BeaconState, GatewayState};
+pub use crate::fleet::{
+    pattern::AntennaChange,
+    state::{BeaconState, GatewayState},
+};
 
 mod desk;
 mod words;
@@ -56,6 +59,8 @@ pub struct GatewayView {
     pub waiting: u64,
     /// It does not seal what it hears.
     pub plain: bool,
+    /// Its antenna hears otherwise than it did.
+    pub antenna: Option<AntennaChange>,
 }
 
 /// A fixed beacon.
@@ -77,8 +82,10 @@ pub struct BeaconView {
     pub heard_last_ms: Option<u64>,
     /// Who had it then, the strongest first.
     pub heard_by: Vec<String>,
-    /// By how many dB it is stronger where it hangs now, and who says so.
-    pub moved: Option<(i8, String)>,
+    /// When its cell will be empty, at the soonest and probably; none: nobody knows.
+    pub empty: Option<(u64, u64)>,
+    /// By how many dB it is stronger where it hangs now, and who says so, the largest difference first.
+    pub moved: Vec<(i8, String)>,
 }
 
 /// The whole page.

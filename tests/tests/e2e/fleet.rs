@@ -330,6 +330,11 @@ async fn strangers_leave_nothing() -> anyhow::Result<()> {
     }
     let all = beacons(&rig).await?;
     anyhow::ensure!(all.iter().all(|b| b["state"] == "never_heard"), "{all:#?}");
+    let path = format!("/v1/stores/{}/beacons/due", rig.stack.store);
+    let due: Value = rig.stack.api.get(&path).await?;
+    let due = due.as_array().context("a list")?;
+    anyhow::ensure!(due.len() == all.len(), "{due:#?}");
+    anyhow::ensure!(due.iter().all(|d| d["reason"] == "never_heard"), "{due:#?}");
     Ok(())
 }
 

@@ -209,6 +209,7 @@ fn heard(by: &[(&str, u64, i8)]) -> Beacon {
         count: 9,
         rssi_dbm: Some(*rssi_dbm),
         strength: Some(Strength::first(*rssi_dbm, NOW_MS - ago * MINUTE_MS)),
+        typical_dbm: None,
     };
     Beacon {
         hearings: by.iter().map(hearing).collect(),
@@ -307,15 +308,13 @@ fn a_beacon_is_judged_by_who_listens() {
 fn a_cell_comes_before_a_place_and_silence_before_both() {
     let listens = ears(&[("g1", GatewayState::Hears, 0)]);
     let mut beacon = heard(&[("g1", 1, -60)]);
-    let moved_ms = NOW_MS - 25 * 60 * MINUTE_MS;
-    let strength = beacon.hearings[0].strength.as_mut().unwrap();
-    (strength.hour_dbm, strength.shifted_since_ms) = (-49.0, Some(moved_ms));
+    let since_ms = NOW_MS - 25 * 60 * MINUTE_MS;
+    let changes = vec![("g1".parse().unwrap(), 11)];
+    beacon.moved = Some(Moved { since_ms, changes });
     assert_eq!(
         beacon.seen(&listens, NOW_MS),
-        (BeaconState::Moved, Some(moved_ms))
+        (BeaconState::Moved, Some(since_ms))
     );
-    let (_, stronger_db, by) = beacon.moved(NOW_MS).unwrap();
-    assert_eq!((stronger_db, by.as_str()), (11, "g1"));
     beacon.battery_low_since_ms = Some(5);
     assert_eq!(
         beacon.seen(&listens, NOW_MS),
@@ -334,4 +333,36 @@ fn the_strongest_gateway_is_named_first_and_only_who_had_it_last_is_named() {
         .map(|h| h.gateway.as_str())
         .collect();
     assert_eq!(names, ["g2", "g1"]);
+}
+
+#[test]
+fn a_cell_is_due_two_weeks_before_it_is_empty_and_not_because_it_is_low_alone() {
+    const DAY_MS: u64 = 1_440 * MINUTE_MS;
+    let listens = ears(&[("g1", GatewayState::Hears, 0)]);
+    let of = |low: bool, battery_mv: u16, days: Option<u64>| {
+        let mut beacon = heard(&[("g1", 1, -60)]);
+        beacon.telemetry = Some(Telemetry {
+            heard_ms: NOW_MS,
+            battery_mv: Some(battery_mv),
+            temperature_centi_c: None,
+            adv_count: 1,
+            uptime_ms: 1,
+        });
+        beacon.battery_low_since_ms = low.then_some(7);
+        beacon.forecast = days.map(|days| Forecast {
+            empty_ms: NOW_MS + 2 * days * DAY_MS,
+            empty_at_soonest_ms: NOW_MS + days * DAY_MS,
+        });
+        beacon.seen(&listens, NOW_MS)
+    };
+    let good = (BeaconState::Good, None);
+    assert_eq!(of(false, 2_800, Some(15)), good);
+    assert_eq!(of(false, 2_800, Some(14)), (BeaconState::BatteryLow, None));
+    assert_eq!(of(true, 2_700, Some(60)), good, "low, but it lasts");
+    assert_eq!(of(true, 2_700, None), (BeaconState::BatteryLow, Some(7)));
+    assert_eq!(
+        of(true, 2_440, Some(60)),
+        (BeaconState::BatteryLow, Some(7))
+    );
+    assert_eq!(of(false, 2_900, None), good);
 }

@@ -118,7 +118,7 @@ fn keep_of(db: &Connection, gateway: &str, heard: &Heard) -> bool {
 }
 
 fn all(db: &Connection) -> Vec<BeaconRow> {
-    beacons(db, &store(), None, 100).unwrap()
+    beacons(db, &store(), None, 100, &Judged::default()).unwrap()
 }
 
 fn rows(db: &Connection, table: &str) -> u32 {
@@ -138,6 +138,7 @@ fn a_beacon_was_heard_when_the_status_came_less_its_age() {
     assert_eq!(telemetry.heard_ms, NOW_MS - 30_000);
     assert_eq!(telemetry.temperature_centi_c, Some(-150));
     assert_eq!((telemetry.adv_count, telemetry.uptime_ms), (77, 1_000));
+    assert_eq!(rows(&db, "beacon_cells"), 1);
     assert_eq!(beacon.kept.battery_percent(), Some(19));
     assert_eq!(beacon.kept.battery_low_since_ms, Some(NOW_MS - 30_000));
     let hearing = &beacon.kept.hearings[0];
@@ -260,29 +261,36 @@ fn a_beacon_that_hangs_elsewhere_on_purpose_begins_anew_and_one_that_went_is_for
         "door",
         &status(0, vec![health(1, 5, -61), health(2, 5, -70)]),
     );
+    let hour = |minor: u16| health(minor, 5, -61);
+    keep_of(&db, "door", &status(61, vec![hour(1), hour(2)]));
+    assert_eq!(
+        (rows(&db, "beacon_tracks"), rows(&db, "beacon_cells")),
+        (2, 0)
+    );
     put_beacon(&db, "b1", "entree", 1);
     assert!(all(&db)[0].kept.hearings[0].strength.is_some());
+    assert_eq!(rows(&db, "beacon_tracks"), 2);
     put_beacon(&db, "b1", "lampen", 1);
     assert!(all(&db)[0].kept.hearings[0].strength.is_none());
     assert!(all(&db)[1].kept.hearings[0].strength.is_some());
-    put_beacon(&db, "b1", "lampen", 3);
+    assert_eq!(rows(&db, "beacon_tracks"), 1);
+    put_beacon(&db, "b2", "lampen", 3);
     assert_eq!(rows(&db, "beacon_hearings"), 1);
+    assert_eq!(rows(&db, "beacon_tracks"), 0);
 }
 
 #[test]
 fn pages_of_beacons_follow_each_other() {
     let (_folder, db) = furnished();
-    let first = beacons(&db, &store(), None, 1).unwrap();
-    let then = beacons(&db, &store(), Some(&first[0].anchor), 1).unwrap();
+    let page =
+        |after: Option<&AnchorId>| beacons(&db, &store(), after, 1, &Judged::default()).unwrap();
+    let first = page(None);
+    let then = page(Some(&first[0].anchor));
     assert_eq!(
         (first[0].anchor.as_str(), then[0].anchor.as_str()),
         ("b1", "b2")
     );
-    assert!(
-        beacons(&db, &store(), Some(&then[0].anchor), 1)
-            .unwrap()
-            .is_empty()
-    );
+    assert!(page(Some(&then[0].anchor)).is_empty());
 }
 
 #[test]

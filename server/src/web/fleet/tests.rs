@@ -25,6 +25,7 @@ fn the_most_urgent_thing_stands_first() {
         "Gateway g5 zwijgt sinds 12:40",
         "Gateway g4 hoort niets sinds gisteren 12:09",
         "Baken b3 zwijgt sinds 13:38",
+        "Antenne van g2 nakijken",
         "Batterij van b7 vervangen",
         "Hangt b4 nog op zijn plek?",
         "Gateway g10 heeft zich nog niet gemeld",
@@ -32,7 +33,7 @@ fn the_most_urgent_thing_stands_first() {
     ]
     .map(place);
     assert!(order.is_sorted(), "{order:?}");
-    assert!(html.contains("7 dingen"), "{html}");
+    assert!(html.contains("8 dingen"), "{html}");
 }
 
 #[test]
@@ -41,8 +42,9 @@ fn a_thing_to_do_says_what_where_and_how() {
     for words in [
         ">Keuken.</span> Zit de stekker erin",
         "de rest werkt.",
-        ">Jassen.</span> Nog 6%. Knoopcel CR2477.",
-        "Gateway g1 hoort hem 11 dB sterker, sinds gisteren 11:09.",
+        ">Jassen.</span> Leeg rond 1 december, op zijn vroegst 27 november: nog 6%. Knoopcel CR2477.",
+        "Sinds gisteren 11:09 hoort g3 hem 18 dB zwakker en hoort g1 hem 11 dB sterker.",
+        ">Riemen.</span> Sinds gisteren 07:09 hoort hij 6 van 8 bakens 12 dB zwakker",
     ] {
         assert!(html.contains(words), "{words}: {html}");
     }
@@ -89,6 +91,10 @@ fn a_gateways_row_says_for_how_long_or_since_when() {
     let html = html(&devices(Lang::Nl));
     for (name, facts) in [
         ("g1", ["hoort alles", "212 dagen", ">0<"].as_slice()),
+        (
+            "g2",
+            &["hoort anders", "gisteren 07:09", "antenne nakijken"],
+        ),
         ("g3", &["haalt in", "6 min", ">1.240<"]),
         ("g4", &["hoort niets", "gisteren 12:09", ">0<"]),
         ("g5", &["stil", "vandaag 12:40", ">?<", "Keuken"]),
@@ -124,7 +130,7 @@ fn a_beacons_row_has_its_battery_and_who_hears_it() {
     for (name, facts) in [
         (
             "b1",
-            ["goed", "level", "71%", "zojuist", "g1, g3"].as_slice(),
+            ["goed", "level", "71%", "leeg rond", "zojuist", "g1, g3"].as_slice(),
         ),
         ("b3", &["niet gehoord", "31 min geleden", "niemand"]),
         ("b7", &["bijna leeg", "meter-bar low", "--part:0.06", "6%"]),
@@ -162,7 +168,7 @@ fn beacons_with_something_to_do_stand_before_the_others_and_two_before_ten() {
 fn the_strip_counts_who_hears_and_what_is_well() {
     let html = html(&devices(Lang::Nl));
     assert!(
-        html.contains("<dt>van 5 gateways horen</dt><dd>2</dd>"),
+        html.contains("<dt>van 6 gateways horen</dt><dd>3</dd>"),
         "{html}"
     );
     assert!(
@@ -268,4 +274,24 @@ fn a_machine_that_speaks_or_has_not_come_yet_says_so() {
     });
     assert!(new.contains("heeft zich nog niet gemeld"), "{new}");
     assert!(new.contains("nog nooit"), "{new}");
+}
+
+#[test]
+fn a_cell_of_which_nobody_knows_when_it_is_empty_says_how_full_it_is() {
+    let of = |empty| {
+        html(&Devices {
+            beacons: vec![BeaconView {
+                state: BeaconState::BatteryLow,
+                battery_low: true,
+                empty,
+                ..beacon("b1", "Entree".to_owned(), 17, &[])
+            }],
+            ..Devices::default()
+        })
+    };
+    assert!(of(None).contains("Nog 17%. Knoopcel CR2477."));
+    let day = NOW_MS + 3 * 86_400_000;
+    let known = of(Some((day, day)));
+    assert!(known.contains("Leeg rond 25 november: nog 17%."), "{known}");
+    assert!(known.contains(">leeg rond 25 november</small>"), "{known}");
 }

@@ -4,7 +4,9 @@
 
 use std::cmp::Reverse;
 
-use super::{BeaconState, BeaconView, DeskView, GatewayState, GatewayView, Icon, Texts, count};
+use super::{
+    AntennaChange, BeaconState, BeaconView, DeskView, GatewayState, GatewayView, Icon, Texts, count,
+};
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -33,6 +35,7 @@ pub(super) enum Need {
     GatewaySilent,
     GatewayDeaf,
     BeaconLost,
+    AntennaChanged,
     BatteryLow,
     BeaconMoved,
     DeskNew,
@@ -41,11 +44,12 @@ pub(super) enum Need {
     Nothing,
 }
 
-pub(super) fn gateway_need(state: GatewayState) -> Need {
-    match state {
+pub(super) fn gateway_need(gateway: &GatewayView) -> Need {
+    match gateway.state {
         GatewayState::Silent => Need::GatewaySilent,
         GatewayState::HearsNothing => Need::GatewayDeaf,
         GatewayState::NotYetHeard => Need::GatewayNew,
+        _ if gateway.antenna.is_some() => Need::AntennaChanged,
         GatewayState::Hears | GatewayState::CatchingUp => Need::Nothing,
     }
 }
@@ -84,6 +88,7 @@ pub(super) struct BeaconLine {
     pub(super) chip: Chip,
     pub(super) battery: Option<u8>,
     pub(super) battery_low: bool,
+    pub(super) empty: Option<String>,
     pub(super) heard: String,
     pub(super) heard_by: String,
 }
@@ -120,7 +125,7 @@ impl Words<'_> {
     fn gateway_todo(&self, gateway: &GatewayView, all_silent: bool) -> Option<Todo> {
         let (t, name) = (self.t, gateway.name.as_str());
         let since = self.since(gateway.since_ms);
-        let need = gateway_need(gateway.state);
+        let need = gateway_need(gateway);
         let (icon, what, how) = match need {
             // Its word comes through the machine in the store: that is the thing to do.
             Need::GatewaySilent if self.desk_is_silent() => return None,
@@ -146,11 +151,16 @@ impl Words<'_> {
                 t.with("todo-new-gateway", "name", name),
                 t.get("todo-new-gateway-more"),
             ),
+            Need::AntennaChanged => (
+                Icon::Antenna,
+                t.with("todo-antenna", "name", name),
+                self.antenna_words(gateway.antenna.as_ref()?),
+            ),
             _ => return None,
         };
         Some(Todo {
             need,
-            urgent: need != Need::GatewayNew,
+            urgent: need < Need::BeaconLost,
             icon,
             what,
             place: gateway.places.join(", "),
@@ -175,11 +185,7 @@ impl Words<'_> {
             Need::BatteryLow => (
                 Icon::Battery,
                 t.with("todo-battery", "name", name),
-                t.with(
-                    "todo-battery-more",
-                    "percent",
-                    beacon.battery_percent.unwrap_or(0),
-                ),
+                self.battery_words(beacon),
             ),
             Need::BeaconMoved => (
                 Icon::Move,
@@ -203,23 +209,64 @@ impl Words<'_> {
         })
     }
 
-    fn moved_words(&self, beacon: &BeaconView, since: String) -> String {
-        let (stronger_db, gateway) = beacon.moved.clone().unwrap_or_default();
+    fn antenna_words(&self, change: &AntennaChange) -> String {
         let blanks = [
-            ("gateway", gateway),
-            ("since", since),
-            ("db", stronger_db.unsigned_abs().to_string()),
+            ("since", self.t.since(change.since_ms, self.now_ms)),
+            ("changed", change.changed.to_string()),
+            ("beacons", change.beacons.to_string()),
+            ("db", change.change_db.unsigned_abs().to_string()),
         ];
-        if stronger_db > 0 {
-            self.t.with_all("todo-moved-stronger", blanks)
+        if change.change_db > 0 {
+            self.t.with_all("todo-antenna-stronger", blanks)
         } else {
-            self.t.with_all("todo-moved-weaker", blanks)
+            self.t.with_all("todo-antenna-weaker", blanks)
         }
+    }
+
+    fn battery_words(&self, beacon: &BeaconView) -> String {
+        let left = beacon.battery_percent.unwrap_or(0);
+        let Some((soonest_ms, empty_ms)) = beacon.empty else {
+            return self.t.with("todo-battery-more", "percent", left);
+        };
+        let (soonest, empty) = (self.t.date(soonest_ms), self.t.date(empty_ms));
+        let percent = left.to_string();
+        if soonest == empty {
+            let blanks = [("percent", percent), ("empty", empty)];
+            return self.t.with_all("todo-battery-on", blanks);
+        }
+        let blanks = [("percent", percent), ("soonest", soonest), ("empty", empty)];
+        self.t.with_all("todo-battery-by", blanks)
+    }
+
+    /// The two gateways that tell it best.
+    fn moved_words(&self, beacon: &BeaconView, since: String) -> String {
+        let t = self.t;
+        let part = |(stronger_db, gateway): &(i8, String)| {
+            let (by, db) = (gateway.as_str(), stronger_db.unsigned_abs());
+            if *stronger_db > 0 {
+                t.with2("todo-moved-stronger", "gateway", by, "db", db)
+            } else {
+                t.with2("todo-moved-weaker", "gateway", by, "db", db)
+            }
+        };
+        let parts: Vec<String> = beacon.moved.iter().take(2).map(part).collect();
+        let by = match &parts[..] {
+            [one, two] => t.with2("todo-moved-two", "one", one.as_str(), "two", two.as_str()),
+            _ => parts.concat(),
+        };
+        t.with2("todo-moved-more", "since", since, "by", by)
     }
 
     pub(super) fn gateway(&self, gateway: &GatewayView) -> GatewayLine {
         let t = self.t;
+        let antenna = gateway.antenna.is_some();
         let (class, icon, words, todo) = match gateway.state {
+            GatewayState::Hears | GatewayState::CatchingUp if antenna => (
+                "blue",
+                Icon::Antenna,
+                t.get("gateway-antenna"),
+                t.get("gateway-todo-antenna"),
+            ),
             GatewayState::Hears => (
                 "ok",
                 Icon::Check,
@@ -259,10 +306,12 @@ impl Words<'_> {
             ),
         };
         // A state that is well is told by how long, one that is not by its moment.
-        let since = match (gateway.since_ms, gateway.state.listens()) {
-            (None, _) => "–".to_owned(),
-            (Some(since_ms), true) => self.lasting(since_ms),
-            (Some(since_ms), false) => t.moment_within(since_ms, self.now_ms),
+        let changed = gateway.antenna.filter(|_| gateway.state.listens());
+        let since = match (changed, gateway.since_ms, gateway.state.listens()) {
+            (Some(change), ..) => t.moment_within(change.since_ms, self.now_ms),
+            (None, None, _) => "–".to_owned(),
+            (None, Some(since_ms), true) => self.lasting(since_ms),
+            (None, Some(since_ms), false) => t.moment_within(since_ms, self.now_ms),
         };
         let is_there = !matches!(
             gateway.state,
@@ -283,7 +332,7 @@ impl Words<'_> {
                 "?".to_owned()
             },
             todo,
-            idle: gateway_need(gateway.state) == Need::Nothing,
+            idle: gateway_need(gateway) == Need::Nothing,
         }
     }
 
@@ -313,9 +362,17 @@ impl Words<'_> {
             battery: beacon.battery_percent,
             battery_low: beacon.battery_percent.is_some_and(|left| left < LOW_BELOW)
                 || beacon.battery_low,
+            empty: self.empty(beacon),
             heard: self.heard(beacon.heard_last_ms),
             heard_by,
         }
+    }
+
+    /// By when its cell is empty, if that is within a year: who plans further changes them all.
+    fn empty(&self, beacon: &BeaconView) -> Option<String> {
+        let (_, empty_ms) = beacon.empty?;
+        let is_near = empty_ms <= self.now_ms + 300 * DAY_MS;
+        is_near.then(|| self.t.with("battery-empty", "date", self.t.date(empty_ms)))
     }
 
     pub(super) fn heard(&self, heard_last_ms: Option<u64>) -> String {

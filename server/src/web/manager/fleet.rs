@@ -12,7 +12,11 @@ use super::{BEACONS_SHOWN, Desk};
 use crate::{
     api::problem::Problem,
     clock,
-    fleet::state::{Ears, GatewayState},
+    fleet::{
+        pattern::AntennaChange,
+        state::{Ears, GatewayState},
+        week,
+    },
     store::{
         beacons::{self, BeaconRow, GatewayRow},
         homes::{self, HomeRow},
@@ -46,26 +50,29 @@ async fn draw(desk: &Desk) -> Result<String, PageError> {
 
 async fn devices(desk: &Desk, now_ms: u64) -> Result<Devices, Problem> {
     let of = desk.lintel.store.clone();
-    let (home, gateways, beacons, zones) = desk
+    let (home, gateways, beacons, judged, zones) = desk
         .app
         .readers
         .read(move |db| {
+            let judged = beacons::judged(db, &of, now_ms)?;
             Ok((
                 homes::of(db, &of)?,
                 beacons::gateways(db, &of)?,
-                beacons::beacons(db, &of, None, BEACONS_SHOWN)?,
+                beacons::beacons(db, &of, None, BEACONS_SHOWN, &judged)?,
+                judged,
                 shop::zone_names(db, &of)?,
             ))
         })
         .await?;
     let ears = beacons::ears(&gateways, now_ms, desk.app.fleet.listening_since_ms());
     let zones = ZoneNames::new(zones, desk.lintel.texts.lang);
+    let antennas = week::antennas(&judged.verdicts, &ears);
     let beacon = |row| beacon_view(row, &ears, &zones, now_ms);
     Ok(Devices {
         desk: home.map(|home| desk_view(&home, now_ms)),
         gateways: gateways
             .iter()
-            .map(|row| gateway_view(row, &ears, &zones))
+            .map(|row| gateway_view(row, &ears, antennas.get(&row.gateway), &zones))
             .collect(),
         beacons: beacons.iter().map(beacon).collect(),
     })
@@ -82,7 +89,12 @@ fn desk_view(home: &HomeRow, now_ms: u64) -> DeskView {
     }
 }
 
-fn gateway_view(row: &GatewayRow, ears: &Ears, zones: &ZoneNames) -> GatewayView {
+fn gateway_view(
+    row: &GatewayRow,
+    ears: &Ears,
+    antenna: Option<&AntennaChange>,
+    zones: &ZoneNames,
+) -> GatewayView {
     let ear = ears.get(&row.gateway);
     GatewayView {
         name: row.gateway.to_string(),
@@ -95,6 +107,7 @@ fn gateway_view(row: &GatewayRow, ears: &Ears, zones: &ZoneNames) -> GatewayView
             .kept
             .as_ref()
             .is_some_and(|kept| kept.plain && kept.version.parse::<RadioKind>().is_err()),
+        antenna: antenna.copied(),
     }
 }
 
@@ -111,9 +124,13 @@ fn beacon_view(row: &BeaconRow, ears: &Ears, zones: &ZoneNames, now_ms: u64) -> 
         battery_low: kept.battery_low_since_ms.is_some(),
         heard_last_ms: kept.heard_last_ms(),
         heard_by: by.iter().map(|h| h.gateway.to_string()).collect(),
+        empty: kept.forecast.map(|f| (f.empty_at_soonest_ms, f.empty_ms)),
         moved: kept
-            .moved(now_ms)
-            .map(|(_, stronger_db, by)| (stronger_db, by.to_string())),
+            .moved
+            .iter()
+            .flat_map(|moved| &moved.changes)
+            .map(|(by, stronger_db)| (*stronger_db, by.to_string()))
+            .collect(),
     }
 }
 

@@ -75,13 +75,14 @@ async fn floor(desk: &Desk, now_ms: u64) -> Result<FloorView, Problem> {
         .readers
         .read(move |db| {
             let midnight_ms = local_day(&zone, now_ms).midnight_ms;
+            let judged = beacons::judged(db, &of, now_ms)?;
             Ok::<_, StoreError>(Rows {
                 zones: shop::zone_names(db, &of)?,
                 areas: plan::areas(db, &of)?,
                 anchors: shop::anchors(db, &of)?,
                 places: plan::places(db, &of)?,
                 gateways: beacons::gateways(db, &of)?,
-                beacons: beacons::beacons(db, &of, None, BEACONS_SHOWN)?,
+                beacons: beacons::beacons(db, &of, None, BEACONS_SHOWN, &judged)?,
                 visits: visits::visits_since(db, &of, midnight_ms)?,
             })
         })

@@ -13,7 +13,7 @@ use firmware_sim::{
 };
 use libtest_mimic::Trial;
 use protocol::{Transmitter, message::LinkState};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Shop, log_in, now_ms, pictures};
 use crate::fleet::{Words, shelf_beacons};
@@ -170,6 +170,29 @@ async fn pictured() -> anyhow::Result<()> {
     furnish(&mut shop).await?;
     let page = shop.fleet(Reader::default()).await?;
     page.until_says("#todo", "5 dingen").await?;
+    page.until_says("#todo", "Leeg rond").await?;
+    // A shop's system reads the same of it, with a date each.
+    let due: Value = shop
+        .rig
+        .stack
+        .api
+        .get("/v1/stores/kade-9/beacons/due")
+        .await?;
+    let facts = |due: &Value| {
+        let dated = ["since_ms", "battery_empty_at_soonest_ms"];
+        let is_dated = dated.iter().any(|field| due[field].is_u64());
+        (due["reason"].clone(), due["anchor"].clone(), is_dated)
+    };
+    let all: Vec<_> = due.as_array().into_iter().flatten().map(facts).collect();
+    let wanted = [
+        (json!("silent"), json!("shelf-schoenen-2"), true),
+        (json!("battery"), json!("shelf-tassen"), true),
+        (json!("moved"), json!("shelf-schoenen"), true),
+        (json!("never_heard"), json!("shelf-tassen-2"), false),
+    ];
+    anyhow::ensure!(all == wanted, "{due:#}");
+    let weaker = json!({ "gateway": "back", "change_db": -13 });
+    anyhow::ensure!(due[2]["changes"][0] == weaker, "{due:#}");
     for language in ["nl", "en"] {
         page.goto(&format!("{PAGE}?lang={language}")).await?;
         pictures::picture_all(&page, &folder, "fleet", language).await?;
@@ -266,12 +289,12 @@ async fn furnish(shop: &mut Shop) -> anyhow::Result<()> {
     })
     .await?;
     shop.rig.stack.stop().await?;
-    long_ago(shop, shoes)?;
+    long_ago(shop, shoes, bags)?;
     shop.rig.stack.restart().await
 }
 
 /// Lets time pass for what took days.
-fn long_ago(shop: &Shop, moved: Transmitter) -> anyhow::Result<()> {
+fn long_ago(shop: &Shop, moved: Transmitter, low: Transmitter) -> anyhow::Result<()> {
     let db = rusqlite::Connection::open(shop.rig.stack.database())?;
     let ago = |minutes: u64| i64::try_from(now_ms() - minutes * 60_000);
     for (gateway, minutes) in [
@@ -289,10 +312,26 @@ fn long_ago(shop: &Shop, moved: Transmitter) -> anyhow::Result<()> {
         "UPDATE beacon_hearings SET heard_last_ms = ?1 WHERE gateway = 'kitchen'",
         [ago(89)?],
     )?;
+    // Five days as ever, and for a day it is 11 dB stronger at the door and 13 dB weaker at the back; another
+    // beacon tells that both gateways heard.
+    for (gateway, usual_dbm, now_dbm) in [("door", -71_i8, -60_i8), ("back", -62, -75)] {
+        let hours = [[usual_dbm; 120].as_slice(), &[now_dbm; 25]].concat();
+        let hours: Vec<u8> = hours.into_iter().map(i8::cast_unsigned).collect();
+        let last_hour = i64::try_from(now_ms() / 3_600_000)? - 1;
+        db.execute(
+            "INSERT OR REPLACE INTO beacon_tracks VALUES ('kade-9', ?1, ?2, ?3, ?4)",
+            rusqlite::params![gateway, moved.to_string(), last_hour, hours],
+        )?;
+    }
+    // For a month its cell fell by 5 mV a day.
+    let (now, today) = (
+        i64::try_from(now_ms())?,
+        i64::try_from(now_ms() / 86_400_000)?,
+    );
+    let days = (0..30_u16).flat_map(|day| (2_590 - 5 * day).to_le_bytes());
     db.execute(
-        "UPDATE beacon_hearings SET long_dbm = hour_dbm - 11, shifted_since_ms = ?1
-         WHERE gateway = 'door' AND transmitter = ?2",
-        rusqlite::params![ago(26 * 60)?, moved.to_string()],
+        "INSERT OR REPLACE INTO beacon_cells VALUES ('kade-9', ?1, 2440, ?2, ?3, ?4)",
+        rusqlite::params![low.to_string(), now, today - 1, days.collect::<Vec<u8>>()],
     )?;
     Ok(())
 }
