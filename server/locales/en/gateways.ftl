@@ -55,6 +55,7 @@ enrol-outside = That place lies in no zone of the store.
 enrol-numbers = Fill in two numbers, or tap on the plan.
 settings-title = Settings
 settings-intro = What stands empty is as the store's settings say, or else the gateway's own file. Nothing here can cut it off.
+settings-change = Change
 settings-window = Window of gathering, in milliseconds
 settings-window-more = 100 to 60000. Shorter follows people better, longer sends less.
 settings-uuids = UUIDs of the chain's beacons

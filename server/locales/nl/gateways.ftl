@@ -55,6 +55,7 @@ enrol-outside = Die plek ligt in geen enkele zone van de winkel.
 enrol-numbers = Vul twee getallen in, of tik op de plattegrond.
 settings-title = Instellingen
 settings-intro = Wat leeg staat is zoals de instellingen van de winkel zeggen, of anders het eigen bestand van de gateway. Niets hier kan hem afsnijden.
+settings-change = Wijzigen
 settings-window = Venster van verzamelen, in milliseconden
 settings-window-more = 100 tot 60000. Korter volgt mensen beter, langer verstuurt minder.
 settings-uuids = UUID's van de bakens van de keten

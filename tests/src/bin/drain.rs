@@ -40,8 +40,8 @@ use uuid::Uuid;
 const PRESENT: u64 = 5;
 /// And for how long.
 const STAY_MS: u64 = 600_000;
-/// How long live sightings are watched with nothing in the spool.
-const BEFORE: Duration = Duration::from_secs(40);
+/// How long a gateway with nothing in its spool is watched, with people and without.
+const WATCHED: Duration = Duration::from_secs(40);
 /// The backlog's strength, which no live sighting has.
 const RSSI_DBM: i8 = -95;
 
@@ -80,6 +80,9 @@ struct Report {
     arrived: u64,
     live_before: Lateness,
     live_during: Lateness,
+    /// What the gateway gave the disk, at that rate and with nobody there, for a day.
+    written_mb_a_day: u64,
+    written_mb_a_quiet_day: u64,
     gateway_peak_mb: u64,
     server_peak_mb: u64,
 }
@@ -102,7 +105,7 @@ fn main() -> anyhow::Result<ExitCode> {
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print(&report);
+        print(&report, arguments.live_per_s);
     }
     let in_time = report.drained_s <= (arguments.minutes_max * 60) as f64;
     let whole = report.arrived == report.sightings;
@@ -113,7 +116,7 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(report: &Report) {
+fn print(report: &Report, live_per_s: u64) {
     println!(
         "backlog   {} h, {} sightings in {} batches, {} MB of spool",
         report.hours,
@@ -135,6 +138,10 @@ fn print(report: &Report) {
         );
     }
     println!(
+        "disk      {} MB a day with {} first sights a second, {} MB with nobody there",
+        report.written_mb_a_day, live_per_s, report.written_mb_a_quiet_day
+    );
+    println!(
         "memory    gateway {} MB, server {} MB at most",
         report.gateway_peak_mb, report.server_peak_mb
     );
@@ -155,8 +162,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 
     floor.up(0, &[]).await?;
     let antenna = &floor.anchors()?[..1];
+    let gateway = floor.gateways[0].as_ref().context("the gateway runs")?.id();
+    let written_mb_a_quiet_day = written_mb_a_day(gateway).await?;
     let load = floor.load_of(antenna, arguments.live_per_s);
-    tokio::time::sleep(BEFORE).await;
+    let written_mb_a_day = written_mb_a_day(gateway).await?;
     let before = load.stop();
     floor.all_taken(&before).await?;
     floor.gateways[0]
@@ -198,6 +207,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         arrived,
         live_before: lateness(&before, &log)?,
         live_during: lateness(&during, &log)?,
+        written_mb_a_day,
+        written_mb_a_quiet_day,
         gateway_peak_mb,
         server_peak_mb,
     })
@@ -346,6 +357,22 @@ fn lateness(book: &[Advert], log: &Log) -> anyhow::Result<Lateness> {
         p95_ms: at(95)?,
         max_ms: at(100)?,
     })
+}
+
+/// What a process gives the disk while it is watched (`write_bytes` of `/proc/PID/io`: pages, without
+/// what the file system adds), as much for a day.
+async fn written_mb_a_day(process: u32) -> anyhow::Result<u64> {
+    let written = || -> anyhow::Result<u64> {
+        let io = fs::read_to_string(format!("/proc/{process}/io"))?;
+        let bytes = io
+            .lines()
+            .find_map(|line| line.strip_prefix("write_bytes: "));
+        Ok(bytes.context("write_bytes")?.parse()?)
+    };
+    let (from, began) = (written()?, Instant::now());
+    tokio::time::sleep(WATCHED).await;
+    let bytes = (written()? - from) as f64 / began.elapsed().as_secs_f64() * 86_400.0;
+    Ok((bytes / 1e6) as u64)
 }
 
 fn peak_mb(process: u32) -> anyhow::Result<u64> {
