@@ -127,7 +127,10 @@ fn audit(sealed: bool, seed: u64) {
         let seed = seed * 100 + round;
         let before = dir.path().join(format!("before-{round}"));
         copy_folder(&under, &before).unwrap();
+        // Compiles, which is a child too.
+        let forking = FORKING.write().unwrap();
         let journal = Journal::new(dir.path(), &format!("journal-{round}"), &under, 0).unwrap();
+        drop(forking);
         let journal = journal.with_failing_syncs(SYNC_FAILS);
         record(&journal, &under, seed, sealed);
         let marks = marks_of(&journal, &before);
